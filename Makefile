@@ -1,0 +1,63 @@
+# The one place to start from; `make help` lists what there is. CMake (CMakePresets.json) does the building.
+#
+# On a fresh Debian 12, `make try` and `make test` install what is missing with apt (with sudo where you are not root); where
+# everything is there, apt is not touched.
+PREFIX ?= /usr/local
+DESTDIR ?=
+JOBS ?= $(shell nproc)
+FUZZ_SECONDS ?= 60
+ACL_SHARED_DIR ?= ../shared
+
+.DEFAULT_GOAL := help
+.PHONY: help try test test-all build fmt lint bench fuzz install deps clean deps-build deps-check fuzz-build
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r t d; do printf '  make %-10s %s\n' "$$t" "$$d"; done
+
+try: deps-build build/build.ninja ## build, then see aclc at work on examples/
+	@cmake --build --preset release --target aclc -j$(JOBS)
+	@tools/try.sh
+
+test: build ## build, then run all tests
+	@ctest --preset release -j$(JOBS)
+
+build: deps-build build/build.ninja ## build/bin/aclc
+	@cmake --build --preset release -j$(JOBS)
+
+build/build.ninja: CMakePresets.json
+	cmake --preset release
+
+fmt: deps-check ## clang-format on our sources
+	@find $(wildcard engine compiler node lsp tests) -name '*.cc' -o -name '*.h' | xargs clang-format -i
+
+lint: deps-check build ## all static checks, clang-tidy over every file included (minutes)
+	@tools/lint.sh
+
+bench: deps-check build ## throughput of parser and formatter, start-to-exit time of aclc check
+	@tools/bench.sh $(ACL_SHARED_DIR)
+
+fuzz: fuzz-build ## every fuzz target for FUZZ_SECONDS (60)
+	@tools/fuzz.sh $(FUZZ_SECONDS)
+
+fuzz-build: deps-build deps-check
+	@[ -f build-fuzz/build.ninja ] || cmake --preset fuzz
+	@cmake --build --preset fuzz -j$(JOBS)
+
+test-all: lint fuzz ## lint, fuzz, then the tests under sanitizers, with clang, and as released
+	cmake --preset asan && cmake --build --preset asan -j$(JOBS) && ctest --preset asan -j$(JOBS)
+	cmake --preset clang && cmake --build --preset clang -j$(JOBS) && ctest --test-dir build-clang --output-on-failure -j$(JOBS)
+	@$(MAKE) --no-print-directory test
+
+install: build ## into $(DESTDIR)$(PREFIX): the program and its manual pages
+	DESTDIR=$(DESTDIR) cmake --install build --prefix $(PREFIX)
+
+deps: deps-build deps-check ## install every package that building and checking need
+
+deps-build:
+	@tools/deps.sh build
+
+deps-check:
+	@tools/deps.sh check
+
+clean: ## remove all build folders
+	rm -rf build build-debug build-asan build-fuzz build-clang build-coverage

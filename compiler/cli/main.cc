@@ -1,0 +1,36 @@
+// aclc: the policy compiler. Reads the command line and hands over to one verb.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
+
+#include "compiler/cli/commands.h"
+
+namespace {
+
+int run(int argc, char** argv) {
+  CLI::App app("Checks, formats and explains tailnet policies.", "aclc");
+  app.set_version_flag("--version", "aclc " ACL_VERSION);
+  app.require_subcommand(1);
+  app.failure_message(CLI::FailureMessage::simple);
+  int exit_code = acl::cli::exit_usage;
+  acl::cli::add_check(app, exit_code);
+  acl::cli::add_fmt(app, exit_code);
+  acl::cli::add_explain(app, exit_code);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? acl::cli::exit_yes : acl::cli::exit_usage;
+  }
+  return exit_code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "aclc: internal error: %s\n", error.what());
+    return acl::cli::exit_unreadable;
+  }
+}
