@@ -37,6 +37,11 @@ function(acl_library target)
   target_link_libraries(${target} PUBLIC ${ARG_DEPS})
 endfunction()
 
+# For libraries whose loops see every byte: -O3 halves the time of the PEGTL grammar.
+function(acl_optimize target)
+  target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O3>)
+endfunction()
+
 # acl_test(NAME SOURCES... DEPS... [ENVIRONMENT...]): one GoogleTest program, each of its tests a ctest test.
 function(acl_test target)
   if(NOT ACL_TESTS)

@@ -50,7 +50,7 @@ if [ "$(id -u)" -ne 0 ]; then
   fi
   as_root=(sudo "${as_root[@]}")
 fi
-install() { "${as_root[@]}" apt-get install -y -q --no-install-recommends "${missing[@]}"; }
+install() { "${as_root[@]}" apt-get install -y -q -o Dpkg::Use-Pty=0 --no-install-recommends "${missing[@]}"; }
 
 echo "Installing: ${missing[*]}"
 # An empty or old package list is the usual state of a fresh machine.

@@ -29,8 +29,8 @@ fuzz_one() {
   mkdir -p "$found" "$learned" build-fuzz/examples
   local seeds=(build-fuzz/examples)
   [ -d "tests/fuzz/corpus/$target" ] && seeds+=("tests/fuzz/corpus/$target")
-  if "build-fuzz/bin/$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -max_len=16384 -print_final_stats=1 \
-    -artifact_prefix="$found/" "$learned" "${seeds[@]}" >"$log" 2>&1; then
+  if "build-fuzz/bin/$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -malloc_limit_mb=512 -max_len=16384 \
+    -print_final_stats=1 -artifact_prefix="$found/" "$learned" "${seeds[@]}" >"$log" 2>&1; then
     printf 'fuzz: %-14s ok, %s runs in %s s\n' "$target" \
       "$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")" "$seconds"
   else
@@ -47,4 +47,4 @@ for policy in examples/*.hujson examples/policies/*/policy.hujson; do
   [ -f "$policy" ] && cp "$policy" "build-fuzz/examples/$(echo "$policy" | tr / -)"
 done
 # shellcheck disable=SC2016 # $1 and $2 are the inner shell's
-printf '%s\n' "${targets[@]}" | xargs -P "$(nproc)" -I TARGET bash -c 'fuzz_one "$1" "$2"' bash "$seconds" TARGET
+printf '%s\n' "${targets[@]}" | xargs -P "$(nproc)" -I TARGET bash -c 'fuzz_one "$1" "$2"' bash "$seconds" TARGET || exit 1

@@ -93,6 +93,7 @@ struct Block {
 
 Block survey_block(std::string_view lines) noexcept {
   std::string_view common;
+  bool seen = false;
   bool blank = false;
   while (!lines.empty()) {
     const std::string_view line = take_line(lines);
@@ -100,15 +101,14 @@ Block survey_block(std::string_view lines) noexcept {
       blank = true;
       continue;
     }
-    if (common.empty()) common = line;
-    if (is_bare_closer(line)) break;
+    if (!seen) common = line;
+    seen = true;
+    if (is_bare_closer(line)) break;  // the last line; it takes the margin of the others
     const auto [end, other] = std::mismatch(common.begin(), common.end(), line.begin(), line.end());
-    // A line that merely ends early shortens nothing; its first visible byte is in `common` already.
+    // A line that merely ends early shortens nothing: its first visible byte is in `common` already.
     if (other != line.end()) common = common.substr(0, static_cast<std::size_t>(end - common.begin()));
-    if (common.empty()) break;  // no margin; a later line must not start it anew
   }
   const std::size_t margin = leading_white_space(common);
-  blank = blank || has_blank(lines);
   return {margin, !blank && margin < common.size() && common[margin] == '*'};
 }
 
@@ -126,5 +126,92 @@ void write_block(std::string& out, std::string_view comment, std::size_t depth) 
   }
 }
 
+void write_comment(std::string& out, std::string_view comment, std::size_t depth) {
+  if (is_line_comment(comment) || !has_line_feed(comment)) {
+    out += trim_right(comment);
+  } else {
+    write_block(out, comment, depth);
+  }
+}
+
+// Ends an extra of which everything but its last white space is written: `begin` is where it begins in `out`.
+void end_extra(std::string& out, std::size_t begin, std::size_t depth, const ExtraStyle& style) {
+  const auto ends_line = [&] { return out.size() > begin && out.back() == '\n'; };
+  if (style.break_after && !ends_line()) out += '\n';
+  if (!style.blank_last) {
+    while (out.size() - begin >= 2 && out.ends_with("\n\n")) out.pop_back();
+  }
+  if (ends_line()) {
+    out.append(style.outdent_last ? depth - 1 : depth, '\t');
+  } else if (out.size() > begin || style.space_if_empty) {
+    out += ' ';
+  }
+}
+
+// White space alone, the usual case: nothing but its line feeds matters.
+void write_space(std::string& out, std::size_t line_feeds, std::size_t depth, const ExtraStyle& style) {
+  const std::size_t least = style.break_before || style.break_after ? 1 : 0;
+  const std::size_t most = style.blank_first && style.blank_last ? 2 : 1;
+  line_feeds = std::clamp(line_feeds, least, most);
+  if (line_feeds != 0) {
+    out.append(line_feeds, '\n');
+    out.append(style.outdent_last ? depth - 1 : depth, '\t');
+  } else if (style.space_if_empty) {
+    out += ' ';
+  }
+}
+
+void write_commented(std::string& out, std::string_view extra, std::size_t depth, const ExtraStyle& style) {
+  std::string replaced;
+  if (extra.find('\r') != std::string_view::npos) {
+    replaced = without_carriage_returns(extra);
+    extra = replaced;
+  }
+  const std::size_t begin = out.size();
+  if (style.break_before && !has_line_feed(extra)) out += '\n';
+  while (!extra.empty()) {
+    const std::size_t space = leading_white_space(extra);
+    const auto line_feeds =
+        static_cast<std::size_t>(std::count(extra.begin(), extra.begin() + static_cast<std::ptrdiff_t>(space), '\n'));
+    const bool first = out.size() == begin;
+    out.append(std::min<std::size_t>(line_feeds, first && !style.blank_first ? 1 : 2), '\n');
+    extra.remove_prefix(space);
+    if (extra.empty()) break;
+
+    if (out.size() > begin && out.back() == '\n') {
+      out.append(depth, '\t');
+    } else {
+      out += ' ';
+    }
+    const std::size_t length = comment_length(extra);
+    write_comment(out, extra.substr(0, length), depth);
+    extra.remove_prefix(length);
+  }
+  end_extra(out, begin, depth, style);
+}
+
 }  // namespace
+
+ExtraMeasure measure_extra(std::string_view extra) noexcept {
+  ExtraMeasure measure;
+  bool comments = false;
+  for (const char c : extra) {
+    measure.line_feeds += c == '\n' ? 1 : 0;
+    comments = comments || c == '/';
+  }
+  if (!comments) return measure;
+  measure.first = measure_piece(extra.substr(0, extra.find('\n')));
+  measure.last = measure.line_feeds == 0 ? measure.first : measure_piece(extra.substr(extra.rfind('\n') + 1));
+  return measure;
+}
+
+void write_extra(std::string& out, std::string_view extra, std::size_t depth, const ExtraStyle& style) {
+  std::size_t line_feeds = 0;
+  for (const char c : extra) {
+    if (c == '/') return write_commented(out, extra, depth, style);
+    line_feeds += c == '\n' ? 1 : 0;
+  }
+  write_space(out, line_feeds, depth, style);
+}
+
 }  // namespace acl::hujson

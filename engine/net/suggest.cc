@@ -22,8 +22,8 @@ std::size_t shared_prefix(std::string_view a, std::string_view b) noexcept {
   return length;
 }
 
-// The distance of a and b, or limit + 1 if it is greater than limit. Row i of the matrix holds the distances of a's first
-// i bytes to every prefix of b; a swap looks back two rows, so three are kept.
+// The distance of a and b, or limit + 1 if it is greater than limit. Row i of the matrix holds the distances of a's
+// first i bytes to every prefix of b; a swap looks back two rows, so three are kept.
 std::size_t distance(std::string_view a, std::string_view b, std::size_t limit) noexcept {
   using Row = std::array<std::size_t, longest_word + 1>;
   std::array<Row, 3> rows;

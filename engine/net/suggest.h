@@ -15,9 +15,9 @@
 namespace acl {
 
 // The nearest candidate, the first of several equally near ones; none if all are too far away. A candidate equal to the
-// word to the byte is not an answer. Words and candidates of more than 100 bytes are never compared. Time is linear in the
-// number of candidates, so that a caller with many unknown names decides how many suggestions it can afford; memory is
-// constant.
+// word to the byte is not an answer. Words and candidates of more than 100 bytes are never compared. Time is linear in
+// the number of candidates, so that a caller with many unknown names decides how many suggestions it can afford; memory
+// is constant.
 std::optional<std::string_view> nearest(std::string_view word, std::span<const std::string_view> candidates);
 
 }  // namespace acl

@@ -1,0 +1,317 @@
+// The sections that define names: groups, hosts, ipsets, tagOwners, postures.
+#include <algorithm>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "compiler/policy/checker.h"
+
+namespace acl::policy {
+namespace {
+
+bool starts_with(std::string_view text, std::string_view word) noexcept { return text.substr(0, word.size()) == word; }
+
+// Whether the key is PREFIX and something behind it; reports it if not.
+bool check_key(Checker& c, const Text& name, std::string_view prefix, Code code, std::string_view section) {
+  if (starts_with(name.value, prefix) && name.value.size() > prefix.size()) return true;
+  c.findings.add(code, name.span, fmt::format("{}[\"{}\"]: a name here is {}NAME", section, name.value, prefix),
+                 fmt::format("write \"{}{}\"", prefix, name.value));
+  return false;
+}
+
+// --- groups ---
+
+void check_member(Checker& c, const Group& group, const Selector& member) {
+  const auto in_group = [&] { return fmt::format("groups[\"{}\"]: \"{}\": ", group.name.value, member.text); };
+  if (looks_like_template(member.text)) {
+    c.findings.add(Code::W0339, member.span, in_group() + "looks like a template", "fill in its placeholders, then check");
+    return;
+  }
+  switch (member.kind) {
+    case SelectorKind::user:
+      if (member.fault == SelectorFault::none) {
+        c.logins.insert(member.text);
+        return;
+      }
+      break;
+    case SelectorKind::group: return;  // nesting is reported for all groups together
+    case SelectorKind::host:
+      // The hosted service keeps members it does not know, with a warning; Headscale wants an `@`.
+      if (!c.headscale()) {
+        c.findings.add(Code::W0340, member.span, in_group() + "no login: it has no @",
+                       "members are logins such as ana@example.com or ana@github");
+        return;
+      }
+      break;
+    default: break;
+  }
+  c.findings.add(Code::E0311, member.span, in_group() + "group members must be users",
+                 "members are logins such as ana@example.com; rules can list several groups and tags side by side");
+}
+
+void check_nesting(Checker& c) {
+  // Of several groups that nest, the service names the last.
+  for (auto group = c.policy.groups.rbegin(); group != c.policy.groups.rend(); ++group) {
+    for (const Selector& member : group->members) {
+      if (member.kind != SelectorKind::group) continue;
+      Diagnostic& found = c.findings.add(
+          Code::E0312, member.span,
+          fmt::format("groups[\"{}\"]: \"{}\": group members cannot be recursive", group->name.value, member.text),
+          "list the people themselves, or name both groups in the rules");
+      if (const Definition* inner = c.names.find(NameKind::group, member.text)) {
+        c.findings.relate(found, fmt::format("\"{}\" is defined here", member.text), inner->span);
+      }
+    }
+  }
+}
+
+void check_repeated_members(Checker& c, const Group& group) {
+  std::unordered_map<std::string, Span> seen;
+  for (const Selector& member : group.members) {
+    const auto [first, fresh] = seen.try_emplace(lower_case(member.text), member.span);
+    if (fresh) continue;
+    Diagnostic& found = c.findings.add(
+        Code::W0328, member.span, fmt::format("\"{}\" is listed twice in \"{}\"", member.text, group.name.value),
+        "remove one");
+    c.findings.relate(found, "first listed here", first->second);
+  }
+}
+
+// --- hosts ---
+
+void check_host_name(Checker& c, const Text& name) {
+  const auto error = [&](std::string_view reason, std::string help) {
+    c.findings.add(Code::E0313, name.span, fmt::format("hosts[\"{}\"]: {}", name.value, reason), std::move(help));
+  };
+  if (name.empty()) return error("a host needs a name", "name it");
+  if (name.value == "*") return error("this name means every address", "choose another name");
+  if (name.value.find('@') != std::string_view::npos) {
+    return error("a name with @ would be taken for a user", "choose a name without @");
+  }
+  const Selector form = parse_selector(name.value, name.span);
+  if (form.kind == SelectorKind::address || form.kind == SelectorKind::prefix || form.kind == SelectorKind::range) {
+    return error("a name that is an address itself can never be referred to", "choose another name");
+  }
+  if (name.value.find(':') == std::string_view::npos && name.value.find('/') == std::string_view::npos) return;
+  const std::string message = fmt::format("hosts[\"{}\"]: a name with \":\" or \"/\" can be misread in a rule", name.value);
+  c.findings.add(c.headscale() ? Code::E0313 : Code::W0341, name.span, message, "use letters, digits, - and _");
+}
+
+void check_host_value(Checker& c, const Host& host) {
+  const std::string_view value = host.value.value;
+  if (host.prefix) {
+    if (net::Prefix::parse(value).error != net::PrefixError::host_bits) return;
+    c.findings.add(Code::W0320, host.value.span,
+                   fmt::format("\"{}\" has bits set beyond its length: it means {}", value, host.prefix->text()),
+                   fmt::format("write \"{}\", or \"{}\" if the one address is meant", host.prefix->text(),
+                               value.substr(0, value.find('/'))));
+    return;
+  }
+  std::string help = "a host is one address (100.64.0.7) or one prefix (10.0.0.0/8)";
+  if (value.find(',') != std::string_view::npos) help = "a host is one address or prefix; several make an ipset";
+  if (parse_selector(value, {}).kind == SelectorKind::range) help = "ranges belong into an ipset";
+  if (looks_like_template(value)) help = "this looks like a template: fill in its placeholders, then check";
+  c.findings.add(Code::E0314, host.value.span,
+                 fmt::format("hosts[\"{}\"]: \"{}\" is neither an address nor a prefix", host.name.value, value),
+                 std::move(help));
+}
+
+// --- ipsets ---
+
+void check_operation(Checker& c, const Ipset& ipset, const IpsetOperation& operation, bool removes) {
+  const std::string prefix = fmt::format("ipsets[\"{}\"]: ", ipset.name.value);
+  if (operation.bare && removes) {
+    c.findings.add(Code::E0316, operation.span,
+                   fmt::format("{}\"{}\" needs \"add\" or \"remove\" in front", prefix, operation.target.text),
+                   "a bare target is allowed only in a set that removes nothing");
+  }
+  const Selector& target = operation.target;
+  if (target.kind == SelectorKind::host && !target.prefixed) {
+    const bool known = c.names.find(NameKind::host, target.text) != nullptr;
+    c.findings.add(Code::E0316, operation.span, fmt::format("{}\"{}\" is no target of an ipset", prefix, target.text),
+                   known ? fmt::format("write \"host:{}\"", target.text)
+                         : "targets are addresses, prefixes, ranges, host:NAME, ipset:NAME and autogroup:internet");
+    return;
+  }
+  if (target.kind == SelectorKind::host) {  // host:NAME is how an ipset names a host
+    Selector bare = target;
+    bare.prefixed = false;
+    c.selector(bare, Location::ipset_target, prefix);
+    return;
+  }
+  c.selector(target, Location::ipset_target, prefix);
+}
+
+// Follows each set's references once, with a stack of its own; a reference to a set still being followed closes a cycle.
+void check_cycles(Checker& c) {
+  enum class Mark : char { fresh, open, done };
+  const auto& sets = c.policy.ipsets;
+  std::unordered_map<std::string_view, std::size_t> index;
+  for (std::size_t i = 0; i < sets.size(); ++i) index.try_emplace(sets[i].name.value, i);
+  std::vector<Mark> marks(sets.size(), Mark::fresh);
+  struct Step {
+    std::size_t set, operation;
+  };
+  std::vector<Step> path;
+  for (std::size_t start = 0; start < sets.size(); ++start) {
+    if (marks[start] != Mark::fresh) continue;
+    marks[start] = Mark::open;
+    path.push_back({start, 0});
+    while (!path.empty()) {
+      Step& step = path.back();
+      if (step.operation == sets[step.set].operations.size()) {
+        marks[step.set] = Mark::done;
+        path.pop_back();
+        continue;
+      }
+      const Selector& target = sets[step.set].operations[step.operation++].target;
+      const auto next = target.kind == SelectorKind::ipset ? index.find(target.text) : index.end();
+      if (next == index.end()) continue;
+      if (marks[next->second] == Mark::open) {
+        Diagnostic& found =
+            c.findings.add(Code::E0317, target.span, fmt::format("ipsets refer to each other in a cycle: \"{}\"", target.text),
+                           "a set cannot contain itself: remove one of the references");
+        c.findings.relate(found, "the cycle leads back to this set", sets[next->second].name.span);
+      } else if (marks[next->second] == Mark::fresh) {
+        marks[next->second] = Mark::open;
+        path.push_back({next->second, 0});
+      }
+    }
+  }
+}
+
+// --- tags ---
+
+// The rules of the control plane's client library (tailscale/tailscale, tailcfg.CheckTag).
+std::string_view tag_fault(std::string_view tag) noexcept {
+  const auto is_letter = [](char ch) { return ch >= 'a' && ch <= 'z'; };
+  if (!starts_with(tag, "tag:")) return "tags must start with 'tag:'";
+  const std::string_view name = tag.substr(4);
+  if (name.empty()) return "tag names must not be empty";
+  if (!is_letter(name[0])) return "tag names must start with a letter, after 'tag:'";
+  const bool plain = std::all_of(name.begin(), name.end(), [&](char ch) {
+    return is_letter(ch) || (ch >= '0' && ch <= '9') || ch == '-';
+  });
+  return plain ? std::string_view() : "tag names can only contain numbers, letters, or dashes";
+}
+
+void check_tag(Checker& c, const TagOwners& tag) {
+  const std::string_view fault = tag_fault(tag.name.value);
+  if (!fault.empty()) {
+    std::string help = "a tag is tag: and a letter, then letters, digits and hyphens";
+    if (!starts_with(tag.name.value, "tag:")) help = fmt::format("write \"tag:{}\"", tag.name.value);
+    c.findings.add(Code::E0309, tag.name.span, fmt::format("tagOwners[\"{}\"]: {}", tag.name.value, fault), std::move(help));
+  }
+  for (const Selector& owner : tag.owners) {
+    c.selector(owner, Location::tag_owner, fmt::format("tagOwners[\"{}\"]: ", tag.name.value));
+  }
+}
+
+// Headscale refuses tags that own each other in a circle; the hosted service takes them.
+void check_owner_cycles(Checker& c) {
+  if (!c.headscale()) return;
+  std::unordered_map<std::string_view, const TagOwners*> tags;
+  for (const TagOwners& tag : c.policy.tag_owners) tags.try_emplace(tag.name.value, &tag);
+  std::unordered_set<std::string_view> done;
+  for (const TagOwners& start : c.policy.tag_owners) {
+    // Every tag reachable from here; seeing the start again closes a circle through it.
+    std::vector<const TagOwners*> open = {&start};
+    std::unordered_set<std::string_view> seen;
+    while (!open.empty() && done.count(start.name.value) == 0) {
+      const TagOwners* tag = open.back();
+      open.pop_back();
+      for (const Selector& owner : tag->owners) {
+        if (owner.kind != SelectorKind::tag || done.count(owner.text) != 0) continue;
+        if (owner.text == start.name.value) {
+          c.findings.add(Code::E0331, owner.span, fmt::format("circular reference detected: \"{}\" owns itself", owner.text),
+                         "remove one of the owners");
+          done.insert(start.name.value);
+          break;
+        }
+        const auto next = tags.find(owner.text);
+        if (next != tags.end() && seen.insert(owner.text).second) open.push_back(next->second);
+      }
+    }
+    // A tag without a circle through it cannot be part of a later one either.
+    done.insert(start.name.value);
+  }
+}
+
+// --- postures ---
+
+std::string_view operand_fault(const PostureAssertion& assertion) {
+  const AttributeKind kind = posture_attribute_kind(assertion.attribute);
+  const bool ordered = assertion.op == PostureOperator::less || assertion.op == PostureOperator::at_most ||
+                       assertion.op == PostureOperator::greater || assertion.op == PostureOperator::at_least;
+  for (const PostureOperand& operand : assertion.operands) {
+    const bool text = std::holds_alternative<std::string>(operand);
+    const bool boolean = std::holds_alternative<bool>(operand);
+    if (ordered && boolean) return "true and false have no order";
+    if ((kind == AttributeKind::string || kind == AttributeKind::version) && !text) return "the attribute is a string";
+    if (kind == AttributeKind::boolean && !boolean) return "the attribute is true or false";
+  }
+  if (ordered && (kind == AttributeKind::string || kind == AttributeKind::boolean)) {
+    return "only numbers, node:osVersion and node:tsVersion have an order";
+  }
+  return {};
+}
+
+void check_assertion(Checker& c, const Posture& posture, std::size_t index) {
+  const Text& text = posture.texts[index];
+  const auto& assertion = posture.assertions[index];
+  const std::string prefix = fmt::format("postures[\"{}\"]: ", posture.name.value);
+  if (!assertion) {
+    const auto parsed = parse_assertion(text.value);
+    c.findings.add(Code::E0333, text.span, fmt::format("{}\"{}\" is no assertion", prefix, text.value), parsed.error().message);
+    return;
+  }
+  if (posture_attribute_kind(assertion->attribute) == AttributeKind::unknown) {
+    c.findings.add(Code::W0334, text.span, fmt::format("{}unknown attribute \"{}\"", prefix, assertion->attribute),
+                   "an attribute that is not set makes every condition on it false; own attributes begin with custom:");
+  }
+  if (const std::string_view fault = operand_fault(*assertion); !fault.empty()) {
+    c.findings.add(Code::W0342, text.span, fmt::format("{}\"{}\" can never hold: {}", prefix, text.value, fault));
+  }
+}
+
+}  // namespace
+
+void check_groups(Checker& c) {
+  check_nesting(c);
+  for (const Group& group : c.policy.groups) {
+    if (!looks_like_template(group.name.value)) check_key(c, group.name, "group:", Code::E0310, "groups");
+    for (const Selector& member : group.members) check_member(c, group, member);
+    check_repeated_members(c, group);
+  }
+}
+
+void check_hosts(Checker& c) {
+  for (const Host& host : c.policy.hosts) {
+    check_host_name(c, host.name);
+    check_host_value(c, host);
+  }
+}
+
+void check_ipsets(Checker& c) {
+  for (const Ipset& ipset : c.policy.ipsets) {
+    check_key(c, ipset.name, "ipset:", Code::E0315, "ipsets");
+    const bool removes = std::any_of(ipset.operations.begin(), ipset.operations.end(),
+                                     [](const IpsetOperation& operation) { return operation.remove; });
+    for (const IpsetOperation& operation : ipset.operations) check_operation(c, ipset, operation, removes);
+  }
+  check_cycles(c);
+}
+
+void check_tag_owners(Checker& c) {
+  for (const TagOwners& tag : c.policy.tag_owners) check_tag(c, tag);
+  check_owner_cycles(c);
+}
+
+void check_postures(Checker& c) {
+  for (const Posture& posture : c.policy.postures) {
+    check_key(c, posture.name, "posture:", Code::E0332, "postures");
+    for (std::size_t i = 0; i < posture.texts.size(); ++i) check_assertion(c, posture, i);
+  }
+  c.posture_names(c.policy.default_src_posture);
+}
+
+}  // namespace acl::policy

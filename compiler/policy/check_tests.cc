@@ -1,0 +1,141 @@
+// tests and sshTests: what about them is wrong whatever the inventory says.
+//
+// A test that names something unknown, asserts nothing, or asks about more than one host and one port fails, and a failing
+// test refuses the policy: the service answers "test(s) failed" and no more.
+#include "compiler/policy/checker.h"
+#include "compiler/policy/decode.h"
+
+namespace acl::policy {
+namespace {
+
+constexpr std::string_view failed = "test(s) failed";
+
+// Runs `judge`; whatever errors it finds are, in the service's words, a failed test.
+template <class Judge>
+void as_failed_test(Checker& c, Judge judge) {
+  c.findings.service_text(std::string(failed));
+  judge();
+  c.findings.service_text({});
+}
+
+void test_error(Checker& c, Span span, std::string message, std::string help) {
+  c.findings.add(Code::E0601, span, std::move(message), std::move(help));
+}
+
+void check_src(Checker& c, const std::optional<Selector>& src, Span entry, Location location, std::string_view name) {
+  if (!src || src->kind == SelectorKind::empty) {
+    test_error(c, src ? src->span : entry, fmt::format("{} has no src", name), "name one user, group, tag or host");
+    return;
+  }
+  c.selector(*src, location, fmt::format("{}: src=", name));
+}
+
+// A host alias stands for one address here, never for a prefix.
+void check_single_host(Checker& c, const Selector& selector, std::string_view prefix) {
+  if (selector.kind != SelectorKind::host) return;
+  for (const Host& host : c.policy.hosts) {
+    if (host.name.value != selector.name || !host.prefix || host.prefix->is_single()) continue;
+    Diagnostic& found = c.findings.add(
+        Code::E0601, selector.span, fmt::format("{}\"{}\" is a prefix: a test asks about one host", prefix, selector.text),
+        "name an address inside it");
+    c.findings.relate(found, "defined here", host.value.span);
+    return;
+  }
+}
+
+void check_target(Checker& c, const Target& target, std::string_view name) {
+  Target again;
+  const auto ports = read_target(target.text, again);
+  const std::string prefix = fmt::format("{}: \"{}\": ", name, target.text.value);
+  const std::string help = "a test asks about one host and one port: \"tag:db:5432\"";
+  if (!ports) return test_error(c, target.text.span, prefix + ports.error(), help);
+  if (ports->ranges.size() != 1 || ports->ranges[0].first != ports->ranges[0].last) {
+    return test_error(c, target.text.span, prefix + "not one port", help);
+  }
+  if (c.selector(target.selector, Location::test_dst, fmt::format("{}: dst=", name))) {
+    check_single_host(c, target.selector, prefix);
+  }
+}
+
+void check_test(Checker& c, const PolicyTest& test, std::size_t index) {
+  const std::string name = rule_name("tests", index);
+  if (test.accept.empty() && test.deny.empty()) {
+    test_error(c, test.span, fmt::format("{} has neither accept nor deny", name),
+               "say what must be allowed (\"accept\") and what must not (\"deny\")");
+  }
+  check_src(c, test.src, test.span, Location::test_src, name);
+  if (test.proto && !test.proto->empty()) {
+    const auto protocol =
+        parse_protocol(test.proto->value, c.headscale() ? ProtocolNames::headscale : ProtocolNames::hosted);
+    if (!protocol) test_error(c, test.proto->span, fmt::format("{}: {}", name, protocol.error()), "name a protocol: tcp, udp");
+  }
+  for (const Target& target : test.accept) check_target(c, target, name);
+  for (const Target& target : test.deny) check_target(c, target, name);
+}
+
+// The two refusals of a destination that the service words apart, and all others.
+void check_ssh_dst(Checker& c, const Selector& dst, std::string_view name) {
+  const auto refuse = [&](Code code, std::string message, std::string help) {
+    c.findings.service_text({});
+    c.findings.add(code, dst.span, std::move(message), std::move(help));
+    c.findings.service_text(std::string(failed));
+  };
+  const bool single_prefix = dst.kind == SelectorKind::prefix;
+  if (single_prefix || (dst.kind == SelectorKind::autogroup && dst.autogroup == Autogroup::internet)) {
+    return refuse(Code::E0602, fmt::format("SSH tests dst contains disallowed element \"{}\"", dst.text),
+                  "name a user, a tag, a host or the address of a device");
+  }
+  if (dst.kind == SelectorKind::tag && c.names.find(NameKind::tag, dst.text) == nullptr) {
+    const std::size_t colon = dst.text.rfind(':');
+    const bool port = c.names.find(NameKind::tag, dst.text.substr(0, colon)) != nullptr;
+    const std::string help = port ? fmt::format("a login has no port: write \"{}\"", dst.text.substr(0, colon))
+                                  : c.suggestion(NameKind::tag, dst.text);
+    return refuse(Code::E0603, fmt::format("SSH tests dst contains unknown tag \"{}\"", dst.text), help);
+  }
+  c.selector(dst, Location::ssh_test_dst, fmt::format("{}: dst=", name));
+}
+
+void check_logins(Checker& c, const SshTest& test, std::string_view name) {
+  for (const auto* list : {&test.accept, &test.check, &test.deny}) {
+    for (const Text& login : *list) {
+      if (login.empty()) test_error(c, login.span, fmt::format("{}: an empty login name", name), "name a local account");
+    }
+  }
+  for (const auto* list : {&test.accept, &test.check}) {
+    for (const Text& allowed : *list) {
+      for (const Text& denied : test.deny) {
+        if (allowed.value != denied.value) continue;
+        test_error(c, denied.span, fmt::format("{}: \"{}\" cannot be both allowed and denied", name, denied.value),
+                   "remove it from one of the lists");
+      }
+    }
+  }
+}
+
+void check_ssh_test(Checker& c, const SshTest& test, std::size_t index) {
+  const std::string name = rule_name("sshTests", index);
+  for (const Selector& dst : test.dst) check_ssh_dst(c, dst, name);
+  check_src(c, test.src, test.span, Location::ssh_test_src, name);
+  if (test.dst.empty()) test_error(c, test.span, fmt::format("{} has no dst", name), "name at least one user, tag or host");
+  if (test.accept.empty() && test.check.empty() && test.deny.empty()) {
+    test_error(c, test.span, fmt::format("{} has neither accept, check nor deny", name),
+               "list local accounts under accept, check or deny");
+  }
+  check_logins(c, test, name);
+}
+
+}  // namespace
+
+void check_tests(Checker& c) {
+  as_failed_test(c, [&] {
+    for (std::size_t i = 0; i < c.policy.tests.size(); ++i) check_test(c, c.policy.tests[i], i);
+  });
+}
+
+void check_ssh_tests(Checker& c) {
+  as_failed_test(c, [&] {
+    for (std::size_t i = 0; i < c.policy.ssh_tests.size(); ++i) check_ssh_test(c, c.policy.ssh_tests[i], i);
+  });
+}
+
+}  // namespace acl::policy

@@ -1,0 +1,70 @@
+// Checker: what the check_*.cc files share; no one else includes this.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <set>
+#include <string>
+#include <string_view>
+
+#include "compiler/policy/check.h"
+#include "compiler/policy/names.h"
+#include "compiler/policy/places.h"
+
+namespace acl::policy {
+
+class Checker {
+ public:
+  Checker(const PolicyFile& of, Findings& to) : file(of), policy(of.policy), findings(to), names(policy) {
+    for (const Group& group : policy.groups) {
+      if (group.members.empty()) empty_groups.insert(group.name.value);
+    }
+  }
+
+  const PolicyFile& file;
+  const Policy& policy;
+  Findings& findings;
+  Names names;
+  std::set<std::string_view> empty_groups;
+  std::set<std::string_view> logins;   // users named anywhere
+  std::set<std::string_view> domains;  // domains of user:*@… and localpart:*@…
+  bool plural_members = false;         // autogroup:members is used somewhere
+  bool singular_members = false;
+
+  [[nodiscard]] bool headscale() const noexcept { return policy.dialect == Dialect::headscale; }
+
+  // Judges a selector in its place: its form, whether it may stand there, whether its name is defined. `prefix` stands in
+  // front of the service's wording: `src=`, `dst="tag:x": `. True if nothing was wrong.
+  bool selector(const Selector& selector, Location location, std::string_view prefix = {});
+  void selectors(const std::vector<Selector>& selectors, Location location, std::string_view prefix = {});
+
+  // A name that must be defined. True if it is; then it counts as used.
+  bool defined(NameKind kind, const Selector& selector, std::string_view prefix);
+  void posture_names(const std::optional<std::vector<Text>>& names);
+
+  // The domain of user:*@DOMAIN: without an inventory only what can be no domain is refused.
+  bool domain(std::string_view domain, Span span, std::string_view prefix);
+
+  // "did you mean "tag:server" (line 7)?", or nothing.
+  std::string suggestion(NameKind kind, std::string_view name);
+};
+
+void check_groups(Checker& c);
+void check_hosts(Checker& c);
+void check_ipsets(Checker& c);
+void check_tag_owners(Checker& c);
+void check_postures(Checker& c);
+void check_grants(Checker& c);
+void check_acls(Checker& c);
+void check_auto_approvers(Checker& c);
+void check_node_attrs(Checker& c);
+void check_settings(Checker& c);
+void check_ssh(Checker& c);
+void check_ssh_tests(Checker& c);
+void check_tests(Checker& c);
+void check_unused(Checker& c);
+
+// "acls[3]".
+inline std::string rule_name(std::string_view section, std::size_t index) { return fmt::format("{}[{}]", section, index); }
+
+}  // namespace acl::policy
