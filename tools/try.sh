@@ -28,12 +28,10 @@ show() {
 say "1. Policies that pass"
 show 0 aclc check examples/policies/*/policy.hujson
 
-say "2. A policy with three mistakes: a forgotten port, a misspelt tag, a key that does not exist"
+say "2. A policy with three mistakes: a forgotten port, a misspelt tag, a key that does not exist here"
 show 1 aclc check examples/mistakes.hujson
 
 say "3. A policy written in a hurry, and what aclc fmt makes of it"
 show 1 aclc fmt --diff examples/untidy.hujson
-printf '\n  $ aclc fmt - < examples/untidy.hujson\n\n'
-aclc fmt - <examples/untidy.hujson
 
 say "Next: aclc check YOUR/policy.hujson, and aclc explain CODE for any code above."

@@ -49,13 +49,12 @@ struct Candidates {
 // How far one end of a search has come on each diagonal (a - b), counted from that end.
 class Frontier {
  public:
-  Frontier(int a_size, int b_size)
-      : reached_(static_cast<std::size_t>(a_size) + static_cast<std::size_t>(b_size) + 3), origin_(b_size + 1) {}
-  int& operator[](int diagonal) { return reached_[static_cast<std::size_t>(diagonal + origin_)]; }
+  Frontier(std::size_t a_size, std::size_t b_size) : reached_(a_size + b_size + 3), origin_(b_size + 1) {}
+  int& operator[](int diagonal) { return reached_[origin_ + static_cast<std::size_t>(diagonal)]; }
 
  private:
   std::vector<int> reached_;
-  int origin_;
+  std::size_t origin_;
 };
 
 // Myers, "An O(ND) Difference Algorithm and Its Variations" (1986), section 4b: search from both ends until the two meet; the
@@ -63,7 +62,7 @@ class Frontier {
 class Comparison {
  public:
   Comparison(Candidates& a, Candidates& b)
-      : a_(a), b_(b), forward_(a.size(), b.size()), backward_(a.size(), b.size()) {}
+      : a_(a), b_(b), forward_(a.number.size(), b.number.size()), backward_(a.number.size(), b.number.size()) {}
 
   // Marks the lines that are in no longest common subsequence as changed.
   void run() { compare({0, a_.size(), 0, b_.size()}); }

@@ -1,7 +1,8 @@
-// unified_diff against hand-written patches, against the program `patch` where there is one, and against what a diff is: the old
-// text turned into the new one, with as few lines as can be.
+// unified_diff against hand-written patches, against the program `patch` where there is one, and
+// against what a diff is: the old text turned into the new one, with as few lines as can be.
 #include "compiler/cli/diff.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 
@@ -68,8 +69,8 @@ TEST(Diff, HugeTextsWithoutACommonLineAreReplacedWhole) {
   std::string a;
   std::string b;
   for (int i = 0; i < 200000; ++i) {
-    a += "a" + std::to_string(i) + "\n";
-    b += "b" + std::to_string(i) + "\n";
+    a += fmt::format("a{}\n", i);
+    b += fmt::format("b{}\n", i);
   }
   EXPECT_EQ(hunks(a, b).size(), std::string("@@ -1,200000 +1,200000 @@\n").size() + a.size() + b.size() + 400000);
 }
@@ -79,8 +80,8 @@ TEST(Diff, HugeTextsOfTheSameLinesTakeBoundedTime) {
   std::string a;
   std::string b;
   for (int i = 0; i < 200000; ++i) {
-    a += std::to_string(i * 7919 % 200003) + "\n";
-    b += std::to_string(i * 104729L % 200003) + "\n";
+    a += fmt::format("{}\n", i * 7919 % 200003);
+    b += fmt::format("{}\n", i * 104729L % 200003);
   }
   EXPECT_NE(hunks(a, b), "");
 }

@@ -53,7 +53,7 @@ class Fmt : public ::testing::Test {
 
   // A file of that contents; its path.
   [[nodiscard]] std::string file(const std::string& name, const std::string& contents) const {
-    const std::string path = folder_ + "/" + name;
+    std::string path = folder_ + "/" + name;
     EXPECT_TRUE(replace_file(path, contents).has_value());
     return path;
   }

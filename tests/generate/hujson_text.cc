@@ -6,7 +6,7 @@
 namespace acl::generate {
 namespace {
 
-using std::string_view_literals::operator""sv;
+using namespace std::string_view_literals;
 
 constexpr std::array spaces = {" "sv,    "\n"sv, ""sv,     "\n\n"sv, "\t"sv,   "\r\n"sv,     "\n\n\n"sv,
                                "\n\t"sv, "\r"sv, "\n\r"sv, "  "sv,   " \n "sv, "\r\n\r\n"sv, "\n \n\t\t"sv};

@@ -1,7 +1,7 @@
 // Well-formed HuJSON texts for tests, fuzz targets and benchmarks.
 //
-// hujson_text() is a function of a string of bytes, its choices: each decision takes the next one, and when they are used up,
-// every decision takes the simplest way out. So any bytes make a text, none make "null", and whatever shrinks bytes (RapidCheck,
+// hujson_text() is a function of a string of bytes, its choices: each decision takes the next one, and when they are used up
+// it takes the simplest way out. So any bytes make a text, none make "null", and whatever shrinks bytes (RapidCheck,
 // libFuzzer) shrinks the text with them. policy_text() is a large text of the kind that is formatted every day.
 #pragma once
 
