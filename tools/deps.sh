@@ -8,7 +8,7 @@
 set -euo pipefail
 
 build=(
-  cmake ninja-build make g++ python3
+  cmake ninja-build make g++ patch python3
   libbenchmark-dev libcli11-dev libexpected-dev libfmt-dev libgmock-dev libgtest-dev librapidcheck-dev
   nlohmann-json3-dev tao-pegtl-dev
 )

@@ -16,10 +16,10 @@ seconds=$1
 shift
 targets=("$@")
 if [ ${#targets[@]} -eq 0 ]; then
-  for program in build-fuzz/bin/*_fuzz; do [ -x "$program" ] && targets+=("$(basename "$program")"); done
+  for source in tests/fuzz/*_fuzz.cc; do [ -f "$source" ] && targets+=("$(basename "$source" .cc)"); done
 fi
 if [ ${#targets[@]} -eq 0 ]; then
-  echo "tools/fuzz.sh: no fuzz target in build-fuzz/bin" >&2
+  echo "tools/fuzz.sh: no fuzz target in tests/fuzz" >&2
   exit 1
 fi
 

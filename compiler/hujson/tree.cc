@@ -94,6 +94,21 @@ std::string standardize(const Tree& tree) {
   return out;
 }
 
+std::string minimize(Value value) {
+  const bool object = value.is(Kind::object);
+  if (!object && !value.is(Kind::array)) return std::string(value.text());
+  std::string out(1, object ? '{' : '[');
+  std::size_t count = 0;
+  for (const Value child : value) {
+    // In an object a colon stands behind every name, a comma behind every value.
+    if (count != 0) out += object && count % 2 == 1 ? ':' : ',';
+    out += minimize(child);
+    ++count;
+  }
+  out += object ? '}' : ']';
+  return out;
+}
+
 std::string unquote(std::string_view literal) {
   const std::string_view body = literal.substr(1, literal.size() - 2);
   std::string out;

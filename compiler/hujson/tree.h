@@ -111,6 +111,9 @@ inline Value::Iterator& Value::Iterator::operator++() noexcept {
 // or column changes.
 std::string standardize(const Tree& tree);
 
+// The value without white space, comments and trailing commas; strings and numbers as they are spelt.
+std::string minimize(Value value);
+
 // Undoes the escapes of a string literal, quotes included in `literal`. Total on every literal the parser accepts: a lone
 // surrogate or raw bytes that are not UTF-8 become U+FFFD, as Go's encoding/json reads them.
 std::string unquote(std::string_view literal);

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -39,6 +40,9 @@ using Attribute = std::variant<std::string, double, bool>;
 
 inline constexpr std::uint32_t none = 0xffffffff;
 
+// In place of a time: later than all.
+inline constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
+
 struct Node {
   std::string name;  // unique
   std::string id;    // the control plane's own name for it, may be empty
@@ -54,7 +58,8 @@ struct Node {
   std::vector<std::pair<std::string, Attribute>> posture;
   bool shared = false;   // shared in from another tailnet
   bool bound = true;     // "binding": "wireguard"; false for "none"
-  Span span;             // of its object in the file, {0, 0} where that is not known
+  Span span;               // of its object in its file
+  std::uint32_t file = 0;  // which of the files that were loaded
 };
 
 struct Service {
@@ -87,5 +92,11 @@ struct Inventory {
   // have one; equal ones go by name. A conformance case's `created_rank` takes the place of `created`.
   std::vector<std::uint32_t> age;  // age[i] of nodes[i]
 };
+
+// Inventory::age of these nodes.
+std::vector<std::uint32_t> ages(const std::vector<Node>& nodes);
+
+// Whether they describe the same: everything but the places in files.
+bool same(const Inventory& a, const Inventory& b);
 
 }  // namespace acl::inventory

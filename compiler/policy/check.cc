@@ -67,8 +67,7 @@ bool check_form(Checker& c, const Selector& selector, std::string_view prefix) {
 }
 
 bool refuse_place(Checker& c, const Selector& selector, Location location, std::string_view prefix) {
-  if (selector.kind == SelectorKind::autogroup && c.headscale() &&
-      allowed_at(selector, location, Dialect::tailscale) != Allowed::no) {
+  if (selector.kind == SelectorKind::autogroup && c.headscale() && !known_to_headscale(selector)) {
     c.findings.add(Code::E0306, selector.span, fmt::format("autogroup not supported in headscale: \"{}\"", selector.text));
     return false;
   }
@@ -88,7 +87,11 @@ bool refuse_place(Checker& c, const Selector& selector, Location location, std::
                                   : fmt::format("{}\"{}\": {} cannot be {}", prefix, selector.text,
                                                 selector_kind_name(selector.kind), location_name(location));
   Diagnostic& found = c.findings.add(Code::E0308, selector.span, message, std::move(help));
-  if (location == Location::ssh_dst) found.service_text = fmt::format("invalid dst \"{}\"", selector.text);
+  if (location == Location::ssh_dst && !c.headscale()) {
+    found.service_text = fmt::format("invalid dst \"{}\"", selector.text);
+  } else if (location == Location::ssh_dst && selector.kind == SelectorKind::wildcard) {
+    found.service_text = "wildcard (*) is not supported as SSH destination";
+  }
   return false;
 }
 
@@ -141,8 +144,9 @@ bool Checker::selector(const Selector& selector, Location location, std::string_
                              selector_kind_name(selector.kind), location_name(location)));
   }
   if (selector.odd_case) {
-    findings.add(Code::W0327, selector.span, fmt::format("\"{}\": the word before the colon is written in lower case",
-                                                         selector.text));
+    findings.add(Code::W0327, selector.span,
+                 fmt::format("{}: the word before the colon is written in lower case", file.source.text().substr(
+                     selector.span.begin, selector.span.end - selector.span.begin)));
   }
   switch (selector.kind) {
     case SelectorKind::user: logins.insert(selector.text); return true;

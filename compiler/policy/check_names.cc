@@ -91,9 +91,10 @@ void check_host_name(Checker& c, const Text& name) {
   if (form.kind == SelectorKind::address || form.kind == SelectorKind::prefix || form.kind == SelectorKind::range) {
     return error("a name that is an address itself can never be referred to", "choose another name");
   }
-  if (name.value.find(':') == std::string_view::npos && name.value.find('/') == std::string_view::npos) return;
+  const bool colon = name.value.find(':') != std::string_view::npos;
+  if (!colon && name.value.find('/') == std::string_view::npos) return;
   const std::string message = fmt::format("hosts[\"{}\"]: a name with \":\" or \"/\" can be misread in a rule", name.value);
-  c.findings.add(c.headscale() ? Code::E0313 : Code::W0341, name.span, message, "use letters, digits, - and _");
+  c.findings.add(colon && c.headscale() ? Code::E0313 : Code::W0341, name.span, message, "use letters, digits, - and _");
 }
 
 void check_host_value(Checker& c, const Host& host) {
@@ -201,8 +202,15 @@ void check_tag(Checker& c, const TagOwners& tag) {
     if (!starts_with(tag.name.value, "tag:")) help = fmt::format("write \"tag:{}\"", tag.name.value);
     c.findings.add(Code::E0309, tag.name.span, fmt::format("tagOwners[\"{}\"]: {}", tag.name.value, fault), std::move(help));
   }
+  const std::string prefix = fmt::format("tagOwners[\"{}\"]: ", tag.name.value);
   for (const Selector& owner : tag.owners) {
-    c.selector(owner, Location::tag_owner, fmt::format("tagOwners[\"{}\"]: ", tag.name.value));
+    if (c.headscale() && owner.kind == SelectorKind::tag && c.names.find(NameKind::tag, owner.text) == nullptr) {
+      c.findings.add(Code::E0301, owner.span,
+                     fmt::format("tag \"{}\" references undefined tag \"{}\"", tag.name.value, owner.text),
+                     c.suggestion(NameKind::tag, owner.text));
+    } else {
+      c.selector(owner, Location::tag_owner, prefix);
+    }
   }
 }
 

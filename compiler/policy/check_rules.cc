@@ -155,8 +155,9 @@ bool check_ports(Checker& c, const Target& target, const std::optional<std::uint
   if (protocol && !protocol_has_ports(*protocol) && !all) {
     const std::string_view written = target.text.value.substr(target.text.value.rfind(':') + 1);
     c.findings.add(Code::E0405, target.text.span,
-                   fmt::format("dst=\"{}\": protocol does not support specific ports: \"{}\", only \"*\" is allowed",
-                               target.text.value, protocol_name(*protocol)),
+                   fmt::format("{}protocol does not support specific ports: \"{}\", only \"*\" is allowed",
+                               c.headscale() ? "" : fmt::format("dst=\"{}\": ", target.text.value),
+                               protocol_name(*protocol)),
                    fmt::format("write \"{}:*\" instead of \":{}\"",
                                target.text.value.substr(0, target.text.value.rfind(':')), written));
   }
@@ -180,7 +181,7 @@ void check_acl_target(Checker& c, const Acl& acl, const Target& target) {
 }
 
 void check_acl(Checker& c, const Acl& acl, std::size_t index) {
-  if (acl.action.value != "accept") {
+  if (acl.action.value != "accept" && !(acl.damaged && acl.action.empty())) {
     c.findings.add(Code::E0401, acl.action.empty() ? acl.span : acl.action.span,
                    fmt::format("action=\"{}\" is not supported", acl.action.value),
                    "the only action is \"accept\": what no rule accepts is denied");
@@ -192,7 +193,7 @@ void check_acl(Checker& c, const Acl& acl, std::size_t index) {
                                  [](const Target& target) { return target.selector.autogroup == Autogroup::self; });
   if (self != acl.dst.end()) check_self(c, acl.src, self->selector, true);
   c.posture_names(acl.src_posture);
-  check_matches_something(c, acl.span, "acls", index, acl.src, !acl.dst.empty());
+  if (!acl.damaged) check_matches_something(c, acl.span, "acls", index, acl.src, !acl.dst.empty());
 }
 
 // --- grants ---
@@ -284,7 +285,7 @@ void check_via(Checker& c, const Grant& grant) {
 }
 
 void check_grant(Checker& c, const Grant& grant, std::size_t index) {
-  if (grant.ip.empty() && grant.app.empty()) {
+  if (grant.ip.empty() && grant.app.empty() && !grant.damaged) {
     c.findings.add(Code::E0410, grant.span, "ip and app can not both be empty",
                    "say what is granted: \"ip\": [\"tcp:443\"], \"ip\": [\"*\"] for everything, or an \"app\" capability");
   }
@@ -294,7 +295,7 @@ void check_grant(Checker& c, const Grant& grant, std::size_t index) {
   for (const Capability& capability : grant.app) check_capability(c, capability);
   check_via(c, grant);
   c.posture_names(grant.src_posture);
-  check_matches_something(c, grant.span, "grants", index, grant.src, !grant.dst.empty());
+  if (!grant.damaged) check_matches_something(c, grant.span, "grants", index, grant.src, !grant.dst.empty());
 }
 
 }  // namespace

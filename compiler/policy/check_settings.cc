@@ -129,7 +129,7 @@ void check_node_attr(Checker& c, const NodeAttr& entry, std::size_t index) {
   }
   check_ip_pool(c, entry);
   const bool empty = entry.attr.empty() && entry.app.empty() && entry.ip_pool.empty();
-  if (entry.target.empty() || empty) {
+  if ((entry.target.empty() || empty) && !entry.damaged) {
     c.findings.add(Code::W0710, entry.span, fmt::format("{} has no effect: it has no {}", rule_name("nodeAttrs", index),
                                                         entry.target.empty() ? "target" : "attr, app or ipPool"),
                    "complete it or remove it");
@@ -169,7 +169,9 @@ void check_auto_approvers(Checker& c) {
   for (const ServiceApprovers& service : approvers.services) {
     if (service.service.kind == SelectorKind::tag) {
       c.defined(NameKind::tag, service.service, "autoApprovers.services: ");
-    } else if (service.service.kind != SelectorKind::service) {
+    } else if (service.service.kind == SelectorKind::service) {
+      c.selector(service.service, Location::grant_dst, "autoApprovers.services: ");  // where services may stand
+    } else {
       c.findings.add(Code::E0702, service.service.span,
                      fmt::format("autoApprovers.services: \"{}\" is neither a service nor a tag", service.service.text),
                      "keys are svc:NAME or tag:NAME");

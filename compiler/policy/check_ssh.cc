@@ -23,7 +23,7 @@ bool is_device_source(const Selector& selector) noexcept {
 
 void check_action(Checker& c, const SshRule& rule) {
   const std::string_view action = rule.action ? rule.action->value : std::string_view();
-  if (action == "accept" || action == "check") return;
+  if (action == "accept" || action == "check" || (action.empty() && rule.damaged)) return;
   const std::string help = action.empty() ? "say \"action\": \"accept\" or \"check\""
                                           : "the actions are \"accept\" and \"check\", in lower case";
   c.findings.add(Code::E0501, rule.action ? rule.action->span : rule.span,
@@ -52,7 +52,7 @@ void check_user(Checker& c, const Text& user) {
 }
 
 void check_users(Checker& c, const SshRule& rule) {
-  if (rule.users.empty()) {
+  if (rule.users.empty() && !rule.damaged) {
     c.findings.add(Code::E0502, rule.span, "users must be specified",
                    "list the local accounts that may be used, for example [\"autogroup:nonroot\"]");
   }
@@ -82,6 +82,8 @@ void check_pair(Checker& c, const SshRule& rule, const Selector& dst) {
     std::string message = "tags in SSH source cannot access user-owned devices";
     if (dst.autogroup == Autogroup::self) {
       message = "autogroup:self destination requires source to contain only users or groups, not tags or autogroup:tagged";
+    } else if (dst.autogroup == Autogroup::member) {
+      message = "tags in SSH source cannot access autogroup:member (user-owned devices)";
     }
     Diagnostic& found = c.findings.add(Code::E0507, device->span, std::move(message),
                                        "tagged devices may log in to tagged devices only");
@@ -134,7 +136,7 @@ void check_recorder(Checker& c, const SshRule& rule) {
                      "tag the nodes that record and name their tag");
     }
   }
-  if (rule.enforce_recorder && rule.recorder.empty()) {
+  if (rule.enforce_recorder && rule.recorder.empty() && !rule.damaged) {
     c.findings.add(Code::W0516, rule.span, "enforceRecorder without a recorder", "name the recorder's tag, or remove it");
   }
 }
@@ -143,6 +145,7 @@ void check_recorder(Checker& c, const SshRule& rule) {
 void check_hidden(Checker& c, std::size_t index) {
   const SshRule& rule = c.policy.ssh[index];
   if (!rule.action || rule.action->value != "accept" || rule.src.empty() || rule.dst.empty() || rule.users.empty()) return;
+  if (c.policy.default_src_posture) return;  // it may keep a source from the check rule
   const auto covers = [](const auto& all, const auto& some, auto text) {
     return std::all_of(some.begin(), some.end(), [&](const auto& item) {
       return std::any_of(all.begin(), all.end(), [&](const auto& other) { return text(other) == text(item); });
@@ -185,7 +188,7 @@ void check_ssh(Checker& c) {
     }
     c.posture_names(rule.src_posture);
     check_recorder(c, rule);
-    if (rule.src.empty() || rule.dst.empty()) {
+    if ((rule.src.empty() || rule.dst.empty()) && !rule.damaged) {
       c.findings.add(Code::W0413, rule.span, fmt::format("{} can never match: it has no {}", rule_name("ssh", i),
                                                          rule.src.empty() ? "src" : "dst"),
                      "it admits nobody; complete it or remove it");

@@ -10,21 +10,33 @@ namespace {
 
 constexpr std::string_view failed = "test(s) failed";
 
+// What the control plane answers to an error in a test: the hosted service one text for all, Headscale the words given.
+void answer(Checker& c, std::string_view headscale_words = {}) {
+  c.findings.service_text(std::string(c.headscale() ? headscale_words : failed));
+}
+
 // Runs `judge`; whatever errors it finds are, in the service's words, a failed test.
 template <class Judge>
 void as_failed_test(Checker& c, Judge judge) {
-  c.findings.service_text(std::string(failed));
+  answer(c);
   judge();
   c.findings.service_text({});
 }
 
-void test_error(Checker& c, Span span, std::string message, std::string help) {
+void test_error(Checker& c, Span span, std::string message, std::string help, std::string_view headscale_words = {}) {
+  answer(c, headscale_words);
   c.findings.add(Code::E0601, span, std::move(message), std::move(help));
+  answer(c);
 }
 
-void check_src(Checker& c, const std::optional<Selector>& src, Span entry, Location location, std::string_view name) {
+template <class Test>
+void check_src(Checker& c, const Test& test, Location location, std::string_view name) {
+  const std::optional<Selector>& src = test.src;
   if (!src || src->kind == SelectorKind::empty) {
-    test_error(c, src ? src->span : entry, fmt::format("{} has no src", name), "name one user, group, tag or host");
+    if (test.damaged) return;
+    const bool ssh = location == Location::ssh_test_src;
+    test_error(c, src ? src->span : test.span, fmt::format("{} has no src", name), "name one user, group, tag or host",
+               ssh ? "SSH tests entry must have a non-empty src" : "");
     return;
   }
   c.selector(*src, location, fmt::format("{}: src=", name));
@@ -43,6 +55,13 @@ void check_single_host(Checker& c, const Selector& selector, std::string_view pr
   }
 }
 
+// How Headscale refuses a destination that it never takes.
+std::string_view headscale_refusal(const Selector& dst) noexcept {
+  if (dst.kind == SelectorKind::prefix) return "test destination must be a single host, not a CIDR range";
+  if (dst.autogroup == Autogroup::internet) return "autogroup:internet not valid as a test destination";
+  return {};
+}
+
 void check_target(Checker& c, const Target& target, std::string_view name) {
   Target again;
   const auto ports = read_target(target.text, again);
@@ -50,25 +69,33 @@ void check_target(Checker& c, const Target& target, std::string_view name) {
   const std::string help = "a test asks about one host and one port: \"tag:db:5432\"";
   if (!ports) return test_error(c, target.text.span, prefix + ports.error(), help);
   if (ports->ranges.size() != 1 || ports->ranges[0].first != ports->ranges[0].last) {
-    return test_error(c, target.text.span, prefix + "not one port", help);
+    return test_error(c, target.text.span, prefix + "not one port", help, "test destination port must be a single port");
   }
-  if (c.selector(target.selector, Location::test_dst, fmt::format("{}: dst=", name))) {
-    check_single_host(c, target.selector, prefix);
+  answer(c, headscale_refusal(target.selector));
+  const bool good = c.selector(target.selector, Location::test_dst, fmt::format("{}: dst=", name));
+  answer(c);
+  if (good) check_single_host(c, target.selector, prefix);
+}
+
+void check_protocol(Checker& c, const Text& proto, std::string_view name) {
+  if (proto.empty()) return;
+  const auto protocol = parse_protocol(proto.value, c.headscale() ? ProtocolNames::headscale : ProtocolNames::hosted);
+  if (!protocol) {
+    test_error(c, proto.span, fmt::format("{}: {}", name, protocol.error()), "name a protocol: tcp, udp");
+  } else if (c.headscale() && !protocol_has_ports(*protocol)) {
+    test_error(c, proto.span, "test protocol must be tcp, udp, sctp, or empty", "name tcp, udp or sctp");
   }
 }
 
 void check_test(Checker& c, const PolicyTest& test, std::size_t index) {
   const std::string name = rule_name("tests", index);
-  if (test.accept.empty() && test.deny.empty()) {
+  if (test.accept.empty() && test.deny.empty() && !test.damaged) {
     test_error(c, test.span, fmt::format("{} has neither accept nor deny", name),
-               "say what must be allowed (\"accept\") and what must not (\"deny\")");
+               "say what must be allowed (\"accept\") and what must not (\"deny\")",
+               "test entry must have at least one of \"accept\" or \"deny\"");
   }
-  check_src(c, test.src, test.span, Location::test_src, name);
-  if (test.proto && !test.proto->empty()) {
-    const auto protocol =
-        parse_protocol(test.proto->value, c.headscale() ? ProtocolNames::headscale : ProtocolNames::hosted);
-    if (!protocol) test_error(c, test.proto->span, fmt::format("{}: {}", name, protocol.error()), "name a protocol: tcp, udp");
-  }
+  check_src(c, test, Location::test_src, name);
+  if (test.proto) check_protocol(c, *test.proto, name);
   for (const Target& target : test.accept) check_target(c, target, name);
   for (const Target& target : test.deny) check_target(c, target, name);
 }
@@ -78,7 +105,7 @@ void check_ssh_dst(Checker& c, const Selector& dst, std::string_view name) {
   const auto refuse = [&](Code code, std::string message, std::string help) {
     c.findings.service_text({});
     c.findings.add(code, dst.span, std::move(message), std::move(help));
-    c.findings.service_text(std::string(failed));
+    answer(c);
   };
   const bool single_prefix = dst.kind == SelectorKind::prefix;
   if (single_prefix || (dst.kind == SelectorKind::autogroup && dst.autogroup == Autogroup::internet)) {
@@ -115,9 +142,12 @@ void check_logins(Checker& c, const SshTest& test, std::string_view name) {
 void check_ssh_test(Checker& c, const SshTest& test, std::size_t index) {
   const std::string name = rule_name("sshTests", index);
   for (const Selector& dst : test.dst) check_ssh_dst(c, dst, name);
-  check_src(c, test.src, test.span, Location::ssh_test_src, name);
-  if (test.dst.empty()) test_error(c, test.span, fmt::format("{} has no dst", name), "name at least one user, tag or host");
-  if (test.accept.empty() && test.check.empty() && test.deny.empty()) {
+  check_src(c, test, Location::ssh_test_src, name);
+  if (test.dst.empty() && !test.damaged) {
+    test_error(c, test.span, fmt::format("{} has no dst", name), "name at least one user, tag or host",
+               "SSH tests entry must have at least one dst");
+  }
+  if (test.accept.empty() && test.check.empty() && test.deny.empty() && !test.damaged) {
     test_error(c, test.span, fmt::format("{} has neither accept, check nor deny", name),
                "list local accounts under accept, check or deny");
   }

@@ -74,18 +74,27 @@ Text Decoder::tag_key(Value name) {
 std::vector<Text> Decoder::texts(Value value) {
   std::vector<Text> out;
   if (!expect(value, Kind::array, "an array of strings")) return out;
-  for (const Value element : value) out.push_back(text(element));
+  for (const Value element : value) {
+    if (expect(element, Kind::string, "an array of strings")) out.push_back(text(element));
+  }
   return out;
+}
+
+Selector Decoder::normal(Selector selector) {
+  const bool tag = selector.kind == SelectorKind::tag;
+  if (!selector.odd_case && !(tag && has_capitals(selector.text))) return selector;
+  const std::size_t lowered = tag ? selector.text.size() : selector.text.find(':');
+  std::string text = lower_case(selector.text.substr(0, lowered));
+  text += selector.text.substr(lowered);
+  const std::size_t name = selector.text.size() - selector.name.size();
+  selector.text = keep(std::move(text));
+  selector.name = selector.text.substr(name);
+  return selector;
 }
 
 Selector Decoder::selector(Value value) {
   const Text written = text(value);
-  Selector selector = parse_selector(written.value, written.span);
-  if (selector.kind == SelectorKind::tag && has_capitals(selector.text)) {
-    selector.text = keep(lower_case(selector.text));
-    selector.name = selector.text.substr(std::string_view("tag:").size());
-  }
-  return selector;
+  return normal(parse_selector(written.value, written.span));
 }
 
 std::vector<Selector> Decoder::selectors(Value value) {
@@ -104,10 +113,7 @@ std::vector<Target> Decoder::targets(Value value) {
     if (!expect(element, Kind::string, "an array of strings")) continue;
     Target target;
     if (auto ports = read_target(text(element), target)) target.ports = std::move(ports->ranges);
-    if (target.selector.kind == SelectorKind::tag && has_capitals(target.selector.text)) {
-      target.selector.text = keep(lower_case(target.selector.text));
-      target.selector.name = target.selector.text.substr(std::string_view("tag:").size());
-    }
+    target.selector = normal(target.selector);
     out.push_back(std::move(target));
   }
   return out;
@@ -197,6 +203,22 @@ void Decoder::report_old_name(std::string_view written, std::string_view modern,
 
 // --- targets ----------------------------------------------------------------------------------------------------------
 
+namespace {
+
+// "[fd7a::5]" less its brackets.
+std::string_view without_brackets(std::string_view host) noexcept {
+  return host.size() >= 2 && host.front() == '[' && host.back() == ']' ? host.substr(1, host.size() - 2) : host;
+}
+
+// "[fd7a::]/48", as Headscale has it, less its brackets; empty if the text is nothing of the kind.
+std::string joined_prefix(std::string_view host) {
+  const std::size_t close = host.find("]/");
+  if (host.substr(0, 1) != "[" || close == std::string_view::npos) return {};
+  return std::string(host.substr(1, close - 1)).append(host.substr(close + 1));
+}
+
+}  // namespace
+
 PortExpected<PortList> read_target(const Text& text, Target& target) {
   target.text = text;
   const std::size_t colon = text.value.rfind(':');
@@ -205,14 +227,11 @@ PortExpected<PortList> read_target(const Text& text, Target& target) {
     return tl::unexpected<std::string>("hostport must contain a colon (\":\")");
   }
   std::string_view host = text.value.substr(0, colon);
-  // "[fd7a::5]" and Headscale's "[fd7a::]/48".
-  const std::size_t close = host.find(']');
-  std::string_view inner = host;
-  if (host.substr(0, 1) == "[" && close != std::string_view::npos) {
-    inner = host.substr(1, close - 1);
-    if (close + 1 != host.size()) inner = host;
+  target.selector = parse_selector(trim(without_brackets(host)), text.span);
+  if (const std::string joined = joined_prefix(host); !joined.empty()) {
+    target.selector = parse_selector(joined, text.span);
+    target.selector.text = target.selector.name = host;
   }
-  target.selector = parse_selector(trim(inner), text.span);
   if (host.find(',') != std::string_view::npos) {
     return tl::unexpected<std::string>("host cannot contain a comma (\",\")");
   }
@@ -245,7 +264,7 @@ void read_hosts(Decoder& d, Value value, Policy& policy) {
   });
 }
 
-IpsetOperation read_ipset_operation(const Text& text) {
+IpsetOperation read_ipset_operation(Decoder& d, const Text& text) {
   IpsetOperation operation;
   operation.span = text.span;
   std::string_view target = text.value;
@@ -256,7 +275,7 @@ IpsetOperation read_ipset_operation(const Text& text) {
   };
   operation.remove = take("remove ");
   operation.bare = !operation.remove && !take("add ");
-  operation.target = parse_selector(target, text.span);
+  operation.target = d.normal(parse_selector(target, text.span));
   return operation;
 }
 
@@ -265,7 +284,7 @@ void read_ipsets(Decoder& d, Value value, Policy& policy) {
   d.map(value, false, [&](Value name, Value operations) {
     Ipset ipset{d.key(name), {}};
     if (!operations.is(Kind::null)) {
-      for (const Text& text : d.texts(operations)) ipset.operations.push_back(read_ipset_operation(text));
+      for (const Text& text : d.texts(operations)) ipset.operations.push_back(read_ipset_operation(d, text));
     }
     policy.ipsets.push_back(std::move(ipset));
   });

@@ -93,9 +93,8 @@ const Fields<SshTest> ssh_test_fields = {
 
 bool has_member(Value object, std::string_view wanted) {
   std::string buffer;
-  for (auto it = object.begin(); it != object.end(); ++it) {
+  for (auto it = object.begin(); it != object.end(); ++it, ++it) {
     if (equal_ignoring_case((*it).string(buffer), wanted)) return true;
-    ++it;
   }
   return false;
 }

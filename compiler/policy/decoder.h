@@ -45,6 +45,8 @@ class Decoder {
   Text tag_key(hujson::Value name);
   std::vector<Text> texts(hujson::Value value);
   Selector selector(hujson::Value value);
+  // The selector as names are looked up: a tag, and the word before any colon, in lower case.
+  Selector normal(Selector selector);
   std::vector<Selector> selectors(hujson::Value value);
   std::vector<Target> targets(hujson::Value value);
   bool boolean(hujson::Value value);
@@ -140,7 +142,9 @@ std::vector<T> Decoder::objects(hujson::Value value, const Fields<T>& fields, st
     // One for each element, right or wrong, so that acls[3] stays acls[3].
     out.emplace_back();
     if constexpr (requires(T t) { t.span; }) out.back().span = element.span();
+    const std::size_t errors = findings_.errors();
     object(element, fields, section, out.back());
+    if constexpr (requires(T t) { t.damaged; }) out.back().damaged = findings_.errors() != errors;
   }
   return out;
 }

@@ -20,7 +20,8 @@ constexpr std::array units = {
     Unit{"ms", 1'000'000}, Unit{"s", 1'000'000'000}, Unit{"m", 60'000'000'000ULL}, Unit{"h", 3'600'000'000'000ULL},
 };
 
-constexpr std::uint64_t most = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+// 2^63: as many nanoseconds as a negative duration may have; a positive one has one less.
+constexpr std::uint64_t most = std::uint64_t{1} << 63;
 
 bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 
@@ -34,12 +35,18 @@ std::optional<std::uint64_t> take_term(std::string_view& text) noexcept {
     whole = whole * 10 + digit;
   }
   bool digits = at != 0;
-  double fraction = 0;
+  // The fraction as a whole number of 1/scale; digits beyond 2^63 no longer count, as in Go.
+  std::uint64_t fraction = 0;
+  double scale = 1;
+  bool full = false;
   if (at < text.size() && text[at] == '.') {
-    double scale = 0.1;
-    for (++at; at < text.size() && is_digit(text[at]); ++at, scale /= 10) {
-      fraction += scale * (text[at] - '0');
+    for (++at; at < text.size() && is_digit(text[at]); ++at) {
       digits = true;
+      const auto digit = static_cast<std::uint64_t>(text[at] - '0');
+      full = full || fraction > (most - 1) / 10 || fraction * 10 + digit > most;
+      if (full) continue;
+      fraction = fraction * 10 + digit;
+      scale *= 10;
     }
   }
   if (!digits) return std::nullopt;
@@ -48,7 +55,8 @@ std::optional<std::uint64_t> take_term(std::string_view& text) noexcept {
     text.remove_prefix(at + unit.name.size());
     if (whole > most / unit.nanoseconds) return std::nullopt;
     const std::uint64_t base = whole * unit.nanoseconds;
-    const auto rest = static_cast<std::uint64_t>(fraction * static_cast<double>(unit.nanoseconds) + 0.5);
+    const auto rest =
+        static_cast<std::uint64_t>(static_cast<double>(fraction) * (static_cast<double>(unit.nanoseconds) / scale));
     if (rest > most - base) return std::nullopt;
     return base + rest;
   }
@@ -81,8 +89,8 @@ std::optional<std::chrono::nanoseconds> parse_duration(std::string_view text) no
     if (!term || *term > most - total) return std::nullopt;
     total += *term;
   }
-  const auto value = static_cast<std::int64_t>(total);
-  return std::chrono::nanoseconds(negative ? -value : value);
+  if (!negative && total == most) return std::nullopt;
+  return std::chrono::nanoseconds(static_cast<std::int64_t>(negative ? 0 - total : total));
 }
 
 std::string print_duration(std::chrono::nanoseconds duration) {

@@ -11,7 +11,7 @@
 
 namespace acl::policy {
 
-// Nothing for a malformed text or one beyond 2^63 nanoseconds (about 292 years).
+// Nothing for a malformed text or one beyond 63 bits of nanoseconds (about 292 years); what is finer than one is cut off.
 std::optional<std::chrono::nanoseconds> parse_duration(std::string_view text) noexcept;
 
 // As Go prints it: "1h30m0s", "1.5s", "0s".

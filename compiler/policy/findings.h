@@ -2,7 +2,8 @@
 //
 // Errors come in the order in which the hosted service would meet them (the structure first, then the sections in the order
 // of check.h), because the service answers with its first error only; take() keeps that one in front and puts all others in
-// the order of the file. Their number is bounded, so that no input can make much memory out of little text.
+// the order of the file. Their number and length are bounded, so that no input can make much memory out of little text;
+// errors take precedence over warnings and notes.
 #pragma once
 
 #include <cstddef>
@@ -21,7 +22,8 @@ class Findings {
  public:
   explicit Findings(const SourceText& source) : source_(source) {}
 
-  // The new diagnostic, to be completed; valid until the next call. Beyond max_findings it is counted and not kept.
+  // The new diagnostic, to be completed; valid until the next call. Beyond max_findings errors, or that
+  // many others, it is counted and not kept.
   Diagnostic& add(Code code, Span span, std::string message, std::string help = {});
   // While set, the service's answer to every error added, whatever our own message says.
   void service_text(std::string text) { service_text_ = std::move(text); }
@@ -36,9 +38,8 @@ class Findings {
   std::vector<Diagnostic> list_;
   Diagnostic beyond_;
   std::string service_text_;
-  std::size_t errors_ = 0;
-  std::size_t unlisted_ = 0;
-  std::size_t unlisted_errors_ = 0;
+  std::size_t errors_ = 0;  // all of them, listed or not
+  std::size_t others_ = 0;
 };
 
 }  // namespace acl::policy

@@ -51,9 +51,26 @@ constexpr bool rows_are_complete() {
 }
 static_assert(rows_are_complete(), "a row of the matrix lacks a column");
 
-bool known_to_headscale(Autogroup autogroup) noexcept {
-  switch (autogroup) {
-    case Autogroup::member:
+Allowed headscale_difference(const Selector& selector, Location location, Allowed hosted) noexcept {
+  switch (selector.kind) {
+    case SelectorKind::user_domain:
+    case SelectorKind::service:
+    case SelectorKind::ipset: return Allowed::no;
+    case SelectorKind::autogroup:
+      // Owners of tags and approvers are users, groups and tags there (hscontrol/policy/v2/types.go, parseOwner).
+      if (location == Location::tag_owner || location == Location::approver) return Allowed::no;
+      if (!known_to_headscale(selector)) return Allowed::no;
+      if (selector.autogroup == Autogroup::member && location == Location::ssh_dst) return Allowed::yes;
+      return hosted;
+    default: return hosted;
+  }
+}
+
+}  // namespace
+
+bool known_to_headscale(const Selector& selector) noexcept {
+  switch (selector.autogroup) {
+    case Autogroup::member: return !selector.plural;
     case Autogroup::tagged:
     case Autogroup::self:
     case Autogroup::internet:
@@ -62,21 +79,6 @@ bool known_to_headscale(Autogroup autogroup) noexcept {
     default: return false;
   }
 }
-
-Allowed headscale_difference(const Selector& selector, Location location, Allowed hosted) noexcept {
-  switch (selector.kind) {
-    case SelectorKind::user_domain:
-    case SelectorKind::service:
-    case SelectorKind::ipset: return Allowed::no;
-    case SelectorKind::autogroup:
-      if (!known_to_headscale(selector.autogroup)) return Allowed::no;
-      if (selector.autogroup == Autogroup::member && location == Location::ssh_dst) return Allowed::yes;
-      return hosted;
-    default: return hosted;
-  }
-}
-
-}  // namespace
 
 Allowed allowed_at(const Selector& selector, Location location, Dialect dialect) noexcept {
   const Autogroup wanted = is_role(selector.autogroup) ? Autogroup::owner : selector.autogroup;

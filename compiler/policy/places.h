@@ -36,6 +36,9 @@ enum class Allowed : std::uint8_t { yes, no, unsettled };
 // Of the kind alone: conditions that depend on the rest of the rule (autogroup:self, ssh) are not looked at.
 Allowed allowed_at(const Selector& selector, Location location, Dialect dialect) noexcept;
 
+// Whether Headscale has this autogroup at all. Of the two spellings of autogroup:member it knows the singular only.
+bool known_to_headscale(const Selector& autogroup) noexcept;
+
 // "src of a rule", "an ssh destination".
 std::string_view location_name(Location location) noexcept;
 

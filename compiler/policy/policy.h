@@ -68,6 +68,7 @@ struct Target {
 
 struct Acl {
   Span span;
+  bool damaged = false;  // its structure was at fault: what is missing may not have been left out
   Text action;
   std::vector<Selector> src;
   std::vector<Target> dst;
@@ -89,6 +90,7 @@ struct Capability {
 
 struct Grant {
   Span span;
+  bool damaged = false;
   std::vector<Selector> src;
   std::vector<Selector> dst;
   std::vector<GrantIp> ip;
@@ -99,6 +101,7 @@ struct Grant {
 
 struct SshRule {
   Span span;
+  bool damaged = false;
   std::optional<Text> action;
   std::vector<Selector> src;
   std::vector<Selector> dst;
@@ -118,6 +121,7 @@ struct PostureAttribute {
 
 struct PolicyTest {
   Span span;
+  bool damaged = false;
   std::optional<Selector> src;
   std::optional<Text> proto;
   std::optional<std::uint8_t> protocol;
@@ -128,6 +132,7 @@ struct PolicyTest {
 
 struct SshTest {
   Span span;
+  bool damaged = false;
   std::optional<Selector> src;
   std::vector<Selector> dst;
   std::vector<Text> accept;
@@ -155,6 +160,7 @@ struct AutoApprovers {
 
 struct NodeAttr {
   Span span;
+  bool damaged = false;
   std::vector<Selector> target;
   std::vector<Text> attr;
   std::vector<Capability> app;

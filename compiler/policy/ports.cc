@@ -107,34 +107,38 @@ std::string protocol_name(std::uint8_t protocol) {
   return std::to_string(protocol);
 }
 
+namespace {
+
+// The ports of an entry. A list is read as one only where every item of it is a range; the message names the whole otherwise.
+PortExpected<PortList> parse_entry_ports(std::string_view text) {
+  if (text.empty()) return parse_port_list(text);
+  const auto list = parse_port_list(text);
+  if (list) return list;
+  return wrong(parse_port_range(text).error());
+}
+
+}  // namespace
+
+// Faults are told in the order of the client library: a comma in the protocol, the ports, then the protocol.
 PortExpected<IpEntry> parse_ip_entry(std::string_view original, ProtocolNames names) {
   if (original.empty()) return wrong("empty string");
   const std::string text = lower_case(original);
   const std::size_t colon = text.rfind(':');
+  const bool bare = colon == std::string::npos;
+  const std::string_view protocol = bare ? std::string_view("*") : std::string_view(text).substr(0, colon);
+  const std::string_view ports = bare ? std::string_view(text) : std::string_view(text).substr(colon + 1);
+  if (protocol.find(',') != std::string_view::npos) return wrong("host cannot contain a comma (\",\")");
+  const auto list = parse_entry_ports(ports);
+  if (!list) return wrong(list.error());
   IpEntry entry;
-  std::string_view ports = text;
-  if (colon != std::string::npos) {
-    const std::string_view protocol = std::string_view(text).substr(0, colon);
-    ports = std::string_view(text).substr(colon + 1);
-    if (protocol.empty()) return wrong("empty protocol");
-    if (protocol != "*") {
-      const auto number = parse_protocol(protocol, names);
-      if (!number) return wrong(number.error());
-      entry.has_protocol = true;
-      entry.protocol = *number;
-    }
-  }
-  // A list is read as one only where every item of it is a range; the message names the whole text otherwise.
-  if (ports.find(',') != std::string_view::npos) {
-    const auto list = parse_port_list(ports);
-    if (!list) return wrong(fmt::format("port range \"{}\": invalid first integer", ports));
-    entry.ports = list->ranges;
-    entry.list = true;
-    return entry;
-  }
-  const auto range = parse_port_range(ports);
-  if (!range) return wrong(range.error());
-  entry.ports = {*range};
+  entry.ports = list->ranges;
+  entry.list = ports.find(',') != std::string_view::npos;
+  if (protocol.empty()) return wrong("empty protocol");
+  if (protocol == "*") return entry;
+  const auto number = parse_protocol(protocol, names);
+  if (!number) return wrong(number.error());
+  entry.has_protocol = true;
+  entry.protocol = *number;
   return entry;
 }
 

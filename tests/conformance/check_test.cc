@@ -4,38 +4,14 @@
 // or nodes; and whatever the service accepted must be accepted here.
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <filesystem>
-#include <fstream>
+#include <cstdio>
 #include <map>
-#include <nlohmann/json.hpp>
 
 #include "compiler/policy/load.h"
+#include "tests/conformance/cases.h"
 
 namespace acl {
 namespace {
-
-struct Case {
-  std::string id, category, policy, message;
-  bool accepted = false;
-};
-
-std::vector<Case> read_cases() {
-  std::vector<Case> cases;
-  const std::filesystem::path folder = std::filesystem::path(ACL_SHARED_DIR) / "conformance";
-  if (!std::filesystem::is_directory(folder)) return cases;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
-    if (entry.path().extension() != ".json") continue;
-    std::ifstream file(entry.path());
-    const auto json = nlohmann::json::parse(file);
-    const auto& expect = json.at("expect");
-    Case c{json.at("id"), json.at("category"), json.at("policy"), {}, expect.at("accepted").get<bool>()};
-    if (expect.at("error_message").is_string()) c.message = expect.at("error_message");
-    cases.push_back(std::move(c));
-  }
-  std::sort(cases.begin(), cases.end(), [](const Case& a, const Case& b) { return a.id < b.id; });
-  return cases;
-}
 
 struct Count {
   int accepted = 0, refused = 0, waiting = 0, wrong = 0;
@@ -48,7 +24,7 @@ TEST(Conformance, CheckWithoutInventorySaysWhatTheServiceSaid) {
   for (const Case& c : cases) {
     const policy::Loaded loaded = policy::load_policy(c.id, c.policy);
     Count& count = table[c.category];
-    if (c.accepted) {
+    if (c.accepted()) {
       ++count.accepted;
       if (!loaded.accepted()) ++count.wrong;
       EXPECT_TRUE(loaded.accepted()) << c.id << ": " << *loaded.message();
@@ -57,15 +33,15 @@ TEST(Conformance, CheckWithoutInventorySaysWhatTheServiceSaid) {
     if (loaded.accepted()) {
       // An inventory may still refuse it, and only then may it say so.
       ++count.waiting;
-      EXPECT_FALSE(loaded.skipped.empty()) << c.id << ": accepted without a word, but the service says: " << c.message;
-      const bool by_inventory = c.message == "test(s) failed" || c.message.find("is not associated with") != std::string::npos;
-      EXPECT_TRUE(by_inventory) << c.id << ": needs no inventory: " << c.message;
+      EXPECT_FALSE(loaded.skipped.empty()) << c.id << ": accepted without a word, but the service says: " << c.message();
+      const bool by_inventory = c.message() == "test(s) failed" || c.message().find("is not associated with") != std::string::npos;
+      EXPECT_TRUE(by_inventory) << c.id << ": needs no inventory: " << c.message();
       if (!by_inventory) ++count.wrong;
       continue;
     }
     ++count.refused;
-    if (*loaded.message() != c.message) ++count.wrong;
-    EXPECT_EQ(*loaded.message(), c.message) << c.id;
+    if (*loaded.message() != c.message()) ++count.wrong;
+    EXPECT_EQ(*loaded.message(), c.message()) << c.id;
   }
   std::printf("%-12s %9s %9s %9s %9s\n", "category", "accepted", "refused", "waiting", "wrong");
   for (const auto& [category, count] : table) {

@@ -1,0 +1,275 @@
+// Where a selector may stand: the whole matrix, asked of real policies.
+//
+// The table is that of https://tailscale.com/docs/reference/targets-and-selectors, as corrected by the page on the policy file's
+// syntax and by what the service has been seen to do.
+#include "compiler/policy/places.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <functional>
+#include <sstream>
+
+#include "compiler/policy/testing.h"
+
+namespace acl::policy {
+namespace {
+
+std::string quoted(const std::string& text) { return "\"" + text + "\""; }
+
+// A policy that is right but for the selector in its one place, which therefore alone decides.
+struct PlaceCase {
+  std::string name;
+  std::function<std::string(const std::string& selector)> section;
+};
+
+const std::vector<PlaceCase>& places() {
+  static const std::vector<PlaceCase> list = {
+      {"acl-src", [](auto& x) { return R"("acls":[{"action":"accept","src":[")" + x + R"("],"dst":["tag:db:22"]}])"; }},
+      {"grant-src", [](auto& x) { return R"("grants":[{"src":[")" + x + R"("],"dst":["tag:db"],"ip":["22"]}])"; }},
+      {"acl-dst", [](auto& x) { return R"("acls":[{"action":"accept","src":["group:eng"],"dst":[")" + x + R"(:22"]}])"; }},
+      {"grant-dst", [](auto& x) { return R"("grants":[{"src":["group:eng"],"dst":[")" + x + R"("],"ip":["22"]}])"; }},
+      {"via",
+       [](auto& x) {
+         return R"("grants":[{"src":["group:eng"],"dst":["10.20.0.0/16"],"ip":["22"],"via":[")" + x + R"("]}])";
+       }},
+      {"ssh-src",
+       [](auto& x) {
+         return R"("ssh":[{"action":"accept","src":[")" + x + R"("],"dst":["tag:db"],"users":["root"]}])";
+       }},
+      // The one user that may be a destination is the only source.
+      {"ssh-dst",
+       [](auto& x) {
+         return R"("ssh":[{"action":"accept","src":["ana@example.com"],"dst":[")" + x + R"("],"users":["root"]}])";
+       }},
+      {"ssh-users",
+       [](auto& x) {
+         return R"("ssh":[{"action":"accept","src":["group:eng"],"dst":["tag:db"],"users":[")" + x + R"("]}])";
+       }},
+      {"test-src", [](auto& x) { return R"("tests":[{"src":")" + x + R"(","accept":["tag:db:22"]}])"; }},
+      {"test-dst", [](auto& x) { return R"("tests":[{"src":"tag:server","accept":[")" + x + R"(:22"]}])"; }},
+      {"test-deny", [](auto& x) { return R"("tests":[{"src":"tag:server","deny":[")" + x + R"(:22"]}])"; }},
+      {"sshtest-src", [](auto& x) { return R"("sshTests":[{"src":")" + x + R"(","dst":["tag:db"],"accept":["root"]}])"; }},
+      {"sshtest-dst",
+       [](auto& x) { return R"("sshTests":[{"src":"tag:server","dst":[")" + x + R"("],"accept":["root"]}])"; }},
+      {"route", [](auto& x) { return R"("autoApprovers":{"routes":{"10.0.0.0/8":[")" + x + R"("]}})"; }},
+      {"exitNode", [](auto& x) { return R"("autoApprovers":{"exitNode":[")" + x + R"("]})"; }},
+      {"service", [](auto& x) { return R"("autoApprovers":{"services":{"svc:wiki":[")" + x + R"("]}})"; }},
+      {"nodeAttrs", [](auto& x) { return R"("nodeAttrs":[{"target":[")" + x + R"("],"attr":["funnel"]}])"; }},
+      {"defaultSrcPosture", [](auto& x) { return R"("defaultSrcPosture":[")" + x + R"("])"; }},
+  };
+  return list;
+}
+
+// Sections that define names, and so cannot be added to those of in_tailnet().
+Checked owner(const std::string& selector, Dialect dialect = Dialect::tailscale) {
+  return checked(R"({"groups":{"group:eng":["ana@example.com"]},"tagOwners":{"tag:server":[],"tag:x":[)" +
+                     quoted(selector) + "]}}",
+                 dialect);
+}
+Checked member(const std::string& selector, Dialect dialect = Dialect::tailscale) {
+  return checked(R"({"groups":{"group:eng":[],"group:x":[)" + quoted(selector) + R"(]},"tagOwners":{"tag:server":[]}})",
+                 dialect);
+}
+Checked operation(const std::string& selector) {
+  return checked(R"({"groups":{"group:eng":[]},"tagOwners":{"tag:server":[]},"hosts":{"vault":"10.20.0.9"},)"
+                 R"("ipsets":{"ipset:dc":["10.0.0.1"],"ipset:x":[)" +
+                 quoted("add " + selector) + "]}}");
+}
+Checked host_value(const std::string& selector) {
+  return checked(R"({"groups":{"group:eng":[]},"tagOwners":{"tag:server":[]},"hosts":{"vault":"10.20.0.9","x":)" +
+                 quoted(selector) + "}}");
+}
+
+Checked place(const std::string& name, const std::string& selector) {
+  if (name == "owner") return owner(selector);
+  if (name == "member") return member(selector);
+  if (name == "ipset") return operation(selector);
+  if (name == "host") return host_value(selector);
+  for (const PlaceCase& candidate : places()) {
+    if (candidate.name == name) return in_tailnet(candidate.section(selector));
+  }
+  ADD_FAILURE() << "no place " << name;
+  return {};
+}
+
+// Y: accepted, without doubt. N: refused. ?: not settled: accepted, with a hint. L: accepted, taken for a local account's
+// name, with a warning. W: accepted with a warning.
+constexpr std::string_view matrix = R"(
+selector                   acl-src grant-src acl-dst grant-dst via ssh-src ssh-dst ssh-users test-src test-dst test-deny sshtest-src sshtest-dst owner member ipset route exitNode service nodeAttrs host
+*                          Y       Y         Y       Y         N   N       N       N         N        N        N         N           N           N     N      N     N     N        N       Y         N
+ana@example.com            Y       Y         Y       Y         N   Y       Y       Y         Y        Y        Y         Y           Y           Y     Y      N     Y     Y        Y       Y         N
+user:*@example.com         Y       Y         Y       Y         N   Y       N       L         ?        ?        ?         ?           ?           Y     N      N     Y     Y        Y       ?         N
+group:eng                  Y       Y         Y       Y         N   Y       N       L         Y        Y        Y         Y           Y           Y     N      N     Y     Y        Y       Y         N
+group:ops@example.com      Y       Y         Y       Y         N   Y       N       L         Y        Y        Y         Y           Y           Y     N      N     Y     Y        Y       Y         N
+tag:server                 Y       Y         Y       Y         Y   Y       Y       L         Y        Y        Y         Y           Y           Y     N      N     Y     Y        Y       Y         N
+100.64.0.7                 Y       Y         Y       Y         N   N       N       L         Y        Y        Y         Y           Y           N     N      Y     N     N        N       Y         Y
+10.0.0.0/8                 Y       Y         Y       Y         N   N       N       L         N        N        N         N           N           N     N      Y     N     N        N       Y         Y
+10.0.0.1/32                Y       Y         Y       Y         N   N       N       L         N        N        N         N           N           N     N      Y     N     N        N       Y         Y
+10.0.0.1-10.0.0.9          N       N         N       N         N   N       N       L         N        N        N         N           N           N     N      Y     N     N        N       N         N
+vault                      Y       Y         Y       Y         N   N       N       Y         Y        Y        Y         Y           Y           N     W      N     N     N        N       Y         N
+host:vault                 W       W         W       W         N   N       N       L         W        W        W         W           W           N     W      Y     N     N        N       W         N
+ipset:dc                   Y       Y         Y       Y         N   N       N       L         N        ?        ?         N           N           N     N      Y     N     N        N       N         N
+svc:wiki                   N       N         Y       Y         N   N       N       L         N        Y        Y         N           N           N     N      N     N     N        N       N         N
+autogroup:member           Y       Y         Y       Y         N   Y       N       L         ?        ?        ?         ?           ?           Y     N      N     Y     Y        Y       Y         N
+autogroup:owner            Y       Y         Y       Y         N   Y       N       L         ?        ?        ?         ?           ?           Y     N      N     Y     Y        Y       Y         N
+autogroup:admin            Y       Y         Y       Y         N   Y       N       L         ?        ?        ?         ?           ?           Y     N      N     Y     Y        Y       Y         N
+autogroup:it-admin         Y       Y         Y       Y         N   Y       N       L         ?        ?        ?         ?           ?           Y     N      N     Y     Y        Y       Y         N
+autogroup:network-admin    Y       Y         Y       Y         N   Y       N       L         ?        ?        ?         ?           ?           Y     N      N     Y     Y        Y       Y         N
+autogroup:billing-admin    Y       Y         Y       Y         N   Y       N       L         ?        ?        ?         ?           ?           Y     N      N     Y     Y        Y       Y         N
+autogroup:auditor          Y       Y         Y       Y         N   Y       N       L         ?        ?        ?         ?           ?           Y     N      N     Y     Y        Y       Y         N
+autogroup:tagged           Y       Y         Y       Y         N   Y       Y       L         ?        ?        ?         ?           ?           Y     N      N     Y     Y        Y       Y         N
+autogroup:self             N       N         Y       Y         N   N       Y       L         N        N        N         N           N           N     N      N     N     N        N       N         N
+autogroup:internet         N       N         Y       Y         N   N       N       L         N        N        N         N           N           N     N      Y     N     N        N       N         N
+autogroup:shared           Y       Y         N       N         N   N       N       L         N        N        N         N           N           N     N      N     N     N        N       N         N
+autogroup:danger-all       Y       Y         N       N         N   N       N       L         N        N        N         N           N           N     N      N     N     N        N       N         N
+autogroup:nonroot          N       N         N       N         N   N       N       Y         N        N        N         N           N           N     N      N     N     N        N       N         N
+localpart:*@example.com    N       N         N       N         N   N       N       Y         N        N        N         N           N           N     N      N     N     N        N       N         N
+posture:managed            N       N         N       N         N   N       N       L         N        N        N         N           N           N     N      N     N     N        N       N         N
+)";
+
+std::vector<std::vector<std::string>> rows() {
+  std::vector<std::vector<std::string>> out;
+  std::istringstream lines{std::string(matrix)};
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line);
+    std::vector<std::string> row;
+    for (std::string word; words >> word;) row.push_back(word);
+    if (!row.empty()) out.push_back(std::move(row));
+  }
+  return out;
+}
+
+TEST(Places, EveryCellOfTheMatrixHolds) {
+  const auto table = rows();
+  ASSERT_EQ(table.size(), 30U);
+  for (std::size_t i = 1; i < table.size(); ++i) {
+    ASSERT_EQ(table[i].size(), table[0].size()) << table[i][0];
+    for (std::size_t j = 1; j < table[i].size(); ++j) {
+      const Checked c = place(table[0][j], table[i][0]);
+      const std::string where = table[i][0] + " at " + table[0][j] + ": " + c.summary();
+      const char cell = table[i][j][0];
+      EXPECT_EQ(c.accepted(), cell != 'N') << where;
+      EXPECT_EQ(c.has(Code::I0335), cell == '?') << where;
+      EXPECT_EQ(c.has(Code::W0511), cell == 'L') << where;
+      EXPECT_EQ(c.has(Code::W0338) || c.has(Code::W0340), cell == 'W') << where;
+    }
+  }
+}
+
+// Whoever refuses, refuses the selector itself, not the rule around it.
+TEST(Places, ARefusedSelectorIsUnderlined) {
+  const auto table = rows();
+  for (std::size_t i = 1; i < table.size(); ++i) {
+    for (std::size_t j = 1; j < table[i].size(); ++j) {
+      if (table[i][j] != "N") continue;
+      const Checked c = place(table[0][j], table[i][0]);
+      ASSERT_FALSE(c.accepted());
+      const Span span = c.loaded->diagnostics.front().place->bytes;
+      const std::string under = c.text.substr(span.begin, span.end - span.begin);
+      EXPECT_NE(under.find(table[i][0]), std::string::npos) << table[i][0] << " at " << table[0][j] << ": " << under;
+      EXPECT_EQ(under.front(), '"') << under;
+    }
+  }
+}
+
+TEST(Places, PosturesStandInListsOfPosturesOnly) {
+  EXPECT_TRUE(place("defaultSrcPosture", "posture:managed").accepted());
+  for (const std::string other : {"*", "managed", "group:eng", "tag:server", "posture:"}) {
+    EXPECT_EQ(place("defaultSrcPosture", other).errors(), "E0305") << other;
+  }
+}
+
+TEST(Places, ARefusalNamesTheSelectorThePlaceAndAWayOut) {
+  const Checked c = acl(R"("autogroup:self")", R"("tag:db:22")");
+  EXPECT_EQ(c.said(Code::E0308), "src=\"autogroup:self\": this autogroup cannot be the source of a rule");
+  EXPECT_EQ(c.help(Code::E0308).substr(0, 34), "autogroups that may stand here: au");
+  EXPECT_EQ(acl(R"("10.0.0.1-10.0.0.9")", R"("tag:db:22")").help(Code::E0308),
+            "put the range into an ipset and name the ipset here");
+  EXPECT_EQ(acl(R"("svc:wiki")", R"("tag:db:22")").help(Code::E0308), "services accept connections and never start them");
+  EXPECT_EQ(acl(R"("")", R"("tag:db:22")").said(Code::E0308), "src=an empty string is no selector");
+}
+
+TEST(Places, AutogroupsAreListedForAPlace) {
+  EXPECT_EQ(autogroups_at(Location::ssh_dst, Dialect::tailscale), "autogroup:tagged, autogroup:self");
+  EXPECT_EQ(autogroups_at(Location::ssh_dst, Dialect::headscale), "autogroup:member, autogroup:tagged, autogroup:self");
+  EXPECT_EQ(autogroups_at(Location::via, Dialect::tailscale), "");
+  EXPECT_EQ(autogroups_at(Location::rule_src, Dialect::headscale), "autogroup:member, autogroup:tagged, autogroup:danger-all");
+}
+
+TEST(Places, EveryPlaceHasItsWords) {
+  for (int i = 0; i <= static_cast<int>(Location::node_attr); ++i) {
+    EXPECT_NE(location_name(static_cast<Location>(i)), "this place") << i;
+  }
+}
+
+// --- Headscale ---
+
+Checked headscale_place(const std::string& name, const std::string& selector) {
+  if (name == "owner") return owner(selector, headscale);
+  if (name == "member") return member(selector, headscale);
+  for (const PlaceCase& candidate : places()) {
+    if (candidate.name == name) return in_tailnet(candidate.section(selector), headscale);
+  }
+  ADD_FAILURE() << "no place " << name;
+  return {};
+}
+
+TEST(HeadscalePlaces, HaveNoDomainsServicesIpsetsAndSyncedGroups) {
+  for (const std::string place_name : {"acl-src", "acl-dst", "grant-src", "grant-dst", "ssh-src", "route"}) {
+    for (const std::string selector : {"user:*@example.com", "svc:wiki", "ipset:dc", "10.0.0.1-10.0.0.9"}) {
+      EXPECT_FALSE(headscale_place(place_name, selector).accepted()) << selector << " at " << place_name;
+    }
+    const Checked group = headscale_place(place_name, "group:ops@example.com");
+    EXPECT_EQ(group.errors(), "E0302") << place_name;
+  }
+}
+
+TEST(HeadscalePlaces, KnowSixAutogroups) {
+  for (const std::string name : {"owner", "admin", "it-admin", "network-admin", "billing-admin", "auditor", "shared"}) {
+    const Checked c = headscale_place("acl-src", "autogroup:" + name);
+    EXPECT_EQ(c.message(), "autogroup not supported in headscale: \"autogroup:" + name + "\"");
+  }
+  EXPECT_TRUE(headscale_place("acl-src", "autogroup:member").accepted());
+  EXPECT_TRUE(headscale_place("acl-src", "autogroup:tagged").accepted());
+  EXPECT_TRUE(headscale_place("acl-src", "autogroup:danger-all").accepted());
+  EXPECT_TRUE(headscale_place("acl-dst", "autogroup:internet").accepted());
+  EXPECT_TRUE(headscale_place("acl-dst", "autogroup:self").accepted());
+  EXPECT_TRUE(headscale_place("ssh-users", "autogroup:nonroot").accepted());
+  // The hosted service's old plural is not among them.
+  EXPECT_FALSE(headscale_place("acl-src", "autogroup:members").accepted());
+}
+
+TEST(HeadscalePlaces, LetMembersBeSshDestinations) {
+  EXPECT_TRUE(headscale_place("ssh-dst", "autogroup:member").accepted());
+  EXPECT_FALSE(place("ssh-dst", "autogroup:member").accepted());
+}
+
+TEST(HeadscalePlaces, OwnersOfTagsAreUsersGroupsAndTags) {
+  for (const std::string selector : {"ana@example.com", "ana@", "group:eng", "tag:server"}) {
+    EXPECT_TRUE(headscale_place("owner", selector).accepted()) << selector;
+  }
+  for (const std::string selector : {"autogroup:member", "autogroup:tagged", "*", "10.0.0.1"}) {
+    EXPECT_FALSE(headscale_place("owner", selector).accepted()) << selector;
+  }
+}
+
+TEST(HeadscalePlaces, ApproversAreUsersGroupsAndTags) {
+  for (const std::string place_name : {"route", "exitNode"}) {
+    for (const std::string selector : {"ana@example.com", "group:eng", "tag:server"}) {
+      EXPECT_TRUE(headscale_place(place_name, selector).accepted()) << selector;
+    }
+    for (const std::string selector : {"autogroup:member", "autogroup:tagged", "vault"}) {
+      EXPECT_FALSE(headscale_place(place_name, selector).accepted()) << selector;
+    }
+  }
+}
+
+TEST(HeadscalePlaces, MembersOfGroupsHaveAnAt) {
+  EXPECT_TRUE(headscale_place("member", "ana@example.com").accepted());
+  EXPECT_TRUE(headscale_place("member", "ana@").accepted());
+  EXPECT_EQ(headscale_place("member", "ana").errors(), "E0311");
+}
+
+}  // namespace
+}  // namespace acl::policy

@@ -1,0 +1,58 @@
+#include "compiler/resolve/intervals.h"
+
+#include <algorithm>
+
+namespace acl::resolve {
+
+using net::Address;
+
+Address successor(const Address& address) noexcept {
+  if (address.is_v4()) return address.low() == 0xffffffff ? address : Address::v4(static_cast<std::uint32_t>(address.low() + 1));
+  if (address.low() != ~std::uint64_t{0}) return Address::v6(address.high(), address.low() + 1);
+  return address.high() == ~std::uint64_t{0} ? address : Address::v6(address.high() + 1, 0);
+}
+
+Address predecessor(const Address& address) noexcept {
+  if (address.is_v4()) return address.low() == 0 ? address : Address::v4(static_cast<std::uint32_t>(address.low() - 1));
+  if (address.low() != 0) return Address::v6(address.high(), address.low() - 1);
+  return address.high() == 0 ? address : Address::v6(address.high() - 1, ~std::uint64_t{0});
+}
+
+void Intervals::add(Interval interval) {
+  std::vector<Interval> out;
+  out.reserve(list_.size() + 1);
+  for (const Interval& one : list_) {
+    const bool same_family = one.first.family() == interval.first.family();
+    const bool joined = same_family && one.first <= successor(interval.last) && interval.first <= successor(one.last);
+    if (joined) {
+      interval = {std::min(one.first, interval.first), std::max(one.last, interval.last)};
+    } else {
+      out.push_back(one);
+    }
+  }
+  out.insert(std::upper_bound(out.begin(), out.end(), interval,
+                              [](const Interval& a, const Interval& b) { return a.first < b.first; }),
+             interval);
+  list_ = std::move(out);
+}
+
+void Intervals::remove(const Interval& gap) {
+  std::vector<Interval> out;
+  for (const Interval& one : list_) {
+    if (one.first.family() != gap.first.family() || one.last < gap.first || gap.last < one.first) {
+      out.push_back(one);
+      continue;
+    }
+    if (one.first < gap.first) out.push_back({one.first, predecessor(gap.first)});
+    if (gap.last < one.last) out.push_back({successor(gap.last), one.last});
+  }
+  list_ = std::move(out);
+}
+
+bool Intervals::covers(const Interval& interval) const noexcept {
+  return std::any_of(list_.begin(), list_.end(), [&](const Interval& one) {
+    return one.first <= interval.first && interval.last <= one.last;
+  });
+}
+
+}  // namespace acl::resolve

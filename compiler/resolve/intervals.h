@@ -1,0 +1,33 @@
+// Intervals: a set of addresses of both families, as disjoint inclusive ranges in order. Adding and removing are those of
+// sets; ranges that touch are joined.
+#pragma once
+
+#include <vector>
+
+#include "engine/net/address.h"
+
+namespace acl::resolve {
+
+struct Interval {
+  net::Address first, last;  // of one family, first <= last
+
+  friend bool operator==(const Interval&, const Interval&) = default;
+};
+
+class Intervals {
+ public:
+  void add(Interval interval);
+  void remove(const Interval& interval);
+  [[nodiscard]] const std::vector<Interval>& list() const noexcept { return list_; }
+  // Whether all of the interval is in the set.
+  [[nodiscard]] bool covers(const Interval& interval) const noexcept;
+
+ private:
+  std::vector<Interval> list_;
+};
+
+// The address after this one and the one before; at the end of the family, the address itself.
+net::Address successor(const net::Address& address) noexcept;
+net::Address predecessor(const net::Address& address) noexcept;
+
+}  // namespace acl::resolve

@@ -1,0 +1,131 @@
+// Resolver: what the parts of resolve() share while they build; no one else includes this.
+//
+// Order of the work: tailnet (who owns what, approved routes) → selectors (all that rules name) → entries numbered in the order
+// of their text → rules → what concerns which node → routes → ssh.
+#pragma once
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "compiler/resolve/resolve.h"
+
+namespace acl::resolve {
+
+// What the inventory says, arranged for looking up.
+class Tailnet {
+ public:
+  explicit Tailnet(const inventory::Inventory& inventory);
+
+  const inventory::Inventory& inventory;
+  std::vector<std::vector<NodeId>> nodes_of_user;  // untagged devices of each user, ascending; shared ones excepted
+  std::vector<std::vector<NodeId>> nodes_of_tag;
+  std::vector<NodeId> members, tagged, shared;     // ascending
+
+  [[nodiscard]] std::uint32_t user(std::string_view login) const;  // none if unknown
+  [[nodiscard]] std::uint32_t tag(std::string_view name) const;    // none if no node has it
+  // The node with this very address, else none.
+  [[nodiscard]] NodeId node_at(const net::Address& address) const noexcept;
+  // Calls f(node, index of the address in Resolved::node_entries) for each address in the range.
+  template <class F>
+  void addresses_in(const net::Address& first, const net::Address& last, F f) const;
+
+  // The nodes of a selector that names identities; nothing for others.
+  [[nodiscard]] std::optional<std::vector<NodeId>> identities(const policy::Selector& selector,
+                                                              const policy::Policy& policy) const;
+
+ private:
+  struct Located {
+    net::Address address;
+    NodeId node;
+    std::uint32_t index;
+  };
+  std::vector<Located> by_address_;
+  std::unordered_map<std::string, std::uint32_t> users_;
+  std::unordered_map<std::string_view, std::uint32_t> tags_;
+  std::unordered_map<std::string_view, const std::vector<std::string>*> synced_groups_;
+};
+
+class Resolver {
+ public:
+  Resolver(const policy::PolicyFile& file, const inventory::Inventory& inventory);
+  Resolved run();
+
+ private:
+  // tailnet.cc
+  void approve_routes();
+  // selectors.cc
+  std::uint32_t selector(const policy::Selector& selector, bool source);
+  void read_literals(const policy::Selector& selector, SelectorSet& set);
+  void collect_selectors();
+  EntryId entry(const Entry& entry);
+  void number_entries();
+  void reach(SelectorSet& set);
+  std::vector<NodeId> nodes_at(const Entry& entry) const;
+  std::vector<NodeId> holders(const Entry& entry) const;
+  // rules.cc
+  void build_rules();
+  void build_allow_all();
+  void build_grant(const policy::Grant& grant, std::uint32_t index);
+  void build_acl(const policy::Acl& acl, std::uint32_t index);
+  void build_self(const std::vector<policy::Selector>& src, const std::optional<std::vector<policy::Text>>& posture,
+                  Rule part, Destination destination);
+  void build_companion(const policy::Grant& grant, std::uint32_t index, std::string_view name, Rule part);
+  void add(Rule part, const Destination& destination);
+  std::uint32_t sources(const std::vector<policy::Selector>& src, const std::optional<std::vector<policy::Text>>& posture);
+  std::uint32_t intern(std::vector<EntryId> entries, std::vector<NodeId> nodes);
+  void cover(Sources& sources) const;
+  std::uint32_t port_list(std::vector<policy::PortRange> ports);
+  [[nodiscard]] bool passes(NodeId node, const std::optional<std::vector<policy::Text>>& posture) const;
+  void find_incidences();
+  [[nodiscard]] bool routes_through(NodeId node, const Destination& destination) const;
+  // routes.cc
+  void find_routes();
+  void find_viewers();
+  // ssh.cc
+  void build_ssh();
+  void find_attr_targets();
+  void build_ssh_rule(const policy::SshRule& rule, std::uint32_t index);
+
+  const policy::PolicyFile& file_;
+  const policy::Policy& policy_;
+  Tailnet tailnet_;
+  Resolved out_;
+  std::unordered_map<std::string, std::uint32_t> selector_index_;
+  std::unordered_map<std::string, EntryId> literal_index_;
+  std::vector<std::vector<EntryId>> selector_entries_;  // of each selector, once numbered: all its entries, ascending
+  std::unordered_map<std::uint64_t, std::vector<std::uint32_t>> sources_index_;
+  std::unordered_map<std::uint64_t, std::uint32_t> rule_index_;  // (sources, protocol) → rule
+  bool routes_hold_nodes_ = false;  // some approved subnet route contains some node's address
+  std::unordered_map<std::string_view, const policy::Posture*> postures_;
+};
+
+template <class F>
+void Tailnet::addresses_in(const net::Address& first, const net::Address& last, F f) const {
+  auto it = std::lower_bound(by_address_.begin(), by_address_.end(), first,
+                             [](const Located& located, const net::Address& a) { return located.address < a; });
+  for (; it != by_address_.end() && it->address <= last; ++it) f(it->node, it->index);
+}
+
+inline bool overlaps(const Entry& entry, const net::Prefix& prefix) noexcept {
+  if (entry.kind == EntryKind::any) return true;
+  return entry.first.family() == prefix.family() && entry.first <= prefix.last() && prefix.first() <= entry.last;
+}
+
+inline bool contains(const Entry& entry, const net::Address& address) noexcept {
+  if (entry.kind == EntryKind::any) return true;
+  return entry.first <= address && address <= entry.last;
+}
+
+// Sorted and without repeats.
+template <class T>
+void make_set(std::vector<T>& values) {
+  std::sort(values.begin(), values.end());
+  values.erase(std::unique(values.begin(), values.end()), values.end());
+}
+
+}  // namespace acl::resolve

@@ -1,0 +1,428 @@
+// From entries of the policy to rules, in the service's order: grants first, then acls; an entry's parts by protocol; rules
+// of equal sources and protocol joined into the first of them.
+#include <algorithm>
+#include <map>
+
+#include "compiler/resolve/posture.h"
+#include "compiler/resolve/resolver.h"
+
+namespace acl::resolve {
+
+using policy::Autogroup;
+using policy::PortRange;
+using policy::Selector;
+using policy::SelectorKind;
+
+namespace {
+
+constexpr std::string_view drive = "tailscale.com/cap/drive";
+constexpr std::string_view drive_sharer = "tailscale.com/cap/drive-sharer";
+constexpr std::string_view relay = "tailscale.com/cap/relay";
+constexpr std::string_view relay_target = "tailscale.com/cap/relay-target";
+
+std::uint64_t hash_of(const std::vector<EntryId>& values) noexcept {
+  std::uint64_t hash = 0x9e3779b97f4a7c15ULL ^ values.size();
+  for (const EntryId value : values) {
+    hash ^= value;
+    hash *= 0xff51afd7ed558ccdULL;
+    hash ^= hash >> 32;
+  }
+  return hash;
+}
+
+// The place of a destination in an acls entry: `*`, then people and addresses, then groups and tags, autogroups last.
+int destination_rank(const Selector& selector) noexcept {
+  switch (selector.kind) {
+    case SelectorKind::wildcard: return 0;
+    case SelectorKind::group:
+    case SelectorKind::tag: return 2;
+    case SelectorKind::autogroup: return 3;
+    default: return 1;
+  }
+}
+
+bool is_self(const Selector& selector) noexcept { return selector.autogroup == Autogroup::self; }
+
+std::vector<NodeId> intersection(const std::vector<NodeId>& a, const std::vector<NodeId>& b) {
+  std::vector<NodeId> out;
+  std::set_intersection(a.begin(), a.end(), b.begin(), b.end(), std::back_inserter(out));
+  return out;
+}
+
+}  // namespace
+
+// --- sources ----------------------------------------------------------------------------------------------------------
+
+bool Resolver::passes(NodeId node, const std::optional<std::vector<policy::Text>>& posture) const {
+  const auto& names = posture ? posture : policy_.default_src_posture;
+  if (!names || names->empty()) return true;
+  const inventory::Node& device = tailnet_.inventory.nodes[node];
+  if (device.shared) return true;  // devices of other tailnets are not asked
+  return std::any_of(names->begin(), names->end(), [&](const policy::Text& name) {
+    const auto found = postures_.find(name.value);
+    return found != postures_.end() && holds(*found->second, device.posture);
+  });
+}
+
+std::uint32_t Resolver::sources(const std::vector<Selector>& src, const std::optional<std::vector<policy::Text>>& posture) {
+  std::vector<EntryId> entries;
+  std::vector<NodeId> nodes;
+  const bool asked = (posture && !posture->empty()) || (!posture && policy_.default_src_posture &&
+                                                        !policy_.default_src_posture->empty());
+  for (const Selector& one : src) {
+    const std::uint32_t id = selector(one, true);
+    const SelectorSet& set = out_.selectors[id];
+    if (!asked) {
+      entries.insert(entries.end(), selector_entries_[id].begin(), selector_entries_[id].end());
+      nodes.insert(nodes.end(), set.nodes.begin(), set.nodes.end());
+      continue;
+    }
+    const auto add_node = [&](NodeId node) {
+      if (!passes(node, posture)) return;
+      entries.insert(entries.end(), out_.node_entries.begin() + out_.node_first_entry[node],
+                     out_.node_entries.begin() + out_.node_first_entry[node + 1]);
+      nodes.push_back(node);
+    };
+    for (const NodeId node : set.nodes) add_node(node);
+    if (set.wildcard || set.everything) {
+      // The ranges would let every device in: its devices are listed one by one instead, what is no device stays.
+      for (NodeId node = 0; node < out_.node_count(); ++node) add_node(node);
+      for (const EntryId literal : set.literals) {
+        if (set.wildcard && nodes_at(out_.entries[literal]).empty()) entries.push_back(literal);
+      }
+      continue;
+    }
+    for (const EntryId literal : set.literals) {
+      const Entry& entry = out_.entries[literal];
+      if (entry.kind != EntryKind::address) {
+        entries.push_back(literal);
+        continue;
+      }
+      const NodeId node = tailnet_.node_at(entry.first);
+      if (node == none || passes(node, posture)) entries.push_back(literal);
+    }
+  }
+  make_set(entries);
+  make_set(nodes);
+  return intern(std::move(entries), std::move(nodes));
+}
+
+std::uint32_t Resolver::intern(std::vector<EntryId> entries, std::vector<NodeId> nodes) {
+  auto& same_hash = sources_index_[hash_of(entries)];
+  for (const std::uint32_t id : same_hash) {
+    if (out_.sources[id].entries == entries) return id;
+  }
+  const auto id = static_cast<std::uint32_t>(out_.sources.size());
+  same_hash.push_back(id);
+  Sources sources{std::move(entries), std::move(nodes), {}, {}, false};
+  cover(sources);
+  out_.sources.push_back(std::move(sources));
+  return id;
+}
+
+// The nodes of which an address or an approved subnet route overlaps the sources.
+void Resolver::cover(Sources& sources) const {
+  std::vector<NodeId>& covered = sources.covered;
+  covered = sources.nodes;
+  for (const EntryId id : sources.entries) {
+    const Entry& entry = out_.entries[id];
+    if (entry.kind == EntryKind::any) {
+      sources.covers_all = true;
+      sources.literals.push_back(id);
+      continue;
+    }
+    if (entry.kind == EntryKind::address) {
+      const NodeId node = tailnet_.node_at(entry.first);
+      const bool identity = node != none && std::binary_search(sources.nodes.begin(), sources.nodes.end(), node);
+      if (!identity) sources.literals.push_back(id);
+      if (!routes_hold_nodes_ && node != none) {
+        if (!identity) covered.push_back(node);
+        continue;
+      }
+    } else {
+      sources.literals.push_back(id);
+    }
+    const auto nodes = holders(entry);
+    covered.insert(covered.end(), nodes.begin(), nodes.end());
+  }
+  make_set(covered);
+  if (covered.size() == out_.node_count()) sources.covers_all = true;
+  if (sources.covers_all) covered.clear();
+}
+
+// --- rules ------------------------------------------------------------------------------------------------------------
+
+std::uint32_t Resolver::port_list(std::vector<PortRange> ports) {
+  // Most lists are one of a few; the last ones are looked at first.
+  for (std::size_t i = out_.port_lists.size(); i-- > 0 && out_.port_lists.size() - i <= 16;) {
+    if (out_.port_lists[i] == ports) return static_cast<std::uint32_t>(i);
+  }
+  out_.port_lists.push_back(std::move(ports));
+  return static_cast<std::uint32_t>(out_.port_lists.size() - 1);
+}
+
+// Joins the part into the rule of the same sources and protocol, or makes it a rule of its own.
+void Resolver::add(Rule part, const Destination& destination) {
+  if (part.kind == RuleKind::ports) {
+    if (out_.sources[part.sources].entries.empty()) return;
+    const std::uint64_t key = std::uint64_t{part.sources} << 16 | static_cast<std::uint16_t>(part.protocol);
+    const auto [known, fresh] = rule_index_.try_emplace(key, static_cast<std::uint32_t>(out_.rules.size()));
+    if (!fresh) {
+      out_.rules[known->second].destinations.push_back(destination);
+      return;
+    }
+  }
+  part.destinations = {destination};
+  out_.rules.push_back(std::move(part));
+}
+
+// autogroup:self: one rule for each user, from and to that user's untagged devices.
+void Resolver::build_self(const std::vector<Selector>& src, const std::optional<std::vector<policy::Text>>& posture,
+                          Rule part, Destination destination) {
+  bool everyone = false;
+  std::vector<NodeId> sources;
+  for (const Selector& one : src) {
+    const SelectorSet& set = out_.selectors[selector(one, true)];
+    everyone = everyone || set.wildcard;
+    sources.insert(sources.end(), set.nodes.begin(), set.nodes.end());
+  }
+  make_set(sources);
+  for (std::uint32_t user = 0; user < tailnet_.nodes_of_user.size(); ++user) {
+    const auto& devices = tailnet_.nodes_of_user[user];
+    std::vector<NodeId> nodes = everyone ? devices : intersection(devices, sources);
+    std::erase_if(nodes, [&](NodeId node) { return !passes(node, posture); });
+    if (nodes.empty()) continue;
+    std::vector<EntryId> entries;
+    for (const NodeId node : nodes) {
+      entries.insert(entries.end(), out_.node_entries.begin() + out_.node_first_entry[node],
+                     out_.node_entries.begin() + out_.node_first_entry[node + 1]);
+    }
+    make_set(entries);
+    part.sources = intern(std::move(entries), std::move(nodes));
+    destination.user = user;
+    add(part, destination);
+  }
+}
+
+void Resolver::build_allow_all() {
+  const Selector star = policy::parse_selector("*", {});
+  Rule rule;
+  rule.sources = sources({star}, std::nullopt);
+  add(rule, {selector(star, false), port_list({PortRange{}}), none, none, {}});
+}
+
+void Resolver::build_grant(const policy::Grant& grant, std::uint32_t index) {
+  if (grant.src.empty() || grant.dst.empty()) return;
+  Destination destination;
+  destination.origin = {Section::grants, index};
+  if (!grant.via.empty()) {
+    std::vector<std::uint32_t> tags;
+    for (const Selector& via : grant.via) {
+      if (const std::uint32_t tag = tailnet_.tag(via.text); tag != none) tags.push_back(tag);
+    }
+    destination.via = static_cast<std::uint32_t>(out_.via_lists.size());
+    out_.via_lists.push_back(std::move(tags));
+  }
+  const std::uint32_t from = sources(grant.src, grant.src_posture);
+  const bool only_autogroups =
+      std::all_of(grant.dst.begin(), grant.dst.end(), [](const Selector& s) { return s.kind == SelectorKind::autogroup; });
+
+  // Adds `part` once for each destination; a capability rule holds all of its destinations.
+  const auto add_all = [&](Rule part, std::uint32_t ports) {
+    destination.ports = ports;
+    const bool joined = part.kind == RuleKind::ports;
+    std::size_t made = none;
+    const auto add_one = [&](const Selector& dst) {
+      if (is_self(dst)) {
+        build_self(grant.src, grant.src_posture, part, destination);
+        return;
+      }
+      destination.selector = selector(dst, false);
+      part.sources = from;
+      if (joined || made == none) {
+        add(part, destination);
+        made = out_.rules.size() - 1;
+      } else {
+        out_.rules[made].destinations.push_back(destination);
+      }
+    };
+    for (const Selector& dst : grant.dst) {
+      if (only_autogroups || !is_self(dst)) add_one(dst);
+    }
+    for (const Selector& dst : grant.dst) {
+      if (!only_autogroups && is_self(dst)) add_one(dst);
+    }
+  };
+
+  // One rule for each protocol, in the order of their first entries; -1 stands for the default set.
+  std::vector<std::pair<std::int16_t, std::vector<PortRange>>> protocols;
+  for (const policy::GrantIp& ip : grant.ip) {
+    if (!ip.entry) continue;
+    const std::int16_t protocol = ip.entry->has_protocol ? static_cast<std::int16_t>(ip.entry->protocol) : std::int16_t{-1};
+    auto known = std::find_if(protocols.begin(), protocols.end(), [&](const auto& p) { return p.first == protocol; });
+    if (known == protocols.end()) known = protocols.insert(protocols.end(), {protocol, {}});
+    known->second.insert(known->second.end(), ip.entry->ports.begin(), ip.entry->ports.end());
+  }
+  for (auto& [protocol, ports] : protocols) {
+    Rule part;
+    part.protocol = protocol;
+    add_all(part, port_list(std::move(ports)));
+  }
+  if (grant.app.empty()) return;
+
+  Rule part;
+  part.kind = grant.via.empty() ? RuleKind::capability : RuleKind::visibility;
+  part.capabilities = static_cast<std::uint32_t>(out_.capability_maps.size());
+  out_.capability_maps.emplace_back();
+  for (const policy::Capability& capability : grant.app) {
+    out_.capability_maps.back().push_back({capability.name.value, capability.node});
+  }
+  add_all(part, 0);
+  if (part.kind == RuleKind::visibility) return;
+  for (const policy::Capability& capability : grant.app) {
+    if (capability.name.value == drive) build_companion(grant, index, drive_sharer, part);
+    if (capability.name.value == relay) build_companion(grant, index, relay_target, part);
+  }
+}
+
+// The reversed rule that the service adds to some capabilities: from the destinations to the sources.
+void Resolver::build_companion(const policy::Grant& grant, std::uint32_t index, std::string_view name, Rule part) {
+  part.capabilities = static_cast<std::uint32_t>(out_.capability_maps.size());
+  out_.capability_maps.push_back({{name, none}});
+  part.destinations.clear();
+  Destination destination;
+  destination.origin = {Section::grants, index};
+  std::vector<Selector> reversed;
+  for (const Selector& dst : grant.dst) {
+    if (is_self(dst)) {
+      build_self(grant.src, grant.src_posture, part, destination);
+    } else {
+      reversed.push_back(dst);
+    }
+  }
+  if (reversed.empty()) return;
+  part.sources = sources(reversed, std::vector<policy::Text>{});
+  for (const Selector& src : grant.src) {
+    destination.selector = selector(src, false);
+    part.destinations.push_back(destination);
+  }
+  out_.rules.push_back(std::move(part));
+}
+
+void Resolver::build_acl(const policy::Acl& acl, std::uint32_t index) {
+  if (acl.src.empty() || acl.dst.empty()) return;
+  struct Host {
+    const Selector* selector;
+    std::vector<PortRange> ports;
+  };
+  // The ports of one and the same host become one list; then the hosts stand by kind.
+  std::vector<Host> hosts;
+  std::map<std::uint32_t, std::size_t> known;
+  for (const policy::Target& target : acl.dst) {
+    const auto [place, fresh] = known.try_emplace(selector(target.selector, false), hosts.size());
+    if (fresh) hosts.push_back({&target.selector, {}});
+    auto& ports = hosts[place->second].ports;
+    ports.insert(ports.end(), target.ports.begin(), target.ports.end());
+  }
+  std::stable_sort(hosts.begin(), hosts.end(),
+                   [](const Host& a, const Host& b) { return destination_rank(*a.selector) < destination_rank(*b.selector); });
+  const bool only_autogroups =
+      std::all_of(hosts.begin(), hosts.end(), [](const Host& h) { return h.selector->kind == SelectorKind::autogroup; });
+
+  Rule part;
+  part.protocol = acl.protocol ? static_cast<std::int16_t>(*acl.protocol) : std::int16_t{-1};
+  Destination destination;
+  destination.origin = {Section::acls, index};
+  const std::uint32_t from = sources(acl.src, acl.src_posture);
+  const auto add_one = [&](Host& host) {
+    destination.ports = port_list(std::move(host.ports));
+    destination.user = none;
+    if (is_self(*host.selector)) {
+      destination.selector = none;
+      build_self(acl.src, acl.src_posture, part, destination);
+    } else {
+      destination.selector = selector(*host.selector, false);
+      part.sources = from;
+      add(part, destination);
+    }
+  };
+  for (Host& host : hosts) {
+    if (only_autogroups || !is_self(*host.selector)) add_one(host);
+  }
+  for (Host& host : hosts) {
+    if (!only_autogroups && is_self(*host.selector)) add_one(host);
+  }
+}
+
+void Resolver::build_rules() {
+  if (policy_.allows_everything()) build_allow_all();
+  if (policy_.grants) {
+    for (std::uint32_t i = 0; i < policy_.grants->size(); ++i) build_grant((*policy_.grants)[i], i);
+  }
+  if (policy_.acls) {
+    for (std::uint32_t i = 0; i < policy_.acls->size(); ++i) build_acl((*policy_.acls)[i], i);
+  }
+}
+
+// --- who receives what ------------------------------------------------------------------------------------------------
+
+// With `via`: the node carries one of the tags and has an approved route that overlaps the destination.
+bool Resolver::routes_through(NodeId node, const Destination& destination) const {
+  const auto& tags = out_.via_lists[destination.via];
+  const auto& node_tags = tailnet_.inventory.nodes[node].tags;
+  const bool tagged = std::any_of(node_tags.begin(), node_tags.end(), [&](std::uint32_t tag) {
+    return std::find(tags.begin(), tags.end(), tag) != tags.end();
+  });
+  if (!tagged) return false;
+  const SelectorSet& set = out_.selectors[destination.selector];
+  if (set.internet && out_.exit_node[node]) return true;
+  const auto overlaps_route = [&](const Entry& entry) {
+    const auto& routes = out_.approved_routes[node];
+    return std::any_of(routes.begin(), routes.end(), [&](const net::Prefix& route) {
+      return !route.is_everything() && overlaps(entry, route);
+    });
+  };
+  const auto& entries = selector_entries_[destination.selector];
+  return std::any_of(entries.begin(), entries.end(), [&](EntryId id) { return overlaps_route(out_.entries[id]); });
+}
+
+void Resolver::find_incidences() {
+  const std::size_t nodes = out_.node_count();
+  // The nodes of a destination, in a scratch list of its own only where `via` narrows them.
+  std::vector<NodeId> scratch;
+  const auto nodes_of = [&](const Destination& destination) -> const std::vector<NodeId>& {
+    if (destination.user != none) return tailnet_.nodes_of_user[destination.user];
+    const SelectorSet& set = out_.selectors[destination.selector];
+    if (destination.via == none) return set.reached;
+    scratch.clear();
+    for (NodeId node = 0; node < nodes; ++node) {
+      if (routes_through(node, destination)) scratch.push_back(node);
+    }
+    return scratch;
+  };
+  const auto is_everywhere = [&](const Destination& destination) {
+    return destination.user == none && destination.via == none && out_.selectors[destination.selector].everything;
+  };
+  out_.incidence_first.assign(nodes + 1, 0);
+  const auto visit = [&](auto f) {
+    for (std::uint32_t r = 0; r < out_.rules.size(); ++r) {
+      const Rule& rule = out_.rules[r];
+      for (std::uint32_t d = 0; d < rule.destinations.size(); ++d) {
+        if (is_everywhere(rule.destinations[d])) continue;
+        for (const NodeId node : nodes_of(rule.destinations[d])) f(node, Incidence{r, d});
+      }
+    }
+  };
+  visit([&](NodeId node, Incidence) { ++out_.incidence_first[node + 1]; });
+  for (std::size_t i = 0; i < nodes; ++i) out_.incidence_first[i + 1] += out_.incidence_first[i];
+  out_.incidences.resize(out_.incidence_first[nodes]);
+  std::vector<std::uint64_t> next(out_.incidence_first.begin(), out_.incidence_first.end() - 1);
+  visit([&](NodeId node, Incidence incidence) { out_.incidences[next[node]++] = incidence; });
+  for (std::uint32_t r = 0; r < out_.rules.size(); ++r) {
+    for (std::uint32_t d = 0; d < out_.rules[r].destinations.size(); ++d) {
+      if (is_everywhere(out_.rules[r].destinations[d])) out_.everywhere.push_back({r, d});
+    }
+  }
+}
+
+}  // namespace acl::resolve

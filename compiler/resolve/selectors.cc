@@ -1,0 +1,316 @@
+// Selectors to sets, and the numbering of entries.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "compiler/resolve/intervals.h"
+#include "compiler/resolve/resolver.h"
+
+namespace acl::resolve {
+
+using net::Address;
+using net::Family;
+using net::Prefix;
+using policy::Autogroup;
+using policy::Selector;
+using policy::SelectorKind;
+
+namespace {
+
+Entry any_entry() { return {}; }
+
+Entry address_entry(const Address& address) { return {EntryKind::address, 0, address, address}; }
+
+Entry prefix_entry(const Prefix& prefix) {
+  if (prefix.is_single()) return address_entry(prefix.first());
+  return {EntryKind::prefix, static_cast<std::uint8_t>(prefix.length()), prefix.first(), prefix.last()};
+}
+
+Entry range_entry(const Address& first, const Address& last) { return {EntryKind::range, 0, first, last}; }
+
+// The tailnet's own ranges: 100.64.0.0/10 without 100.115.92.0/23, which ChromeOS uses, and fd7a:115c:a1e0::/48.
+std::vector<Entry> tailnet_ranges() {
+  return {range_entry(Address::v4(0x64400000), Address::v4(0x64735bff)),
+          range_entry(Address::v4(0x64735e00), Address::v4(0x647fffff)),
+          prefix_entry(Prefix(Address::v6(0xfd7a115ca1e00000ULL, 0), 48))};
+}
+
+Intervals internet() {
+  Intervals set;
+  const auto v4 = [](std::uint32_t first, std::uint32_t last) { return Interval{Address::v4(first), Address::v4(last)}; };
+  set.add(v4(0, 0xffffffff));
+  for (const Interval& gap : {v4(0x0a000000, 0x0affffff), v4(0xac100000, 0xac1fffff), v4(0xc0a80000, 0xc0a8ffff),
+                              v4(0xa9fe0000, 0xa9feffff), v4(0x64400000, 0x647fffff)}) {
+    set.remove(gap);
+  }
+  set.add({Address::v6(0x2000000000000000ULL, 0), Address::v6(0x3fffffffffffffffULL, ~std::uint64_t{0})});
+  return set;
+}
+
+const Intervals& internet_set() {
+  static const Intervals set = internet();
+  return set;
+}
+
+// An IP set applied from top to bottom. References form no cycle in an accepted policy; the depth is bounded all the same.
+struct IpsetReader {
+  const policy::Policy& policy;
+  bool internet = false;
+
+  Intervals read(std::string_view name, int depth = 0) {
+    Intervals out;
+    const auto found = std::find_if(policy.ipsets.begin(), policy.ipsets.end(),
+                                    [&](const policy::Ipset& ipset) { return ipset.name.value == name; });
+    if (found == policy.ipsets.end() || depth > 64) return out;
+    for (const policy::IpsetOperation& operation : found->operations) {
+      const Intervals target = targets(operation.target, depth);
+      for (const Interval& interval : target.list()) operation.remove ? out.remove(interval) : out.add(interval);
+    }
+    return out;
+  }
+
+  Intervals targets(const Selector& target, int depth) {
+    Intervals out;
+    switch (target.kind) {
+      case SelectorKind::address:
+      case SelectorKind::prefix: out.add({target.prefix.first(), target.prefix.last()}); break;
+      case SelectorKind::range: out.add({target.prefix.first(), target.range_last}); break;
+      case SelectorKind::ipset: return read(target.text, depth + 1);
+      case SelectorKind::autogroup:
+        internet = true;
+        return internet_set();
+      case SelectorKind::host:
+        for (const policy::Host& host : policy.hosts) {
+          if (host.name.value == target.name && host.prefix) out.add({host.prefix->first(), host.prefix->last()});
+        }
+        break;
+      default: break;
+    }
+    return out;
+  }
+};
+
+// A range as a prefix where it is exactly one.
+Entry interval_entry(const Interval& interval) {
+  for (unsigned length = 0; length <= interval.first.width(); ++length) {
+    const Prefix prefix(interval.first, length);
+    if (prefix.first() == interval.first && prefix.last() == interval.last) return prefix_entry(prefix);
+  }
+  return range_entry(interval.first, interval.last);
+}
+
+std::string literal_key(const Entry& entry) {
+  return fmt::format("{}/{} {} {}", static_cast<int>(entry.kind), entry.length, entry.first.text(), entry.last.text());
+}
+
+}  // namespace
+
+bool is_internet(const Entry& entry) noexcept {
+  return entry.kind != EntryKind::any && internet_set().covers({entry.first, entry.last});
+}
+
+std::string entry_text(const Entry& entry) {
+  switch (entry.kind) {
+    case EntryKind::any: return "*";
+    case EntryKind::address: return entry.first.text();
+    case EntryKind::prefix: return fmt::format("{}/{}", entry.first.text(), entry.length);
+    case EntryKind::range: return fmt::format("{}-{}", entry.first.text(), entry.last.text());
+  }
+  return {};
+}
+
+// The number of an entry: a node's own address is the node's entry, whoever wrote it.
+EntryId Resolver::entry(const Entry& wanted) {
+  if (wanted.kind == EntryKind::address) {
+    EntryId found = none;
+    tailnet_.addresses_in(wanted.first, wanted.first,
+                          [&](NodeId, std::uint32_t index) { found = out_.node_entries[index]; });
+    if (found != none) return found;
+  }
+  const auto [known, fresh] = literal_index_.try_emplace(literal_key(wanted), static_cast<EntryId>(out_.entries.size()));
+  if (fresh) out_.entries.push_back(wanted);
+  return known->second;
+}
+
+void Resolver::read_literals(const Selector& selector, SelectorSet& set) {
+  const auto add = [&](const Entry& wanted) { set.literals.push_back(entry(wanted)); };
+  switch (selector.kind) {
+    case SelectorKind::address:
+    case SelectorKind::prefix: add(prefix_entry(selector.prefix)); break;
+    case SelectorKind::host:
+      for (const policy::Host& host : policy_.hosts) {
+        if (host.name.value == selector.name && host.prefix) add(prefix_entry(*host.prefix));
+      }
+      break;
+    case SelectorKind::ipset: {
+      IpsetReader reader{policy_};
+      const Intervals found = reader.read(selector.text);
+      for (const Interval& interval : found.list()) add(interval_entry(interval));
+      set.internet = reader.internet;
+      break;
+    }
+    case SelectorKind::service:
+      for (const inventory::Service& service : tailnet_.inventory.services) {
+        if (service.name != selector.text) continue;
+        for (const Address& address : service.addresses) add(address_entry(address));
+        set.reached.insert(set.reached.end(), service.hosts.begin(), service.hosts.end());
+      }
+      break;
+    case SelectorKind::autogroup:
+      if (selector.autogroup == Autogroup::internet) {
+        for (const Interval& interval : internet_set().list()) add(range_entry(interval.first, interval.last));
+        set.internet = true;
+      }
+      break;
+    default: break;
+  }
+}
+
+std::uint32_t Resolver::selector(const Selector& selector, bool source) {
+  const bool wildcard = selector.kind == SelectorKind::wildcard;
+  std::string key = selector.kind == SelectorKind::host ? "host:" + std::string(selector.name) : std::string(selector.text);
+  if (wildcard) key = source ? "* source" : "*";
+  const auto [known, fresh] = selector_index_.try_emplace(std::move(key), static_cast<std::uint32_t>(out_.selectors.size()));
+  if (!fresh) return known->second;
+  SelectorSet set;
+  set.text = selector.text;
+  if (wildcard && source) {
+    set.wildcard = true;
+    for (const Entry& range : tailnet_ranges()) set.literals.push_back(entry(range));
+    for (const auto& routes : out_.approved_routes) {
+      for (const Prefix& route : routes) {
+        if (!route.is_everything()) set.literals.push_back(entry(prefix_entry(route)));
+      }
+    }
+    // On a network with other addresses than the hosted service's, its own nodes are the tailnet, too.
+    const auto ranges = tailnet_ranges();
+    for (NodeId id = 0; id < tailnet_.inventory.nodes.size(); ++id) {
+      for (const Address& address : tailnet_.inventory.nodes[id].addresses) {
+        const bool inside = std::any_of(ranges.begin(), ranges.end(), [&](const Entry& e) { return contains(e, address); });
+        if (!inside) set.literals.push_back(entry(address_entry(address)));
+      }
+    }
+    make_set(set.literals);
+  } else if (wildcard || selector.autogroup == Autogroup::danger_all) {
+    set.everything = true;
+    set.literals.push_back(entry(any_entry()));
+  } else if (selector.autogroup == Autogroup::self) {
+    set.self = true;
+  } else if (auto nodes = tailnet_.identities(selector, policy_)) {
+    set.nodes = std::move(*nodes);
+  } else {
+    read_literals(selector, set);
+  }
+  out_.selectors.push_back(std::move(set));
+  return known->second;
+}
+
+// All selectors of acls and grants, so that every entry is known before they are numbered.
+void Resolver::collect_selectors() {
+  const auto both = [&](const std::vector<Selector>& src, const std::vector<Selector>& dst) {
+    for (const Selector& one : src) selector(one, true);
+    for (const Selector& one : dst) selector(one, false);
+  };
+  if (policy_.grants) {
+    for (const policy::Grant& grant : *policy_.grants) {
+      both(grant.src, grant.dst);
+      if (!grant.app.empty()) both(grant.dst, grant.src);  // companions turn the rule around
+    }
+  }
+  if (policy_.acls) {
+    for (const policy::Acl& acl : *policy_.acls) {
+      both(acl.src, {});
+      for (const policy::Target& target : acl.dst) selector(target.selector, false);
+    }
+  }
+  if (policy_.allows_everything()) {
+    const Selector star = policy::parse_selector("*", {});
+    both({star}, {star});
+  }
+}
+
+// Numbers entries by the byte order of their texts, which is the order of the wire.
+void Resolver::number_entries() {
+  const std::size_t count = out_.entries.size();
+  std::vector<std::string> texts(count);
+  std::vector<EntryId> order(count);
+  for (EntryId id = 0; id < count; ++id) {
+    texts[id] = entry_text(out_.entries[id]);
+    order[id] = id;
+  }
+  std::sort(order.begin(), order.end(), [&](EntryId a, EntryId b) { return texts[a] < texts[b]; });
+  std::vector<EntryId> rank(count);
+  std::vector<Entry> entries(count);
+  for (EntryId place = 0; place < count; ++place) {
+    rank[order[place]] = place;
+    entries[place] = out_.entries[order[place]];
+  }
+  out_.entries = std::move(entries);
+  for (EntryId& id : out_.node_entries) id = rank[id];
+  selector_entries_.resize(out_.selectors.size());
+  for (std::size_t i = 0; i < out_.selectors.size(); ++i) {
+    SelectorSet& set = out_.selectors[i];
+    for (EntryId& id : set.literals) id = rank[id];
+    auto& all = selector_entries_[i];
+    all = set.literals;
+    for (const NodeId node : set.nodes) {
+      all.insert(all.end(), out_.node_entries.begin() + out_.node_first_entry[node],
+                 out_.node_entries.begin() + out_.node_first_entry[node + 1]);
+    }
+    make_set(all);
+  }
+}
+
+// Nodes with an address in the entry.
+std::vector<NodeId> Resolver::nodes_at(const Entry& entry) const {
+  std::vector<NodeId> nodes;
+  if (entry.kind == EntryKind::any) {
+    for (NodeId id = 0; id < out_.node_count(); ++id) nodes.push_back(id);
+    return nodes;
+  }
+  tailnet_.addresses_in(entry.first, entry.last, [&](NodeId node, std::uint32_t) { nodes.push_back(node); });
+  return nodes;
+}
+
+// Nodes with an address in the entry, or an approved subnet route that overlaps it.
+std::vector<NodeId> Resolver::holders(const Entry& entry) const {
+  std::vector<NodeId> nodes = nodes_at(entry);
+  for (const Route& route : out_.routes) {
+    if (overlaps(entry, route.prefix)) nodes.insert(nodes.end(), route.nodes.begin(), route.nodes.end());
+  }
+  make_set(nodes);
+  return nodes;
+}
+
+// Which nodes receive a selector as a destination.
+void Resolver::reach(SelectorSet& set) {
+  if (set.everything || set.self) return;
+  set.reached.insert(set.reached.end(), set.nodes.begin(), set.nodes.end());
+  if (routes_hold_nodes_) {
+    for (const NodeId node : set.nodes) {
+      for (const Address& address : tailnet_.inventory.nodes[node].addresses) {
+        const auto nodes = holders(address_entry(address));
+        set.reached.insert(set.reached.end(), nodes.begin(), nodes.end());
+      }
+    }
+  }
+  for (const EntryId literal : set.literals) {
+    const Entry& entry = out_.entries[literal];
+    const auto nodes = holders(entry);
+    set.reached.insert(set.reached.end(), nodes.begin(), nodes.end());
+    // A public prefix is reached through exit nodes if all of it is internet.
+    if (!set.internet && is_internet(entry)) {
+      for (NodeId id = 0; id < out_.node_count(); ++id) {
+        if (out_.exit_node[id]) set.reached.push_back(id);
+      }
+    }
+  }
+  if (set.internet) {
+    for (NodeId id = 0; id < out_.node_count(); ++id) {
+      if (out_.exit_node[id]) set.reached.push_back(id);
+    }
+  }
+  make_set(set.reached);
+}
+
+}  // namespace acl::resolve

@@ -1,0 +1,153 @@
+// view: what one node gets of a resolved tailnet: its packet filter, SSH rules, peers, routes, capabilities; in the order and
+// with the members of the control plane's wire form (compiler/emit/wire.h prints it).
+//
+// Works out only what concerns the node: its cost is that of its own answer, whatever the size of the policy.
+#pragma once
+
+#include <algorithm>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "compiler/resolve/resolve.h"
+
+namespace acl::resolve {
+
+struct DstPort {
+  EntryId entry;
+  policy::PortRange ports;
+  Origin origin;
+};
+
+struct CapGrant {
+  std::vector<net::Prefix> dsts;
+  Origin origin;
+};
+
+// A rule as one node receives it.
+struct RuleView {
+  const Rule* rule;
+  const Sources* sources;
+  std::vector<DstPort> dst_ports;    // RuleKind::ports
+  std::vector<CapGrant> cap_grants;  // RuleKind::capability
+};
+
+struct SshRuleView {
+  std::vector<std::string> principals;  // addresses, in byte order
+  // Requested login to local login: "" refuses, "=" means the same name, the key "*" is any other name.
+  std::vector<std::pair<std::string, std::string>> users;
+  bool check = false;
+  const policy::SshRule* rule;
+  std::uint32_t index = 0;  // ssh[index]
+};
+
+struct PeerView {
+  NodeId node;
+  std::vector<net::Prefix> primary_routes;  // in this viewer's eyes, and visible to it
+  std::vector<net::Prefix> allowed;         // all allowed prefixes
+  bool only_addresses = true;               // `allowed` is exactly the peer's own addresses
+};
+
+// A capability of a node: its name and its value as JSON text, empty for null.
+using Capabilities = std::vector<std::pair<std::string, std::string>>;
+
+// Answers questions about nodes; made once for many of them.
+class Views {
+ public:
+  explicit Views(const Resolved& resolved);
+
+  [[nodiscard]] std::vector<RuleView> rules(NodeId node) const;
+  [[nodiscard]] std::vector<SshRuleView> ssh_rules(NodeId node) const;
+  // By name.
+  [[nodiscard]] std::vector<NodeId> peers(NodeId node) const;
+  [[nodiscard]] std::vector<PeerView> peer_views(NodeId node) const;
+  [[nodiscard]] std::vector<net::Prefix> self_allowed(NodeId node) const;
+  // The approved subnet routes that this node is primary for.
+  [[nodiscard]] std::vector<net::Prefix> primary_routes(NodeId node) const;
+  [[nodiscard]] Capabilities self_capabilities(NodeId node) const;
+
+  // The destinations of rules that concern the node, in the order of the rules.
+  [[nodiscard]] std::vector<Incidence> incidences(NodeId node) const;
+  // The entries of a destination that the node receives; calls f(EntryId) for each in order.
+  template <class F>
+  void each_entry(NodeId node, const Destination& destination, F f) const;
+
+  [[nodiscard]] const Resolved& resolved() const noexcept { return resolved_; }
+  // Rules of which a source covers the node, those that cover all nodes excepted; ascending.
+  [[nodiscard]] std::span<const std::uint32_t> covering(NodeId node) const noexcept;
+  // The nodes that receive something of a rule, ascending.
+  [[nodiscard]] const std::vector<NodeId>& receivers(std::uint32_t rule) const { return receivers_[rule]; }
+  // The rule concerns every node.
+  [[nodiscard]] bool everywhere(std::uint32_t rule) const { return everywhere_[rule]; }
+  [[nodiscard]] const std::vector<std::uint32_t>& covering_all() const noexcept { return covering_all_; }
+  // Nodes in the order of their names: position of each node.
+  [[nodiscard]] const std::vector<std::uint32_t>& name_order() const noexcept { return name_order_; }
+
+  // A scratch set of nodes that empties in constant time.
+  class Marks {
+   public:
+    explicit Marks(std::size_t size) : stamps_(size) {}
+    void clear() noexcept { ++now_; }
+    // False if it was in already.
+    bool add(NodeId node) noexcept {
+      if (stamps_[node] == now_) return false;
+      stamps_[node] = now_;
+      return true;
+    }
+    [[nodiscard]] bool has(NodeId node) const noexcept { return stamps_[node] == now_; }
+
+   private:
+    std::vector<std::uint32_t> stamps_;
+    std::uint32_t now_ = 0;
+  };
+  // Marks the peers of a node; true if all nodes are (the marks then say nothing). The node itself may be marked.
+  bool mark_peers(NodeId node, Marks& marks) const;
+
+ private:
+  [[nodiscard]] bool receives_entry(NodeId node, const Entry& entry, const SelectorSet& set) const;
+  void add_principals(SshRuleView& view, const std::vector<NodeId>& nodes) const;
+
+  const Resolved& resolved_;
+  std::vector<std::vector<NodeId>> receivers_;
+  std::vector<bool> everywhere_;
+  std::vector<std::uint64_t> covering_first_;
+  std::vector<std::uint32_t> covering_;
+  std::vector<std::uint32_t> covering_all_;
+  std::vector<std::uint32_t> name_order_;
+};
+
+template <class F>
+void Views::each_entry(NodeId node, const Destination& destination, F f) const {
+  const auto own = [&] {
+    for (std::uint32_t i = resolved_.node_first_entry[node]; i < resolved_.node_first_entry[node + 1]; ++i) {
+      f(resolved_.node_entries[i]);
+    }
+  };
+  if (destination.user != none) {
+    own();
+    return;
+  }
+  const SelectorSet& set = resolved_.selectors[destination.selector];
+  // Identities: the node's own addresses, and those of others that lie in a route of the node.
+  if (!set.nodes.empty()) {
+    const auto& routes = resolved_.approved_routes[node];
+    const bool subnets = std::any_of(routes.begin(), routes.end(), [](const auto& p) { return !p.is_everything(); });
+    if (!subnets) {
+      if (std::binary_search(set.nodes.begin(), set.nodes.end(), node)) own();
+    } else {
+      for (const NodeId other : set.nodes) {
+        for (std::uint32_t i = resolved_.node_first_entry[other]; i < resolved_.node_first_entry[other + 1]; ++i) {
+          const EntryId id = resolved_.node_entries[i];
+          if (other == node || receives_entry(node, resolved_.entries[id], set)) f(id);
+        }
+      }
+    }
+  }
+  for (const EntryId literal : set.literals) {
+    if (receives_entry(node, resolved_.entries[literal], set)) f(literal);
+  }
+}
+
+}  // namespace acl::resolve
