@@ -18,5 +18,6 @@ inline constexpr int exit_unreadable = 3;
 void add_check(CLI::App& app, int& exit_code);
 void add_fmt(CLI::App& app, int& exit_code);
 void add_explain(CLI::App& app, int& exit_code);
+void add_import(CLI::App& app, int& exit_code);
 
 }  // namespace acl::cli

@@ -320,12 +320,8 @@ void Draft::add_domain(std::string_view domain) {
 void Draft::finish() {
   if (!domains_listed) {
     for (std::size_t i = 0; i < inventory.users.size(); ++i) {
-      const std::string& login = inventory.users[i].login;
-      const std::size_t at = login.rfind('@');
-      if (external_[i] || at == std::string::npos) continue;
-      const std::string_view domain = std::string_view(login).substr(at + 1);
-      // ana@github and ana@passkey name whoever vouches for ana, not a mail domain.
-      if (domain.find('.') != std::string_view::npos) add_domain(domain);
+      const std::string_view domain = login_domain(inventory.users[i].login);
+      if (!external_[i] && !domain.empty()) add_domain(domain);
     }
   }
   inventory.age = ages(inventory.nodes);

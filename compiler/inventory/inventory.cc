@@ -35,6 +35,14 @@ std::string_view role_name(Role role) noexcept {
   return "member";
 }
 
+std::string_view login_domain(std::string_view login) noexcept {
+  const std::size_t at = login.rfind('@');
+  if (at == std::string_view::npos) return {};
+  const std::string_view domain = login.substr(at + 1);
+  // Without a dot it names whoever vouches for the person.
+  return domain.find('.') == std::string_view::npos ? std::string_view{} : domain;
+}
+
 std::vector<std::uint32_t> ages(const std::vector<Node>& nodes) {
   // The keys beside the positions: a comparison that had to look into the nodes would miss the cache every time.
   struct Joined {

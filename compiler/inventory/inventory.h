@@ -93,6 +93,9 @@ struct Inventory {
   std::vector<std::uint32_t> age;  // age[i] of nodes[i]
 };
 
+// The mail domain of a login, "example.com"; empty where what follows the @ is none: ana@github, ana@passkey, ana@.
+std::string_view login_domain(std::string_view login) noexcept;
+
 // Inventory::age of these nodes.
 std::vector<std::uint32_t> ages(const std::vector<Node>& nodes);
 

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <iterator>
+#include <algorithm>
 
 #include "compiler/hujson/format.h"
 #include "compiler/hujson/parse.h"
@@ -139,11 +139,17 @@ void write_service(Writer& w, const Service& service, const Inventory& inventory
 void write_inventory(Writer& w, const Inventory& inventory) {
   w.open('{');
   w.member("tailnet", inventory.tailnet);
-  w.list("domains", inventory.domains, same_text);
-  w.key("users");
-  w.open('[');
-  for (const User& user : inventory.users) write_user(w, user);
-  w.close(']');
+  // Left out, the domains of the logins would be taken.
+  const auto has_domain = [](const User& user) { return !login_domain(user.login).empty(); };
+  if (!inventory.domains.empty() || std::any_of(inventory.users.begin(), inventory.users.end(), has_domain)) {
+    w.list("domains", inventory.domains, same_text);
+  }
+  if (!inventory.users.empty()) {
+    w.key("users");
+    w.open('[');
+    for (const User& user : inventory.users) write_user(w, user);
+    w.close(']');
+  }
   w.key("nodes");
   w.open('[');
   for (const Node& node : inventory.nodes) write_node(w, node, inventory);

@@ -1,7 +1,6 @@
 // The sections that define names: groups, hosts, ipsets, tagOwners, postures.
 #include <algorithm>
 #include <unordered_map>
-#include <unordered_set>
 
 #include "compiler/policy/checker.h"
 
@@ -21,7 +20,7 @@ bool check_key(Checker& c, const Text& name, std::string_view prefix, Code code,
 // --- groups ---
 
 void check_member(Checker& c, const Group& group, const Selector& member) {
-  const auto in_group = [&] { return fmt::format("groups[\"{}\"]: \"{}\": ", group.name.value, member.text); };
+  const auto in_group = [&] { return fmt::format("groups[\"{}\"]: \"{}\": ", short_name(group.name.value), member.text); };
   if (looks_like_template(member.text)) {
     c.findings.add(Code::W0339, member.span, in_group() + "looks like a template", "fill in its placeholders, then check");
     return;
@@ -55,7 +54,8 @@ void check_nesting(Checker& c) {
       if (member.kind != SelectorKind::group) continue;
       Diagnostic& found = c.findings.add(
           Code::E0312, member.span,
-          fmt::format("groups[\"{}\"]: \"{}\": group members cannot be recursive", group->name.value, member.text),
+          fmt::format("groups[\"{}\"]: \"{}\": group members cannot be recursive", short_name(group->name.value),
+                      member.text),
           "list the people themselves, or name both groups in the rules");
       if (const Definition* inner = c.names.find(NameKind::group, member.text)) {
         c.findings.relate(found, fmt::format("\"{}\" is defined here", member.text), inner->span);
@@ -70,7 +70,7 @@ void check_repeated_members(Checker& c, const Group& group) {
     const auto [first, fresh] = seen.try_emplace(lower_case(member.text), member.span);
     if (fresh) continue;
     Diagnostic& found = c.findings.add(
-        Code::W0328, member.span, fmt::format("\"{}\" is listed twice in \"{}\"", member.text, group.name.value),
+        Code::W0328, member.span, fmt::format("\"{}\" is listed twice in \"{}\"", member.text, short_name(group.name.value)),
         "remove one");
     c.findings.relate(found, "first listed here", first->second);
   }
@@ -119,7 +119,7 @@ void check_host_value(Checker& c, const Host& host) {
 // --- ipsets ---
 
 void check_operation(Checker& c, const Ipset& ipset, const IpsetOperation& operation, bool removes) {
-  const std::string prefix = fmt::format("ipsets[\"{}\"]: ", ipset.name.value);
+  const std::string prefix = fmt::format("ipsets[\"{}\"]: ", short_name(ipset.name.value));
   if (operation.bare && removes) {
     c.findings.add(Code::E0316, operation.span,
                    fmt::format("{}\"{}\" needs \"add\" or \"remove\" in front", prefix, operation.target.text),
@@ -142,42 +142,61 @@ void check_operation(Checker& c, const Ipset& ipset, const IpsetOperation& opera
   c.selector(target, Location::ipset_target, prefix);
 }
 
-// Follows each set's references once, with a stack of its own; a reference to a set still being followed closes a cycle.
-void check_cycles(Checker& c) {
+// A name that refers to another one of its kind.
+struct Reference {
+  std::size_t to;
+  const Selector* written;
+};
+
+// Follows each reference once, with a stack of its own; one to a name that is still being followed closes a cycle.
+template <class Report>
+void find_cycles(const std::vector<std::vector<Reference>>& references, Report report) {
   enum class Mark : char { fresh, open, done };
-  const auto& sets = c.policy.ipsets;
-  std::unordered_map<std::string_view, std::size_t> index;
-  for (std::size_t i = 0; i < sets.size(); ++i) index.try_emplace(sets[i].name.value, i);
-  std::vector<Mark> marks(sets.size(), Mark::fresh);
+  std::vector<Mark> marks(references.size(), Mark::fresh);
   struct Step {
-    std::size_t set, operation;
+    std::size_t name, next;
   };
   std::vector<Step> path;
-  for (std::size_t start = 0; start < sets.size(); ++start) {
+  for (std::size_t start = 0; start < references.size(); ++start) {
     if (marks[start] != Mark::fresh) continue;
     marks[start] = Mark::open;
     path.push_back({start, 0});
     while (!path.empty()) {
       Step& step = path.back();
-      if (step.operation == sets[step.set].operations.size()) {
-        marks[step.set] = Mark::done;
+      if (step.next == references[step.name].size()) {
+        marks[step.name] = Mark::done;
         path.pop_back();
         continue;
       }
-      const Selector& target = sets[step.set].operations[step.operation++].target;
-      const auto next = target.kind == SelectorKind::ipset ? index.find(target.text) : index.end();
-      if (next == index.end()) continue;
-      if (marks[next->second] == Mark::open) {
-        Diagnostic& found =
-            c.findings.add(Code::E0317, target.span, fmt::format("ipsets refer to each other in a cycle: \"{}\"", target.text),
-                           "a set cannot contain itself: remove one of the references");
-        c.findings.relate(found, "the cycle leads back to this set", sets[next->second].name.span);
-      } else if (marks[next->second] == Mark::fresh) {
-        marks[next->second] = Mark::open;
-        path.push_back({next->second, 0});
+      const Reference& reference = references[step.name][step.next++];
+      if (marks[reference.to] == Mark::open) {
+        report(reference);
+      } else if (marks[reference.to] == Mark::fresh) {
+        marks[reference.to] = Mark::open;
+        path.push_back({reference.to, 0});
       }
     }
   }
+}
+
+void check_cycles(Checker& c) {
+  const auto& sets = c.policy.ipsets;
+  std::unordered_map<std::string_view, std::size_t> index;
+  for (std::size_t i = 0; i < sets.size(); ++i) index.try_emplace(sets[i].name.value, i);
+  std::vector<std::vector<Reference>> references(sets.size());
+  for (std::size_t i = 0; i < sets.size(); ++i) {
+    for (const IpsetOperation& operation : sets[i].operations) {
+      const Selector& target = operation.target;
+      const auto to = target.kind == SelectorKind::ipset ? index.find(target.text) : index.end();
+      if (to != index.end()) references[i].push_back({to->second, &target});
+    }
+  }
+  find_cycles(references, [&](const Reference& reference) {
+    Diagnostic& found = c.findings.add(Code::E0317, reference.written->span,
+                                       fmt::format("ipsets refer to each other in a cycle: \"{}\"", reference.written->text),
+                                       "a set cannot contain itself: remove one of the references");
+    c.findings.relate(found, "the cycle leads back to this set", sets[reference.to].name.span);
+  });
 }
 
 // --- tags ---
@@ -202,11 +221,11 @@ void check_tag(Checker& c, const TagOwners& tag) {
     if (!starts_with(tag.name.value, "tag:")) help = fmt::format("write \"tag:{}\"", tag.name.value);
     c.findings.add(Code::E0309, tag.name.span, fmt::format("tagOwners[\"{}\"]: {}", tag.name.value, fault), std::move(help));
   }
-  const std::string prefix = fmt::format("tagOwners[\"{}\"]: ", tag.name.value);
+  const std::string prefix = fmt::format("tagOwners[\"{}\"]: ", short_name(tag.name.value));
   for (const Selector& owner : tag.owners) {
     if (c.headscale() && owner.kind == SelectorKind::tag && c.names.find(NameKind::tag, owner.text) == nullptr) {
       c.findings.add(Code::E0301, owner.span,
-                     fmt::format("tag \"{}\" references undefined tag \"{}\"", tag.name.value, owner.text),
+                     fmt::format("tag \"{}\" references undefined tag \"{}\"", short_name(tag.name.value), owner.text),
                      c.suggestion(NameKind::tag, owner.text));
     } else {
       c.selector(owner, Location::tag_owner, prefix);
@@ -217,31 +236,21 @@ void check_tag(Checker& c, const TagOwners& tag) {
 // Headscale refuses tags that own each other in a circle; the hosted service takes them.
 void check_owner_cycles(Checker& c) {
   if (!c.headscale()) return;
-  std::unordered_map<std::string_view, const TagOwners*> tags;
-  for (const TagOwners& tag : c.policy.tag_owners) tags.try_emplace(tag.name.value, &tag);
-  std::unordered_set<std::string_view> done;
-  for (const TagOwners& start : c.policy.tag_owners) {
-    // Every tag reachable from here; seeing the start again closes a circle through it.
-    std::vector<const TagOwners*> open = {&start};
-    std::unordered_set<std::string_view> seen;
-    while (!open.empty() && done.count(start.name.value) == 0) {
-      const TagOwners* tag = open.back();
-      open.pop_back();
-      for (const Selector& owner : tag->owners) {
-        if (owner.kind != SelectorKind::tag || done.count(owner.text) != 0) continue;
-        if (owner.text == start.name.value) {
-          c.findings.add(Code::E0331, owner.span, fmt::format("circular reference detected: \"{}\" owns itself", owner.text),
-                         "remove one of the owners");
-          done.insert(start.name.value);
-          break;
-        }
-        const auto next = tags.find(owner.text);
-        if (next != tags.end() && seen.insert(owner.text).second) open.push_back(next->second);
-      }
+  const auto& tags = c.policy.tag_owners;
+  std::unordered_map<std::string_view, std::size_t> index;
+  for (std::size_t i = 0; i < tags.size(); ++i) index.try_emplace(tags[i].name.value, i);
+  std::vector<std::vector<Reference>> references(tags.size());
+  for (std::size_t i = 0; i < tags.size(); ++i) {
+    for (const Selector& owner : tags[i].owners) {
+      const auto to = owner.kind == SelectorKind::tag ? index.find(owner.text) : index.end();
+      if (to != index.end()) references[i].push_back({to->second, &owner});
     }
-    // A tag without a circle through it cannot be part of a later one either.
-    done.insert(start.name.value);
   }
+  find_cycles(references, [&](const Reference& reference) {
+    c.findings.add(Code::E0331, reference.written->span,
+                   fmt::format("circular reference detected: \"{}\" owns itself", reference.written->text),
+                   "remove one of the owners");
+  });
 }
 
 // --- postures ---
@@ -266,7 +275,7 @@ std::string_view operand_fault(const PostureAssertion& assertion) {
 void check_assertion(Checker& c, const Posture& posture, std::size_t index) {
   const Text& text = posture.texts[index];
   const auto& assertion = posture.assertions[index];
-  const std::string prefix = fmt::format("postures[\"{}\"]: ", posture.name.value);
+  const std::string prefix = fmt::format("postures[\"{}\"]: ", short_name(posture.name.value));
   if (!assertion) {
     const auto parsed = parse_assertion(text.value);
     c.findings.add(Code::E0333, text.span, fmt::format("{}\"{}\" is no assertion", prefix, text.value), parsed.error().message);

@@ -141,31 +141,48 @@ void check_recorder(Checker& c, const SshRule& rule) {
   }
 }
 
+// What a rule speaks of, sorted.
+struct Cover {
+  explicit Cover(const SshRule& rule) {
+    for (const Selector& selector : rule.src) src.push_back(selector.text);
+    for (const Selector& selector : rule.dst) dst.push_back(selector.text);
+    for (const Text& user : rule.users) users.push_back(user.value);
+    for (auto* list : {&src, &dst, &users}) std::sort(list->begin(), list->end());
+  }
+  [[nodiscard]] bool covers(const Cover& other) const {
+    const auto has = [](const auto& all, const auto& some) {
+      return std::includes(all.begin(), all.end(), some.begin(), some.end());
+    };
+    return has(src, other.src) && has(dst, other.dst) && has(users, other.users);
+  }
+  [[nodiscard]] bool complete() const { return !src.empty() && !dst.empty() && !users.empty(); }
+
+  std::vector<std::string_view> src, dst, users;
+};
+
+bool has_action(const SshRule& rule, std::string_view action) { return rule.action && rule.action->value == action; }
+
 // The check rules are tried before all accept rules: an accept rule with nothing of its own is never reached.
-void check_hidden(Checker& c, std::size_t index) {
-  const SshRule& rule = c.policy.ssh[index];
-  if (!rule.action || rule.action->value != "accept" || rule.src.empty() || rule.dst.empty() || rule.users.empty()) return;
-  if (c.policy.default_src_posture) return;  // it may keep a source from the check rule
-  const auto covers = [](const auto& all, const auto& some, auto text) {
-    return std::all_of(some.begin(), some.end(), [&](const auto& item) {
-      return std::any_of(all.begin(), all.end(), [&](const auto& other) { return text(other) == text(item); });
-    });
-  };
-  const auto selector_text = [](const Selector& selector) { return selector.text; };
-  const auto user_text = [](const Text& user) { return user.value; };
-  for (std::size_t i = 0; i < c.policy.ssh.size() && i < 1000; ++i) {
-    const SshRule& other = c.policy.ssh[i];
-    if (i == index || !other.action || other.action->value != "check" || other.src_posture) continue;
-    if (!covers(other.src, rule.src, selector_text) || !covers(other.dst, rule.dst, selector_text) ||
-        !covers(other.users, rule.users, user_text)) {
-      continue;
-    }
-    Diagnostic& found = c.findings.add(Code::W0517, rule.span,
+void check_hidden(Checker& c) {
+  constexpr std::size_t most_rules = 1000;  // every pair of rules is compared
+  const auto& rules = c.policy.ssh;
+  // A posture may keep a source from a check rule.
+  if (rules.size() > most_rules || c.policy.default_src_posture) return;
+  std::vector<std::pair<std::size_t, Cover>> checks;
+  for (std::size_t i = 0; i < rules.size(); ++i) {
+    if (has_action(rules[i], "check") && !rules[i].src_posture) checks.emplace_back(i, Cover(rules[i]));
+  }
+  for (std::size_t i = 0; i < rules.size(); ++i) {
+    const Cover cover(rules[i]);
+    if (!has_action(rules[i], "accept") || !cover.complete()) continue;
+    const auto hides = [&](const auto& check) { return check.second.covers(cover); };
+    const auto check = std::find_if(checks.begin(), checks.end(), hides);
+    if (check == checks.end()) continue;
+    Diagnostic& found = c.findings.add(Code::W0517, rules[i].span,
                                        fmt::format("{} is never reached: {} covers it, and check rules come first",
-                                                   rule_name("ssh", index), rule_name("ssh", i)),
+                                                   rule_name("ssh", i), rule_name("ssh", check->first)),
                                        "remove one of the two");
-    c.findings.relate(found, "the check rule", other.span);
-    return;
+    c.findings.relate(found, "the check rule", rules[check->first].span);
   }
 }
 
@@ -193,8 +210,8 @@ void check_ssh(Checker& c) {
                                                          rule.src.empty() ? "src" : "dst"),
                      "it admits nobody; complete it or remove it");
     }
-    if (c.policy.ssh.size() <= 1000) check_hidden(c, i);
   }
+  check_hidden(c);
 }
 
 }  // namespace acl::policy

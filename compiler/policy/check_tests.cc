@@ -2,6 +2,8 @@
 //
 // A test that names something unknown, asserts nothing, or asks about more than one host and one port fails, and a failing
 // test refuses the policy: the service answers "test(s) failed" and no more.
+#include <unordered_set>
+
 #include "compiler/policy/checker.h"
 #include "compiler/policy/decode.h"
 
@@ -45,14 +47,14 @@ void check_src(Checker& c, const Test& test, Location location, std::string_view
 // A host alias stands for one address here, never for a prefix.
 void check_single_host(Checker& c, const Selector& selector, std::string_view prefix) {
   if (selector.kind != SelectorKind::host) return;
-  for (const Host& host : c.policy.hosts) {
-    if (host.name.value != selector.name || !host.prefix || host.prefix->is_single()) continue;
-    Diagnostic& found = c.findings.add(
-        Code::E0601, selector.span, fmt::format("{}\"{}\" is a prefix: a test asks about one host", prefix, selector.text),
-        "name an address inside it");
-    c.findings.relate(found, "defined here", host.value.span);
-    return;
-  }
+  const auto host = c.prefix_hosts.find(selector.name);
+  if (host == c.prefix_hosts.end()) return;
+  answer(c);
+  Diagnostic& found =
+      c.findings.add(Code::E0601, selector.span,
+                     fmt::format("{}\"{}\" is a prefix: a test asks about one host", prefix, selector.text),
+                     "name an address inside it");
+  c.findings.relate(found, "defined here", host->second->value.span);
 }
 
 // How Headscale refuses a destination that it never takes.
@@ -128,14 +130,14 @@ void check_logins(Checker& c, const SshTest& test, std::string_view name) {
       if (login.empty()) test_error(c, login.span, fmt::format("{}: an empty login name", name), "name a local account");
     }
   }
+  std::unordered_set<std::string_view> allowed;
   for (const auto* list : {&test.accept, &test.check}) {
-    for (const Text& allowed : *list) {
-      for (const Text& denied : test.deny) {
-        if (allowed.value != denied.value) continue;
-        test_error(c, denied.span, fmt::format("{}: \"{}\" cannot be both allowed and denied", name, denied.value),
-                   "remove it from one of the lists");
-      }
-    }
+    for (const Text& login : *list) allowed.insert(login.value);
+  }
+  for (const Text& denied : test.deny) {
+    if (allowed.count(denied.value) == 0) continue;
+    test_error(c, denied.span, fmt::format("{}: \"{}\" cannot be both allowed and denied", name, denied.value),
+               "remove it from one of the lists");
   }
 }
 

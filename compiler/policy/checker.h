@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 
 #include "compiler/policy/check.h"
 #include "compiler/policy/names.h"
@@ -19,6 +20,9 @@ class Checker {
     for (const Group& group : policy.groups) {
       if (group.members.empty()) empty_groups.insert(group.name.value);
     }
+    for (const Host& host : policy.hosts) {
+      if (host.prefix && !host.prefix->is_single()) prefix_hosts.try_emplace(host.name.value, &host);
+    }
   }
 
   const PolicyFile& file;
@@ -26,6 +30,7 @@ class Checker {
   Findings& findings;
   Names names;
   std::set<std::string_view> empty_groups;
+  std::unordered_map<std::string_view, const Host*> prefix_hosts;  // hosts that stand for more than one address
   std::set<std::string_view> logins;   // users named anywhere
   std::set<std::string_view> domains;  // domains of user:*@… and localpart:*@…
   bool plural_members = false;         // autogroup:members is used somewhere
@@ -63,6 +68,9 @@ void check_ssh(Checker& c);
 void check_ssh_tests(Checker& c);
 void check_tests(Checker& c);
 void check_unused(Checker& c);
+
+// The beginning of a name of any length: messages about its members repeat it.
+inline std::string_view short_name(std::string_view name) { return name.substr(0, 500); }
 
 // "acls[3]".
 inline std::string rule_name(std::string_view section, std::size_t index) { return fmt::format("{}[{}]", section, index); }

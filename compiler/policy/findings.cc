@@ -33,6 +33,10 @@ Diagnostic& Findings::add(Code code, Span span, std::string message, std::string
   return list_.back();
 }
 
+void Findings::relate(Diagnostic& diagnostic, std::string message, Span span) const {
+  diagnostic.related.push_back({shortened(std::move(message)), source_.place(span)});
+}
+
 std::vector<Diagnostic> Findings::take() {
   const auto is_error = [](const Diagnostic& d) { return d.severity == Severity::error; };
   // Too many: what is no error gives way, the last found first.

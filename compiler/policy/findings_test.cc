@@ -108,26 +108,26 @@ TEST(Skipped, ATestThatFailsAnywayIsNotSkipped) {
 
 // --- places ---
 
-TEST(Places, CountLinesAndBytesFromOne) {
+TEST(Spans, CountLinesAndBytesFromOne) {
   const Checked c = checked("{\n\t\"acls\": [\n\t\t{\"action\": \"accept\", \"src\": [\"tag:\u00e9\", \"tag:x\"], \"dst\": []}]}");
   ASSERT_EQ(c.count(Code::E0301), 2U);
-  EXPECT_EQ(c.at(Code::E0301), "3:33");
+  EXPECT_EQ(c.at(Code::E0301), "3:32");
   std::vector<Position> ends;
   for (const Diagnostic& d : c.loaded->diagnostics) {
     if (d.code == Code::E0301) ends.push_back(d.place->end);
   }
-  EXPECT_EQ(ends, (std::vector<Position>{{3, 41}, {3, 50}})) << "é is two bytes, a tab one; ends are exclusive";
+  EXPECT_EQ(ends, (std::vector<Position>{{3, 40}, {3, 49}})) << "é is two bytes, a tab one; ends are exclusive";
 }
 
-TEST(Places, ALineEndsAtItsLineFeedOnly) {
+TEST(Spans, ALineEndsAtItsLineFeedOnly) {
   EXPECT_EQ(checked("{\r\n\"acls\":\r[],\r\n\"x\":1}").at(Code::E0201), "3:1");
 }
 
-TEST(Places, StayTrueBehindComments) {
+TEST(Spans, StayTrueBehindComments) {
   EXPECT_EQ(checked("// a\n{/* b\nc */ \"x\": 1, // d\n}\n").at(Code::E0201), "3:6");
 }
 
-TEST(Places, CoverTheBadValueWithItsQuotes) {
+TEST(Spans, CoverTheBadValueWithItsQuotes) {
   EXPECT_EQ(acl(R"("tag:\u0078")", R"("*:*")").under(Code::E0301), R"("tag:\u0078")");
   EXPECT_EQ(acl(R"("*")", R"("x:22")").under(Code::E0303), R"("x:22")");
   EXPECT_EQ(acl(R"("*")", R"("*:*")", R"(,"proto":"x")").under(Code::E0404), R"("x")");

@@ -81,6 +81,7 @@ struct Destination {
   std::uint32_t via = none;       // index into via_lists: only nodes with one of these tags and a fitting route
   std::uint32_t user = none;      // autogroup:self: the devices of this user
   Origin origin;
+  std::uint32_t sequence = 0;  // its place among all destinations of all rules
 };
 
 enum class RuleKind : std::uint8_t {
@@ -94,6 +95,9 @@ struct Rule {
   std::int16_t protocol = -1;     // -1: the default set
   std::uint32_t sources = 0;      // index into sources
   std::uint32_t capabilities = none;  // index into capability_maps
+  // A part with `via` is a rule of its own here, because only some nodes have it; there it is joined with this rule of the same
+  // sources and protocol, as if it had been in the list from the start.
+  std::uint32_t joins = none;
   std::vector<Destination> destinations;
 };
 

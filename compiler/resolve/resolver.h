@@ -75,7 +75,8 @@ class Resolver {
   void build_self(const std::vector<policy::Selector>& src, const std::optional<std::vector<policy::Text>>& posture,
                   Rule part, Destination destination);
   void build_companion(const policy::Grant& grant, std::uint32_t index, std::string_view name, Rule part);
-  void add(Rule part, const Destination& destination);
+  void add(Rule part, Destination destination);
+  void join_via_rules();
   std::uint32_t sources(const std::vector<policy::Selector>& src, const std::optional<std::vector<policy::Text>>& posture);
   std::uint32_t intern(std::vector<EntryId> entries, std::vector<NodeId> nodes);
   void cover(Sources& sources) const;
@@ -100,6 +101,7 @@ class Resolver {
   std::vector<std::vector<EntryId>> selector_entries_;  // of each selector, once numbered: all its entries, ascending
   std::unordered_map<std::uint64_t, std::vector<std::uint32_t>> sources_index_;
   std::unordered_map<std::uint64_t, std::uint32_t> rule_index_;  // (sources, protocol) → rule
+  std::uint32_t sequence_ = 0;      // of the next destination
   bool routes_hold_nodes_ = false;  // some approved subnet route contains some node's address
   std::unordered_map<std::string_view, const policy::Posture*> postures_;
 };

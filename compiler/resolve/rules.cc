@@ -43,6 +43,11 @@ int destination_rank(const Selector& selector) noexcept {
 
 bool is_self(const Selector& selector) noexcept { return selector.autogroup == Autogroup::self; }
 
+// What rules must share to be joined.
+std::uint64_t rule_key(const Rule& rule) noexcept {
+  return std::uint64_t{rule.sources} << 16 | static_cast<std::uint16_t>(rule.protocol);
+}
+
 std::vector<NodeId> intersection(const std::vector<NodeId>& a, const std::vector<NodeId>& b) {
   std::vector<NodeId> out;
   std::set_intersection(a.begin(), a.end(), b.begin(), b.end(), std::back_inserter(out));
@@ -162,18 +167,28 @@ std::uint32_t Resolver::port_list(std::vector<PortRange> ports) {
 }
 
 // Joins the part into the rule of the same sources and protocol, or makes it a rule of its own.
-void Resolver::add(Rule part, const Destination& destination) {
+void Resolver::add(Rule part, Destination destination) {
+  destination.sequence = sequence_++;
   if (part.kind == RuleKind::ports) {
     if (out_.sources[part.sources].entries.empty()) return;
-    const std::uint64_t key = std::uint64_t{part.sources} << 16 | static_cast<std::uint16_t>(part.protocol);
-    const auto [known, fresh] = rule_index_.try_emplace(key, static_cast<std::uint32_t>(out_.rules.size()));
-    if (!fresh) {
-      out_.rules[known->second].destinations.push_back(destination);
-      return;
+    if (destination.via == none) {
+      const auto [known, fresh] = rule_index_.try_emplace(rule_key(part), static_cast<std::uint32_t>(out_.rules.size()));
+      if (!fresh) {
+        out_.rules[known->second].destinations.push_back(destination);
+        return;
+      }
     }
   }
   part.destinations = {destination};
   out_.rules.push_back(std::move(part));
+}
+
+void Resolver::join_via_rules() {
+  for (Rule& rule : out_.rules) {
+    if (rule.kind != RuleKind::ports || rule.destinations.front().via == none) continue;
+    const auto known = rule_index_.find(rule_key(rule));
+    if (known != rule_index_.end()) rule.joins = known->second;
+  }
 }
 
 // autogroup:self: one rule for each user, from and to that user's untagged devices.
@@ -208,7 +223,10 @@ void Resolver::build_allow_all() {
   const Selector star = policy::parse_selector("*", {});
   Rule rule;
   rule.sources = sources({star}, std::nullopt);
-  add(rule, {selector(star, false), port_list({PortRange{}}), none, none, {}});
+  Destination destination;
+  destination.selector = selector(star, false);
+  destination.ports = port_list({PortRange{}});
+  add(rule, destination);
 }
 
 void Resolver::build_grant(const policy::Grant& grant, std::uint32_t index) {
@@ -243,6 +261,7 @@ void Resolver::build_grant(const policy::Grant& grant, std::uint32_t index) {
         add(part, destination);
         made = out_.rules.size() - 1;
       } else {
+        destination.sequence = sequence_++;
         out_.rules[made].destinations.push_back(destination);
       }
     };
@@ -362,6 +381,7 @@ void Resolver::build_rules() {
   if (policy_.acls) {
     for (std::uint32_t i = 0; i < policy_.acls->size(); ++i) build_acl((*policy_.acls)[i], i);
   }
+  join_via_rules();
 }
 
 // --- who receives what ------------------------------------------------------------------------------------------------

@@ -87,7 +87,7 @@ std::vector<RuleView> Views::rules(NodeId node) const {
     if (rule.kind == RuleKind::ports) {
       each_entry(node, destination, [&](EntryId entry) {
         for (const policy::PortRange& ports : resolved_.port_lists[destination.ports]) {
-          view.dst_ports.push_back({entry, ports, destination.origin});
+          view.dst_ports.push_back({entry, ports, destination.origin, destination.sequence});
         }
       });
       continue;
@@ -111,7 +111,40 @@ std::vector<RuleView> Views::rules(NodeId node) const {
     if (!grant.dsts.empty()) view.cap_grants.push_back(std::move(grant));
   }
   std::erase_if(out, [](const RuleView& view) { return view.dst_ports.empty() && view.cap_grants.empty(); });
+  join_via(out);
   return out;
+}
+
+// Parts with `via` are joined at the nodes that have them, as if they had been in the list of rules from the start: into the
+// first rule of the same sources and protocol, whose place may stem from a part that this node does not have.
+void Views::join_via(std::vector<RuleView>& views) const {
+  const auto is_via = [](const RuleView& view) {
+    return view.rule->kind == RuleKind::ports && view.rule->destinations.front().via != none;
+  };
+  if (std::none_of(views.begin(), views.end(), is_via)) return;
+  const auto place = [&](const RuleView& view) {
+    const std::uint32_t own = view.rule->destinations.front().sequence;
+    return view.rule->joins == none ? own : std::min(own, resolved_.rules[view.rule->joins].destinations.front().sequence);
+  };
+  std::vector<std::pair<std::uint32_t, RuleView>> placed;
+  for (RuleView& view : views) {
+    const auto same = std::find_if(placed.begin(), placed.end(), [&](const auto& other) {
+      const Rule& rule = *other.second.rule;
+      return rule.kind == RuleKind::ports && view.rule->kind == RuleKind::ports && rule.sources == view.rule->sources &&
+             rule.protocol == view.rule->protocol;
+    });
+    if (same == placed.end()) {
+      placed.emplace_back(place(view), std::move(view));
+      continue;
+    }
+    same->first = std::min(same->first, place(view));
+    auto& ports = same->second.dst_ports;
+    ports.insert(ports.end(), view.dst_ports.begin(), view.dst_ports.end());
+    std::stable_sort(ports.begin(), ports.end(), [](const DstPort& a, const DstPort& b) { return a.sequence < b.sequence; });
+  }
+  std::stable_sort(placed.begin(), placed.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  views.clear();
+  for (auto& [at, view] : placed) views.push_back(std::move(view));
 }
 
 // --- peers and routes -------------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ struct DstPort {
   EntryId entry;
   policy::PortRange ports;
   Origin origin;
+  std::uint32_t sequence;  // of its destination
 };
 
 struct CapGrant {
@@ -107,6 +108,7 @@ class Views {
 
  private:
   [[nodiscard]] bool receives_entry(NodeId node, const Entry& entry, const SelectorSet& set) const;
+  void join_via(std::vector<RuleView>& views) const;
   void add_principals(SshRuleView& view, const std::vector<NodeId>& nodes) const;
 
   const Resolved& resolved_;

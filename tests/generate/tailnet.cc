@@ -4,6 +4,7 @@
 #include <array>
 #include <limits>
 #include <string_view>
+#include <utility>
 
 #include "tests/oracle/oracle.h"
 #include "tests/oracle/select.h"
@@ -215,8 +216,8 @@ class Generator {
   }
 
   Prefix literal() {
-    if (one_in(3)) return Prefix::parse(one_in(2) ? pick(routes) : "10.33.0.0/16").prefix;
-    return Prefix::parse(pick(literals)).prefix;
+    const Prefix prefix = Prefix::parse(one_in(3) ? pick(routes) : pick(literals)).prefix;
+    return prefix.is_everything() ? Prefix::parse("10.33.0.0/16").prefix : prefix;  // grants refuse these
   }
 
   Prefix single() {
