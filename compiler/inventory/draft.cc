@@ -36,9 +36,11 @@ void unite(std::vector<net::Prefix>& to, const std::vector<net::Prefix>& from) {
 
 // --- users ------------------------------------------------------------------------------------------------------------
 
-std::uint32_t Draft::find_user(std::string_view login) const {
-  return users_.find(hash_text(login),
-                     [&](std::uint32_t i) { return equal_ignoring_case(inventory.users[i].login, login); });
+std::uint32_t Draft::find_user(std::string_view login, std::uint32_t hash) const {
+  return users_.find(hash, [&](std::uint32_t i) {
+    const std::string& known = inventory.users[i].login;
+    return known == login || equal_ignoring_case(known, login);
+  });
 }
 
 std::uint32_t Draft::make_user(Reader& r, std::string_view login, Span span) {
@@ -102,16 +104,41 @@ std::uint32_t Draft::tag(std::string_view name) {
   return position;
 }
 
-std::uint32_t Draft::find_node(std::string_view name) const {
-  return nodes_.find(hash_text(name), [&](std::uint32_t i) { return inventory.nodes[i].name == name; });
+std::uint32_t Draft::find_node(std::string_view name, std::uint32_t hash) const {
+  return nodes_.find(hash, [&](std::uint32_t i) { return inventory.nodes[i].name == name; });
 }
 
-void Draft::reserve_nodes(const Reader& r, hujson::Value list) {
+void Draft::prepare(NodeDraft& draft) const {
+  const Node& node = draft.node;
+  draft.name_hash = hash_text(node.name);
+  nodes_.prefetch(draft.name_hash);
+  if (!draft.user.empty()) {
+    draft.user_hash = hash_text(draft.user);
+    users_.prefetch(draft.user_hash);
+  }
+  if (!node.key.empty()) {
+    draft.key_hash = hash_text(node.key);
+    keys_.prefetch(draft.key_hash);
+  }
+  // More than a few addresses would only push each other out again.
+  const std::size_t few = std::min<std::size_t>(node.addresses.size(), 4);
+  for (std::size_t i = 0; i < few; ++i) address_index_.prefetch(hash_address(node.addresses[i]));
+}
+
+void Draft::reserve_nodes(hujson::Value list) {
   // No more than the text has room for, so that a list of anything else does not cost memory.
   constexpr std::size_t shortest = 32;  // {"name":"a","addresses":["::1"]}
-  std::size_t count = 0;
-  for ([[maybe_unused]] const hujson::Value element : list) ++count;
-  count = inventory.nodes.size() + std::min(count, r.source().text().size() / shortest);
+  // Counting them all would fetch the whole tree once more: the first ones tell how long one is.
+  constexpr std::size_t sample = 64;
+  std::size_t sampled = 0;
+  std::size_t end = list.node().begin;
+  for (const hujson::Value element : list) {
+    end = element.node().end;
+    if (++sampled == sample) break;
+  }
+  const std::size_t each = std::max((end - list.node().begin) / std::max<std::size_t>(sampled, 1), shortest);
+  const std::size_t length = list.node().end - list.node().begin;
+  const std::size_t count = inventory.nodes.size() + length / each + length / each / 16 + 1;
   inventory.nodes.reserve(count);
   node_origins_.reserve(count);
   starts_.reserve(count);
@@ -127,8 +154,9 @@ void Draft::set_owner(Reader& r, NodeDraft& draft, Owner owner, Manner manner) {
   for (const std::string_view name : draft.tags) {
     const std::uint32_t position = tag(name);
     if (tag_marks_[position] == number) {
-      if (manner == Manner::own) r.report(Code::W0820, node.span, fmt::format("node \"{}\" has the tag \"{}\" twice", node.name, name),
-               "remove one of the two");
+      if (manner == Manner::own)
+        r.report(Code::W0820, node.span, fmt::format("node \"{}\" has the tag \"{}\" twice", node.name, name),
+                 "remove one of the two");
       continue;
     }
     tag_marks_[position] = number;
@@ -147,7 +175,7 @@ void Draft::set_owner(Reader& r, NodeDraft& draft, Owner owner, Manner manner) {
              "only * and its address select it: add \"user\" or \"tags\"");
     return;
   }
-  node.user = draft.position != none ? draft.position : find_user(draft.user);
+  node.user = draft.position != none ? draft.position : find_user(draft.user, draft.user_hash);
   if (node.user != none) return;
   if (owner == Owner::made) {
     node.user = make_user(r, draft.user, draft.user_span);
@@ -167,8 +195,9 @@ void Draft::add_node(Reader& r, NodeDraft& draft, Owner owner, Manner manner) {
   if (node.name.empty() || node.addresses.empty()) {
     const std::string_view missing = node.name.empty() ? "name" : "addresses";
     if (manner == Manner::foreign) {
-      gap(r, node.span, node.name.empty() ? "a node without a name is left out"
-                                          : fmt::format("node \"{}\" has no addresses and is left out", node.name));
+      gap(r, node.span,
+          node.name.empty() ? "a node without a name is left out"
+                            : fmt::format("node \"{}\" has no addresses and is left out", node.name));
       return;
     }
     r.report(Code::E0804, node.name.empty() ? node.span : draft.name_span,
@@ -176,7 +205,7 @@ void Draft::add_node(Reader& r, NodeDraft& draft, Owner owner, Manner manner) {
              fmt::format("add \"{}\"", missing));
     return;
   }
-  if (const std::uint32_t known = find_node(node.name); known != none) {
+  if (const std::uint32_t known = find_node(node.name, draft.name_hash); known != none) {
     Node& old = inventory.nodes[known];
     if (manner == Manner::foreign && !node.id.empty() && old.id == node.id && old.file != r.file()) {
       complete(old, node);
@@ -190,17 +219,17 @@ void Draft::add_node(Reader& r, NodeDraft& draft, Owner owner, Manner manner) {
   set_owner(r, draft, owner, manner);
   claim_addresses(r, node.addresses, draft.addresses);
   if (!node.key.empty()) {
-    const std::uint32_t other = keys_.insert(hash_text(node.key), position,
-                                             [&](std::uint32_t i) { return inventory.nodes[i].key == node.key; });
+    const std::uint32_t other =
+        keys_.insert(draft.key_hash, position, [&](std::uint32_t i) { return inventory.nodes[i].key == node.key; });
     if (other != HashIndex::absent) {
-      Diagnostic& found = r.report(
-          Code::W0814, draft.name_span,
-          fmt::format("nodes \"{}\" and \"{}\" have the same key", inventory.nodes[other].name, node.name),
-          "each node makes a key of its own: wg genkey");
+      Diagnostic& found =
+          r.report(Code::W0814, draft.name_span,
+                   fmt::format("nodes \"{}\" and \"{}\" have the same key", inventory.nodes[other].name, node.name),
+                   "each node makes a key of its own: wg genkey");
       relate(found, "the other one", node_origins_[other]);
     }
   }
-  nodes_.add(hash_text(node.name), position);
+  nodes_.add(draft.name_hash, position);
   node_origins_.push_back({&r.source(), draft.name_span});
   inventory.nodes.push_back(std::move(node));
 }
@@ -232,6 +261,18 @@ Draft::Origin Draft::owner_origin(std::uint32_t owner) const {
   return owner < nodes ? node_origins_[owner] : service_origins_[owner - nodes];
 }
 
+Span Draft::address_span(hujson::Value value, const net::Address& address) {
+  if (!value.is(hujson::Kind::array) || exact_places_ == 0) return value.span();
+  --exact_places_;
+  Span last = value.span();
+  std::string buffer;
+  for (const hujson::Value element : value) {
+    if (!element.is(hujson::Kind::string) || net::Address::parse(element.string(buffer)) != address) continue;
+    last = element.span();
+  }
+  return last;
+}
+
 // Leaves in `addresses` those that nobody had before; they become the next one's.
 void Draft::claim_addresses(Reader& r, std::vector<net::Address>& addresses, std::uint32_t value) {
   const std::uint32_t start = addresses_;
@@ -248,15 +289,14 @@ void Draft::claim_addresses(Reader& r, std::vector<net::Address>& addresses, std
       continue;
     }
     if (known >= start) {
-      r.report(Code::W0820, r.value(value).span(), fmt::format("the address {} stands twice", address.text()),
-               "remove one of the two");
+      r.report(Code::W0820, address_span(r.value(value), address),
+               fmt::format("the address {} stands twice", address.text()), "remove one of the two");
       continue;
     }
     const std::uint32_t owner = owner_of(known);
-    Diagnostic& found =
-        r.report(Code::E0810, r.value(value).span(),
-                 fmt::format("the address {} belongs to {} already", address.text(), owner_name(owner)),
-                 "an address identifies one node: give each its own");
+    Diagnostic& found = r.report(Code::E0810, address_span(r.value(value), address),
+                                 fmt::format("the address {} belongs to {} already", address.text(), owner_name(owner)),
+                                 "an address identifies one node: give each its own");
     relate(found, owner_name(owner), owner_origin(owner));
   }
   addresses.resize(kept);
@@ -268,9 +308,8 @@ void Draft::claim_addresses(Reader& r, std::vector<net::Address>& addresses, std
 void Draft::add_service(Reader& r, Service service, Span name, hujson::Value addresses,
                         const std::vector<std::pair<std::string_view, Span>>& hosts) {
   const auto position = static_cast<std::uint32_t>(inventory.services.size());
-  const std::uint32_t known = services_.insert(hash_text(service.name), position, [&](std::uint32_t i) {
-    return inventory.services[i].name == service.name;
-  });
+  const std::uint32_t known = services_.insert(
+      hash_text(service.name), position, [&](std::uint32_t i) { return inventory.services[i].name == service.name; });
   if (known != HashIndex::absent) {
     Diagnostic& found = r.report(Code::E0805, name, fmt::format("the service \"{}\" stands twice", service.name),
                                  "join the two, or remove one");
@@ -279,7 +318,7 @@ void Draft::add_service(Reader& r, Service service, Span name, hujson::Value add
   }
   claim_addresses(r, service.addresses, addresses.index());
   for (const auto& [host, span] : hosts) {
-    const std::uint32_t node = find_node(host);
+    const std::uint32_t node = find_node(host, hash_text(host));
     if (node != none) {
       service.hosts.push_back(node);
       continue;
@@ -296,9 +335,8 @@ void Draft::add_service(Reader& r, Service service, Span name, hujson::Value add
 
 void Draft::add_synced_group(Reader& r, SyncedGroup group, Span name) {
   const auto position = static_cast<std::uint32_t>(inventory.synced_groups.size());
-  const std::uint32_t known = groups_.insert(hash_text(group.name), position, [&](std::uint32_t i) {
-    return inventory.synced_groups[i].name == group.name;
-  });
+  const std::uint32_t known = groups_.insert(
+      hash_text(group.name), position, [&](std::uint32_t i) { return inventory.synced_groups[i].name == group.name; });
   if (known != HashIndex::absent) {
     Diagnostic& found = r.report(Code::E0805, name, fmt::format("the group \"{}\" stands twice", group.name),
                                  "join the two, or remove one");
@@ -311,9 +349,8 @@ void Draft::add_synced_group(Reader& r, SyncedGroup group, Span name) {
 
 void Draft::add_domain(std::string_view domain) {
   const auto position = static_cast<std::uint32_t>(inventory.domains.size());
-  const std::uint32_t known = domains_.insert(hash_text(domain), position, [&](std::uint32_t i) {
-    return equal_ignoring_case(inventory.domains[i], domain);
-  });
+  const std::uint32_t known = domains_.insert(
+      hash_text(domain), position, [&](std::uint32_t i) { return equal_ignoring_case(inventory.domains[i], domain); });
   if (known == HashIndex::absent) inventory.domains.push_back(policy::lower_case(domain));
 }
 

@@ -21,13 +21,13 @@ enum class Owner : std::uint8_t { listed, made };
 
 struct NodeDraft {
   Node node;
-  std::string_view user;                // login, empty if none
-  std::vector<std::string_view> tags;   // lower case
-  std::uint32_t position = none;        // of the user, if that is known already; `user` then counts for nothing
+  std::string_view user;               // login, empty if none
+  std::vector<std::string_view> tags;  // lower case
+  std::uint32_t position = none;       // of the user, if that is known already; `user` then counts for nothing
   Span name_span;
   Span user_span;
   std::uint32_t addresses = 0;  // the index of their value in the tree
-  // What the tables know these by.
+  // What the tables know these by; set by Draft::prepare().
   std::uint32_t name_hash = 0;
   std::uint32_t user_hash = 0;
   std::uint32_t key_hash = 0;
@@ -41,14 +41,14 @@ class Draft {
   Inventory inventory;
   std::vector<Diagnostic> gaps;  // what the sources do not tell
   bool users_listed = false;     // some file had a list of users
-  bool roles_listed = false;  // some file told the roles of all users
+  bool roles_listed = false;     // some file told the roles of all users
   bool domains_listed = false;
   bool nodes_listed = false;
   // Headscale's numbers of users, and their positions.
   std::map<std::string, std::uint32_t, std::less<>> headscale_users;
 
   // The position of the user of this login, or `none`.
-  [[nodiscard]] std::uint32_t find_user(std::string_view login) const;
+  [[nodiscard]] std::uint32_t find_user(std::string_view login) const { return find_user(login, hash_text(login)); }
   // The user of this login, made if there is none.
   std::uint32_t make_user(Reader& r, std::string_view login, Span span);
   // Something that a source does not tell, for `aclc import` to print. Of very many the first hundred are kept.
@@ -62,8 +62,10 @@ class Draft {
   // A user of another tailnet, whose domain is none of ours.
   void set_external(std::uint32_t user);
 
+  // To be called before add_node(), best some nodes ahead: starts to fetch what add_node() will look at.
+  void prepare(NodeDraft& draft) const;
   // A foreign node that another file has too, by name and id, is completed by what this one knows more.
-  void reserve_nodes(const Reader& r, hujson::Value list);
+  void reserve_nodes(hujson::Value list);
   void add_node(Reader& r, NodeDraft& draft, Owner owner, Manner manner);
   void add_service(Reader& r, Service service, Span name, hujson::Value addresses,
                    const std::vector<std::pair<std::string_view, Span>>& hosts);
@@ -79,9 +81,12 @@ class Draft {
   };
 
   std::uint32_t tag(std::string_view name);
-  [[nodiscard]] std::uint32_t find_node(std::string_view name) const;
+  [[nodiscard]] std::uint32_t find_user(std::string_view login, std::uint32_t hash) const;
+  [[nodiscard]] std::uint32_t find_node(std::string_view name, std::uint32_t hash) const;
   void set_owner(Reader& r, NodeDraft& draft, Owner owner, Manner manner);
   void claim_addresses(Reader& r, std::vector<net::Address>& addresses, std::uint32_t value);
+  // The place of an address in the value that it was read from.
+  Span address_span(hujson::Value value, const net::Address& address);
   [[nodiscard]] std::uint32_t owner_of(std::uint32_t ordinal) const;
   [[nodiscard]] const net::Address& address_of(std::uint32_t ordinal) const;
   [[nodiscard]] std::string owner_name(std::uint32_t owner) const;
@@ -93,12 +98,13 @@ class Draft {
   std::vector<Origin> node_origins_;
   std::vector<Origin> service_origins_;
   std::vector<Origin> group_origins_;
-  std::vector<bool> external_;             // by user
-  std::vector<std::uint32_t> tag_marks_;   // by tag: the last node that has it, plus one
-  std::vector<std::uint32_t> starts_;      // by node, then service: how many addresses those before it have
-  std::uint32_t addresses_ = 0;            // of all so far
+  std::vector<bool> external_;            // by user
+  std::vector<std::uint32_t> tag_marks_;  // by tag: the last node that has it, plus one
+  std::vector<std::uint32_t> starts_;     // by node, then service: how many addresses those before it have
+  std::uint32_t addresses_ = 0;           // of all so far
   HashIndex users_, tags_, nodes_, services_, groups_, domains_, address_index_, keys_;
-  unsigned suggestions_ = 20;  // a suggestion looks at every known name
+  unsigned suggestions_ = 20;    // a suggestion looks at every known name
+  unsigned exact_places_ = 100;  // the place of an address is searched for
 };
 
 }  // namespace acl::inventory

@@ -140,6 +140,7 @@ void read_nodes(Reader& r, Parts& parts, Draft& draft) {
     if (node.node.addresses.size() == 2 && node.node.addresses[1].is_v4()) {
       std::swap(node.node.addresses[0], node.node.addresses[1]);
     }
+    draft.prepare(node);
     draft.add_node(r, node, Owner::listed, Manner::own);
   });
 }

@@ -87,6 +87,7 @@ void read_device(Reader& r, Value value, Draft& draft, bool& routes) {
   }
   const bool tagged = !d.draft.tags.empty();
   const bool known = tagged || d.draft.user.empty() || draft.find_user(d.draft.user) != none;
+  draft.prepare(d.draft);
   draft.add_node(r, d.draft, Owner::made, Manner::foreign);
   if (!known && d.draft.node.shared) draft.set_external(draft.find_user(d.draft.user));
 }
@@ -110,7 +111,9 @@ void read_devices(Reader& r, Parts& parts, Draft& draft) {
     draft.gap(r, {}, "the devices API tells no roles: every user counts as a member",
               "add the answer of the users API, or roles by hand");
   }
-  draft.gap(r, {}, "the devices API tells neither the tailnet's name and mail domains nor posture attributes besides node:os and node:tsVersion",
+  draft.gap(r, {},
+            "the devices API tells neither the tailnet's name and mail domains nor posture attributes besides node:os "
+            "and node:tsVersion",
             "add \"tailnet\", \"domains\" and \"posture\" by hand; without domains those of the logins are taken");
 }
 
@@ -147,8 +150,9 @@ void read_users(Reader& r, Parts& parts, Draft& draft) {
     if (const auto role = parse_role(account.role)) {
       account.user.role = *role;
     } else if (!account.role.empty()) {
-      draft.gap(r, element.span(), fmt::format("the role \"{}\" is not known: \"{}\" counts as a member", account.role,
-                                               account.user.login));
+      draft.gap(
+          r, element.span(),
+          fmt::format("the role \"{}\" is not known: \"{}\" counts as a member", account.role, account.user.login));
     }
     account.user.suspended = account.status == "suspended";
     const std::uint32_t user = draft.merge_user(r, std::move(account.user), element.span());

@@ -130,6 +130,7 @@ void read_machine(Reader& r, Value value, Draft& draft) {
   m.draft.node.name = m.given_name.empty() ? m.name : m.given_name;
   // The user of a tagged node is who registered it, or a pseudo-user of all tagged nodes.
   if (m.user && m.draft.tags.empty()) m.draft.position = read_account(r, *m.user, draft);
+  draft.prepare(m.draft);
   draft.add_node(r, m.draft, Owner::made, Manner::foreign);
 }
 

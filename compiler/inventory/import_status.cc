@@ -140,8 +140,10 @@ void read_peer(Reader& r, Value value, Parts& parts, Draft& draft) {
     p.draft.position = user->second;
     if (node.shared) draft.set_external(user->second);
     Role& role = draft.inventory.users[user->second].role;
-    if (p.draft.tags.empty() && role == Role::member && (p.owner || p.admin)) role = p.owner ? Role::owner : Role::admin;
+    if (p.draft.tags.empty() && role == Role::member && (p.owner || p.admin))
+      role = p.owner ? Role::owner : Role::admin;
   }
+  draft.prepare(p.draft);
   draft.add_node(r, p.draft, Owner::made, Manner::foreign);
 }
 
@@ -176,9 +178,13 @@ void read_nodes(Reader& r, Parts& parts, Draft& draft) {
   if (draft.inventory.nodes.size() > before) self = fmt::format("\"{}\"", draft.inventory.nodes[before].name);
   draft.gap(r, {}, fmt::format("a status tells only the nodes that {} sees", self),
             "import the status of several nodes together, or the answer of the devices API");
-  draft.gap(r, {}, "a status tells no roles but those of owners' and admins' own nodes, and no posture attribute but the system",
-            "add the answer of the users API, or roles by hand");
-  draft.gap(r, {}, "a status tells no routes that are advertised but not approved, and node keys that change when they are renewed");
+  draft.gap(
+      r, {},
+      "a status tells no roles but those of owners' and admins' own nodes, and no posture attribute but the system",
+      "add the answer of the users API, or roles by hand");
+  draft.gap(
+      r, {},
+      "a status tells no routes that are advertised but not approved, and node keys that change when they are renewed");
   if (!parts.peers) return;
   r.members(*parts.peers, "an object of peers", [&](Value, Value peer) { read_peer(r, peer, parts, draft); });
 }

@@ -69,8 +69,8 @@ bool same(const Inventory& a, const Inventory& b) {
   const auto nodes = [](const Node& x, const Node& y) {
     return x.name == y.name && x.id == y.id && x.user == y.user && x.tags == y.tags && x.addresses == y.addresses &&
            x.advertised_routes == y.advertised_routes && x.approved_routes == y.approved_routes &&
-           x.created == y.created && x.key == y.key && x.endpoint == y.endpoint &&
-           x.ssh_host_keys == y.ssh_host_keys && x.posture == y.posture && x.shared == y.shared && x.bound == y.bound;
+           x.created == y.created && x.key == y.key && x.endpoint == y.endpoint && x.ssh_host_keys == y.ssh_host_keys &&
+           x.posture == y.posture && x.shared == y.shared && x.bound == y.bound;
   };
   const auto services = [](const Service& x, const Service& y) {
     return x.name == y.name && x.addresses == y.addresses && x.hosts == y.hosts;

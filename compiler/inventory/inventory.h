@@ -44,10 +44,10 @@ inline constexpr std::uint32_t none = 0xffffffff;
 inline constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
 
 struct Node {
-  std::string name;  // unique
-  std::string id;    // the control plane's own name for it, may be empty
-  std::uint32_t user = none;            // index into users; none on a tagged node
-  std::vector<std::uint32_t> tags;      // indices into Inventory::tags, in the order given; a node never has user and tags
+  std::string name;                 // unique
+  std::string id;                   // the control plane's own name for it, may be empty
+  std::uint32_t user = none;        // index into users; none on a tagged node
+  std::vector<std::uint32_t> tags;  // indices into Inventory::tags, in the order given; a node never has user and tags
   std::vector<net::Address> addresses;  // IPv4 before IPv6
   std::vector<net::Prefix> advertised_routes;
   std::vector<net::Prefix> approved_routes;  // as given; autoApprovers add to them (resolve)
@@ -56,8 +56,8 @@ struct Node {
   std::string endpoint;
   std::vector<std::string> ssh_host_keys;
   std::vector<std::pair<std::string, Attribute>> posture;
-  bool shared = false;   // shared in from another tailnet
-  bool bound = true;     // "binding": "wireguard"; false for "none"
+  bool shared = false;     // shared in from another tailnet
+  bool bound = true;       // "binding": "wireguard"; false for "none"
   Span span;               // of its object in its file
   std::uint32_t file = 0;  // which of the files that were loaded
 };
@@ -69,7 +69,7 @@ struct Service {
 };
 
 struct SyncedGroup {
-  std::string name;  // "group:team@example.com"
+  std::string name;                  // "group:team@example.com"
   std::vector<std::string> members;  // logins
 };
 

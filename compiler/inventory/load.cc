@@ -68,7 +68,8 @@ const Steps* steps_of(Value root) {
     if (has_any(*user, {"loginName"})) return &api_users_steps;
     if (has_any(*user, {"id"}) && has_any(*user, {"name", "email"})) return &headscale_users_steps;
   }
-  return has_any(root, {"users", "tailnet", "domains", "services", "syncedGroups", "settings"}) ? &native_steps : nullptr;
+  return has_any(root, {"users", "tailnet", "domains", "services", "syncedGroups", "settings"}) ? &native_steps
+                                                                                                : nullptr;
 }
 
 bool is_from(const Steps* steps, From from) noexcept {
@@ -95,15 +96,17 @@ void recognise(File& file, From from) {
   const Span place{root.node().begin, root.node().begin + 1};
   if (file.steps == nullptr) {
     const bool policy = root.is(Kind::object) && has_any(root, {"acls", "grants", "tagOwners"});
-    file.reader.report(Code::E0801, place, fmt::format("\"{}\" is no inventory", file.reader.source().name()),
-                       policy ? "this looks like a policy" : "an inventory looks like {\"nodes\": [{\"name\", \"addresses\"}]}");
+    file.reader.report(
+        Code::E0801, place, fmt::format("\"{}\" is no inventory", file.reader.source().name()),
+        policy ? "this looks like a policy" : "an inventory looks like {\"nodes\": [{\"name\", \"addresses\"}]}");
   } else if (!is_from(file.steps, from)) {
     constexpr std::array<std::string_view, 4> wanted{"", "the output of tailscale status --json",
                                                      "an answer of the devices or users API",
                                                      "the output of headscale nodes list or users list -o json"};
-    file.reader.report(Code::E0801, place, fmt::format("\"{}\" is not {}", file.reader.source().name(),
-                                                       wanted[static_cast<std::size_t>(from)]),
-                       "without --from formats are told apart by their shape");
+    file.reader.report(
+        Code::E0801, place,
+        fmt::format("\"{}\" is not {}", file.reader.source().name(), wanted[static_cast<std::size_t>(from)]),
+        "without --from formats are told apart by their shape");
     file.steps = nullptr;
   }
 }
@@ -136,7 +139,8 @@ LoadedInventory load_inventory(const std::vector<const SourceText*>& sources, Fr
 
   Draft draft;
   for (const auto step : {&Steps::parts, &Steps::users, &Steps::nodes, &Steps::rest}) read(files, draft, step);
-  const bool recognised = std::all_of(files.begin(), files.end(), [](const File& file) { return file.steps != nullptr; });
+  const bool recognised =
+      std::all_of(files.begin(), files.end(), [](const File& file) { return file.steps != nullptr; });
   if (recognised && !draft.nodes_listed) {
     if (files.empty()) {
       loaded.diagnostics.push_back(make_diagnostic(Code::E0801, "no inventory was given"));

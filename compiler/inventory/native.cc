@@ -110,7 +110,9 @@ std::optional<Attribute> read_attribute(Reader& r, Value value) {
       r.report(Code::E0203, value.span(), fmt::format("the number {} is too large", value.text()));
       return std::nullopt;
     }
-    default: r.expect(value, Kind::string, "an object whose values are strings, numbers or booleans"); return std::nullopt;
+    default:
+      r.expect(value, Kind::string, "an object whose values are strings, numbers or booleans");
+      return std::nullopt;
   }
 }
 
@@ -210,7 +212,8 @@ constexpr Fields<ServiceDraft, 3> service_fields{{
      [](Reader& r, Value v, ServiceDraft& s) {
        if (!r.expect(v, Kind::array, "an array of names of nodes")) return;
        for (const Value host : v) {
-         if (r.expect(host, Kind::string, "an array of names of nodes")) s.hosts.emplace_back(r.text(host), host.span());
+         if (r.expect(host, Kind::string, "an array of names of nodes"))
+           s.hosts.emplace_back(r.text(host), host.span());
        }
      }},
 }};
@@ -252,10 +255,18 @@ void read_users(Reader& r, Parts& parts, Draft& draft) {
 
 void read_nodes(Reader& r, Parts& parts, Draft& draft) {
   if (!parts.nodes) return;
-  if (parts.nodes->is(Kind::array)) draft.reserve_nodes(r, *parts.nodes);
+  if (parts.nodes->is(Kind::array)) draft.reserve_nodes(*parts.nodes);
   const Owner owner = draft.users_listed ? Owner::listed : Owner::made;
+  // A node is added when some more have been read: by then the memory that its names lead to has arrived.
+  constexpr std::size_t behind = 16;
+  std::array<NodeDraft, behind> waiting;
+  std::size_t begin = 0;
+  std::size_t end = 0;
+  const auto add_oldest = [&] { draft.add_node(r, waiting[begin++ % behind], owner, Manner::own); };
   r.objects(*parts.nodes, "an array of objects", [&](Value element) {
-    NodeDraft node;
+    if (end - begin == behind) add_oldest();
+    NodeDraft& node = waiting[end % behind];
+    node = NodeDraft{};
     node.node.span = element.span();
     node.node.file = r.file();
     node.node.bound = parts.bound;
@@ -263,9 +274,11 @@ void read_nodes(Reader& r, Parts& parts, Draft& draft) {
     const std::size_t before = r.findings().errors();
     r.object(element, node_fields, "a node", Manner::own, node);
     if (r.findings().errors() == before || (!node.node.name.empty() && !node.node.addresses.empty())) {
-      draft.add_node(r, node, owner, Manner::own);
+      draft.prepare(node);
+      ++end;
     }
   });
+  while (begin != end) add_oldest();
 }
 
 void read_rest(Reader& r, Parts& parts, Draft& draft) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "compiler/inventory/texts.h"
 #include "compiler/policy/selector.h"
@@ -16,9 +17,14 @@ using hujson::Value;
 namespace {
 
 bool is_ascii(std::string_view text) noexcept {
-  unsigned char all = 0;
+  std::uint64_t all = 0;
+  for (; text.size() >= 8; text.remove_prefix(8)) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, text.data(), 8);
+    all |= word;
+  }
   for (const char c : text) all |= static_cast<unsigned char>(c);
-  return all < 0x80;
+  return (all & 0x8080808080808080U) == 0;
 }
 
 bool has_capitals(std::string_view text) noexcept {
@@ -128,8 +134,9 @@ void Reader::tags(Value value, std::vector<std::string_view>& out) {
       continue;
     }
     const bool bare = tag.find(':') == std::string_view::npos && is_tag(fmt::format("tag:{}", tag));
-    report(Code::E0309, element.span(), fmt::format("\"{}\" is no tag", tag),
-           bare ? fmt::format("write \"tag:{}\"", tag) : "a tag is tag: and a letter, then letters, digits and hyphens");
+    report(
+        Code::E0309, element.span(), fmt::format("\"{}\" is no tag", tag),
+        bare ? fmt::format("write \"tag:{}\"", tag) : "a tag is tag: and a letter, then letters, digits and hyphens");
   }
 }
 

@@ -17,8 +17,8 @@ struct Parts {
 
   hujson::Value root;  // of the inventory, which may be a member of a larger object
   std::optional<hujson::Value> users, nodes, peers, services, synced_groups;
-  bool bound = true;     // native: what "binding" is where a node has none
-  HashIndex user_names;  // recorded case: the positions of its users by name
+  bool bound = true;                                           // native: what "binding" is where a node has none
+  HashIndex user_names;                                        // recorded case: the positions of its users by name
   std::map<std::string, std::uint32_t, std::less<>> user_ids;  // status: the positions of its users by number
 };
 

@@ -149,7 +149,7 @@ bool Checker::selector(const Selector& selector, Location location, std::string_
                      selector.span.begin, selector.span.end - selector.span.begin)));
   }
   switch (selector.kind) {
-    case SelectorKind::user: logins.insert(selector.text); return true;
+    case SelectorKind::user: login(selector, prefix); return true;
     case SelectorKind::user_domain: return domain(selector.name, selector.span, prefix);
     case SelectorKind::group: return defined(NameKind::group, selector, prefix);
     case SelectorKind::tag: return defined(NameKind::tag, selector, prefix);
@@ -172,6 +172,10 @@ bool Checker::defined(NameKind kind, const Selector& selector, std::string_view 
       findings.add(Code::W0338, selector.span, fmt::format("\"{}\": rules name a host without \"host:\"", selector.text),
                    fmt::format("write \"{}\"", name));
     }
+    return true;
+  }
+  if (is_synced_group(selector) && !headscale() && facts != nullptr &&
+      facts->synced_groups.count(std::string(selector.text)) != 0) {
     return true;
   }
   if (is_synced_group(selector) && !headscale()) {
@@ -208,19 +212,33 @@ void Checker::posture_names(const std::optional<std::vector<Text>>& list) {
   }
 }
 
+void Checker::login(const Selector& selector, std::string_view prefix) {
+  const bool fresh = logins.insert(selector.text).second;
+  if (facts == nullptr || !fresh || facts->logins.count(lower_case(selector.text)) != 0) return;
+  findings.add(Code::W0343, selector.span, fmt::format("{}user not found: \"{}\"", prefix, selector.text),
+               "the inventory lists no such user; the name matches nobody");
+}
+
 bool Checker::domain(std::string_view name, Span span, std::string_view prefix) {
   const bool possible = !name.empty() && std::all_of(name.begin(), name.end(), [](char ch) {
     return static_cast<unsigned char>(ch) >= 0x80 || (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') ||
            (ch >= '0' && ch <= '9') || ch == '-' || ch == '.';
   });
-  if (!possible) {
+  const auto refuse = [&](std::string help) {
     findings.add(Code::E0318, span,
                  fmt::format("{}{} is not associated with this Tailnet and cannot be used in user:*@<domain> expressions",
                              prefix, name),
-                 "name a mail domain of the tailnet");
+                 std::move(help));
+  };
+  if (!possible) {
+    refuse("name a mail domain of the tailnet");
     return false;
   }
   domains.insert(name);
+  if (facts != nullptr && std::find(facts->domains.begin(), facts->domains.end(), name) == facts->domains.end()) {
+    refuse(fmt::format("the tailnet's domains: {}", fmt::join(facts->domains, ", ")));
+    return false;
+  }
   if (std::any_of(name.begin(), name.end(), [](char ch) { return ch >= 'A' && ch <= 'Z'; })) {
     findings.add(Code::W0337, span, fmt::format("the domain \"{}\" is compared as written", name),
                  fmt::format("write \"{}\"", lower_case(name)));
@@ -234,8 +252,8 @@ std::string Checker::suggestion(NameKind kind, std::string_view name) {
   return fmt::format("did you mean \"{}\" (line {})?", found->name, findings.place(found->span).start.line);
 }
 
-void check(PolicyFile& file, Findings& findings, std::vector<std::string>& skipped) {
-  Checker c(file, findings);
+void check(PolicyFile& file, Findings& findings, const Facts* facts, std::vector<std::string>& skipped) {
+  Checker c(file, findings, facts);
   check_groups(c);
   check_hosts(c);
   check_ipsets(c);
@@ -252,6 +270,7 @@ void check(PolicyFile& file, Findings& findings, std::vector<std::string>& skipp
   check_tests(c);
   const bool tests_fail = findings.errors() != before_tests;
   check_unused(c);
+  if (facts != nullptr) return;
 
   const auto count = [](std::size_t n, std::string_view one, std::string_view many) {
     return fmt::format("{} {}", n, n == 1 ? one : many);

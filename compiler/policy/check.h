@@ -13,7 +13,8 @@
 
 namespace acl::policy {
 
-// `skipped` receives, in words, what only an inventory can tell.
-void check(PolicyFile& file, Findings& findings, std::vector<std::string>& skipped);
+// `facts` is null without an inventory. `skipped` receives, in words, what then could not be told; the outcome of tests is
+// among it only if there are no facts (with them, the caller runs the tests).
+void check(PolicyFile& file, Findings& findings, const Facts* facts, std::vector<std::string>& skipped);
 
 }  // namespace acl::policy

@@ -28,7 +28,7 @@ void check_member(Checker& c, const Group& group, const Selector& member) {
   switch (member.kind) {
     case SelectorKind::user:
       if (member.fault == SelectorFault::none) {
-        c.logins.insert(member.text);
+        c.login(member, fmt::format("\"{}\": ", group.name.value));
         return;
       }
       break;

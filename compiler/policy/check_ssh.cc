@@ -74,11 +74,11 @@ bool is_own_device_rule(const SshRule& rule, const Selector& dst) noexcept {
   return rule.src.size() == 1 && rule.src[0].kind == SelectorKind::user && equal_ignoring_case(rule.src[0].text, dst.text);
 }
 
-void check_pair(Checker& c, const SshRule& rule, const Selector& dst) {
-  const auto device = std::find_if(rule.src.begin(), rule.src.end(), is_device_source);
+// `device`: the first source that is no person, or null.
+void check_pair(Checker& c, const SshRule& rule, const Selector& dst, const Selector* device) {
   const bool owned = dst.kind == SelectorKind::user || dst.autogroup == Autogroup::self || dst.autogroup == Autogroup::member;
   if (!owned) return;
-  if (device != rule.src.end()) {
+  if (device != nullptr) {
     std::string message = "tags in SSH source cannot access user-owned devices";
     if (dst.autogroup == Autogroup::self) {
       message = "autogroup:self destination requires source to contain only users or groups, not tags or autogroup:tagged";
@@ -97,9 +97,10 @@ void check_pair(Checker& c, const SshRule& rule, const Selector& dst) {
 }
 
 void check_destinations(Checker& c, const SshRule& rule) {
+  const auto device = std::find_if(rule.src.begin(), rule.src.end(), is_device_source);
   for (const Selector& dst : rule.dst) {
     if (!c.selector(dst, Location::ssh_dst)) continue;
-    check_pair(c, rule, dst);
+    check_pair(c, rule, dst, device == rule.src.end() ? nullptr : &*device);
   }
 }
 
@@ -141,13 +142,16 @@ void check_recorder(Checker& c, const SshRule& rule) {
   }
 }
 
-// What a rule speaks of, sorted.
+// What a rule speaks of, sorted, each once.
 struct Cover {
   explicit Cover(const SshRule& rule) {
     for (const Selector& selector : rule.src) src.push_back(selector.text);
     for (const Selector& selector : rule.dst) dst.push_back(selector.text);
     for (const Text& user : rule.users) users.push_back(user.value);
-    for (auto* list : {&src, &dst, &users}) std::sort(list->begin(), list->end());
+    for (auto* list : {&src, &dst, &users}) {
+      std::sort(list->begin(), list->end());
+      list->erase(std::unique(list->begin(), list->end()), list->end());
+    }
   }
   [[nodiscard]] bool covers(const Cover& other) const {
     const auto has = [](const auto& all, const auto& some) {

@@ -16,7 +16,8 @@ namespace acl::policy {
 
 class Checker {
  public:
-  Checker(const PolicyFile& of, Findings& to) : file(of), policy(of.policy), findings(to), names(policy) {
+  Checker(const PolicyFile& of, Findings& to, const Facts* known)
+      : file(of), policy(of.policy), findings(to), facts(known), names(policy) {
     for (const Group& group : policy.groups) {
       if (group.members.empty()) empty_groups.insert(group.name.value);
     }
@@ -28,6 +29,7 @@ class Checker {
   const PolicyFile& file;
   const Policy& policy;
   Findings& findings;
+  const Facts* facts;  // null without an inventory
   Names names;
   std::set<std::string_view> empty_groups;
   std::unordered_map<std::string_view, const Host*> prefix_hosts;  // hosts that stand for more than one address
@@ -46,6 +48,9 @@ class Checker {
   // A name that must be defined. True if it is; then it counts as used.
   bool defined(NameKind kind, const Selector& selector, std::string_view prefix);
   void posture_names(const std::optional<std::vector<Text>>& names);
+
+  // A login that is named somewhere: a warning if the inventory does not list it. `prefix` as above.
+  void login(const Selector& selector, std::string_view prefix);
 
   // The domain of user:*@DOMAIN: without an inventory only what can be no domain is refused.
   bool domain(std::string_view domain, Span span, std::string_view prefix);

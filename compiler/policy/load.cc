@@ -21,7 +21,7 @@ const std::string* Loaded::message() const noexcept {
   return first == diagnostics.end() ? nullptr : &first->service_message();
 }
 
-Loaded load_policy(std::string name, std::string text, Dialect dialect) {
+Loaded load_policy(std::string name, std::string text, Dialect dialect, const Facts* facts) {
   Loaded loaded;
   loaded.file = std::make_unique<PolicyFile>(std::move(name), std::move(text));
   PolicyFile& file = *loaded.file;
@@ -34,7 +34,7 @@ Loaded load_policy(std::string name, std::string text, Dialect dialect) {
   }
   Findings findings(file.source);
   decode(file, findings);
-  check(file, findings, loaded.skipped);
+  check(file, findings, facts, loaded.skipped);
   loaded.diagnostics = findings.take();
   return loaded;
 }

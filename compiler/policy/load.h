@@ -8,6 +8,7 @@
 #include <deque>
 #include <memory>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "compiler/hujson/tree.h"
@@ -26,6 +27,13 @@ struct PolicyFile {
   std::deque<std::string> strings;  // texts that are not in the source as they are: escapes undone, tags in lower case
 };
 
+// What an inventory tells a check.
+struct Facts {
+  std::vector<std::string> domains;               // mail domains of the tailnet
+  std::unordered_set<std::string> logins;         // in lower case
+  std::unordered_set<std::string> synced_groups;  // "group:team@example.com"
+};
+
 struct Loaded {
   std::unique_ptr<PolicyFile> file;
   std::vector<Diagnostic> diagnostics;  // the hosted service's first error first, the rest in the order of the file
@@ -37,6 +45,7 @@ struct Loaded {
   [[nodiscard]] const std::string* message() const noexcept;
 };
 
-Loaded load_policy(std::string name, std::string text, Dialect dialect = Dialect::tailscale);
+// With `facts`, what needs an inventory is judged, too, but for the outcome of tests.
+Loaded load_policy(std::string name, std::string text, Dialect dialect = Dialect::tailscale, const Facts* facts = nullptr);
 
 }  // namespace acl::policy

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "compiler/resolve/tailnet.h"
 #include "engine/net/suggest.h"
 
 namespace acl::questions {
@@ -108,7 +109,7 @@ Expected<Party> find_party(const Resolved& resolved, std::string_view name) {
     }
     return unknown(resolved, name);
   }
-  const auto found = resolve::identities(*resolved.inventory, policy, selector);
+  const auto found = resolve::Tailnet(*resolved.inventory).identities(selector, policy);
   if (!found) {
     return fail(Code::E0902, fmt::format("\"{}\" stands for no devices here", name),
                 "ask about a node, a login, a group, a tag, a host or an address");

@@ -48,11 +48,6 @@ Resolved Resolver::run() {
   return std::move(out_);
 }
 
-std::optional<std::vector<NodeId>> identities(const inventory::Inventory& inventory, const policy::Policy& policy,
-                                              const policy::Selector& selector) {
-  return Tailnet(inventory).identities(selector, policy);
-}
-
 Resolved resolve(const policy::PolicyFile& file, const inventory::Inventory& inventory) {
   return Resolver(file, inventory).run();
 }

@@ -178,10 +178,6 @@ struct Resolved {
 // `file` holds an accepted policy. Total: names that do not exist stand for nothing.
 Resolved resolve(const policy::PolicyFile& file, const inventory::Inventory& inventory);
 
-// The nodes of a selector that names identities (users, groups, tags, autogroups of devices), ascending; nothing for others.
-std::optional<std::vector<NodeId>> identities(const inventory::Inventory& inventory, const policy::Policy& policy,
-                                              const policy::Selector& selector);
-
 // Whether all of the entry is internet, as exit nodes see it: IPv4 without 10/8, 172.16/12, 192.168/16, 169.254/16 and
 // 100.64/10, and 2000::/3.
 bool is_internet(const Entry& entry) noexcept;

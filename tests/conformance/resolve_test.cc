@@ -7,6 +7,7 @@
 #include "compiler/emit/wire.h"
 #include "compiler/inventory/load.h"
 #include "compiler/policy/load.h"
+#include "compiler/questions/full_check.h"
 #include "compiler/resolve/resolve.h"
 #include "tests/conformance/cases.h"
 
@@ -79,6 +80,26 @@ TEST(Conformance, EveryNodeGetsWhatTheServiceGaveIt) {
   for (const auto& [category, count] : table) {
     std::printf("%-12s %7d %7d %7d %7d\n", category.c_str(), count.cases, count.exact, count.nodes, count.exact_nodes);
   }
+}
+
+TEST(Conformance, CheckWithInventorySaysWhatTheServiceSaid) {
+  const std::vector<Case> cases = read_cases();
+  if (cases.empty()) GTEST_SKIP() << "SKIPPED: no recorded cases in " << ACL_SHARED_DIR << "/conformance";
+  std::map<std::string, std::pair<int, int>> table;
+  for (const Case& c : cases) {
+    const SourceText text("inventory", c.inventory.dump());
+    const inventory::LoadedInventory inventory = inventory::load_inventory({&text});
+    ASSERT_TRUE(inventory.ok()) << c.id;
+    const policy::Loaded loaded =
+        questions::full_check(c.id, c.policy, policy::Dialect::tailscale, inventory.inventory);
+    const std::string message = loaded.accepted() ? "" : *loaded.message();
+    EXPECT_EQ(message, c.message()) << c.id << (loaded.accepted() ? "" : "\n  " + loaded.diagnostics[0].message);
+    auto& [all, exact] = table[c.category];
+    ++all;
+    exact += message == c.message() ? 1 : 0;
+  }
+  std::printf("%-12s %7s %7s\n", "category", "cases", "exact");
+  for (const auto& [category, count] : table) std::printf("%-12s %7d %7d\n", category.c_str(), count.first, count.second);
 }
 
 }  // namespace

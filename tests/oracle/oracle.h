@@ -79,25 +79,27 @@ Login ssh(const Policy& policy, const Tailnet& tailnet, const Node& source, cons
 // The tailnet with every advertised route approved that autoApprovers approve.
 Tailnet with_approvals(const Policy& policy, Tailnet tailnet);
 
-bool sees(const Policy& policy, const Tailnet& tailnet, const Node& a, const Node& b);
-// The subnet routes a node is the primary router for.
-std::vector<Prefix> primary_routes(const Tailnet& tailnet, const Node& node);
-// The subnet routes for which `viewer` sees `peer` as primary and which it is shown. In no order.
-std::vector<Prefix> shown_routes(const Policy& policy, const Tailnet& tailnet, const Node& viewer, const Node& peer);
-
-// All that `viewer` may send to `peer`: its addresses, the routes above, its exit routes. The IPv4 addresses are missing if one
-// of the two has none. Of the node itself (viewer == peer): its addresses and all its approved routes. In no order.
-std::vector<Prefix> allowed_ips(const Policy& policy, const Tailnet& tailnet, const Node& viewer, const Node& peer);
-
-// The attributes that nodeAttrs give a node, sorted, each once.
-std::vector<std::string> attributes(const Policy& policy, const Tailnet& tailnet, const Node& node);
-
-// What the three questions above start from: who may send something to where through a node, of whatever kind.
+// What makes nodes and routes visible: who may send something to where through a node, by whatever kind of rule.
 struct Opening {
   Ranges sources;
   Ranges destinations;
   bool via = false;
 };
-std::vector<Opening> openings(const Policy& policy, const Tailnet& tailnet, const Node& node);
+// Of each node of this very tailnet.
+using Openings = std::map<const Node*, std::vector<Opening>>;
+Openings openings(const Policy& policy, const Tailnet& tailnet);
+
+bool sees(const Openings& openings, const Node& a, const Node& b);
+// The subnet routes a node is the primary router for.
+std::vector<Prefix> primary_routes(const Tailnet& tailnet, const Node& node);
+// The subnet routes for which `viewer` sees `peer` as primary and which it is shown. In no order.
+std::vector<Prefix> shown_routes(const Openings& openings, const Node& viewer, const Node& peer);
+// All that `viewer` may send to `peer`: its addresses, the routes above, its exit routes. The IPv4 addresses are missing if one
+// of the two has none. Of the node itself (viewer == peer): its addresses and all its approved routes. In no order.
+std::vector<Prefix> allowed_ips(const Policy& policy, const Tailnet& tailnet, const Openings& openings, const Node& viewer,
+                                const Node& peer);
+
+// The attributes that nodeAttrs give a node, sorted, each once.
+std::vector<std::string> attributes(const Policy& policy, const Tailnet& tailnet, const Node& node);
 
 }  // namespace acl::oracle

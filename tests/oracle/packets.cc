@@ -138,6 +138,7 @@ void add_reversed(const Policy& policy, const Tailnet& tailnet, const Node& node
 
 std::vector<Passage> passages(const Policy& policy, const Tailnet& tailnet, const Node& node) {
   std::vector<Passage> out;
+  const std::optional<std::vector<std::string>> no_posture;  // of its own
   const auto add = [&](const std::vector<Selector>& src, const auto& posture, const Selector& dst,
                        const std::vector<std::string>& via, const std::optional<std::uint8_t>& protocol, const Ports& ports) {
     const Ranges sources = sources_at(policy, tailnet, node, src, posture, dst);
@@ -146,10 +147,8 @@ std::vector<Passage> passages(const Policy& policy, const Tailnet& tailnet, cons
       out.push_back({sources, entry, protocols_of(protocol), ports, !via.empty()});
     }
   };
-  // Neither section: everything is allowed. An empty section allows nothing.
-  if (!policy.acls && !policy.grants) {
-    for (const Range& all : every_address()) out.push_back({whole_tailnet(tailnet), all, protocols_of({}), Ports{}, false});
-  }
+  // Neither section: everything is allowed, as by one rule from `*` to `*`. An empty section allows nothing.
+  if (!policy.acls && !policy.grants) add({Selector{}}, no_posture, Selector{}, {}, {}, Ports{});
   if (policy.grants) {
     for (const Grant& grant : *policy.grants) {
       for (const Selector& dst : grant.dst) {
@@ -229,8 +228,8 @@ bool permits(const Policy& policy, const Tailnet& tailnet, const Address& source
     const Node* node = node_of(tailnet, destination);
     return node != nullptr && contains(sources_at(policy, tailnet, *node, src, wanted, dst), source);
   };
-  if (!policy.acls && !policy.grants) return contains(whole_tailnet(tailnet), source);
-  bool found = false;
+  const std::optional<std::vector<std::string>> no_posture;
+  bool found = !policy.acls && !policy.grants && covers({Selector{}}, no_posture, Selector{}, {}, Ports{});
   for (const Grant& grant : policy.grants.value_or(std::vector<Grant>())) {
     for (const Selector& dst : grant.dst) {
       for (const Traffic& ip : grant.ip) found = found || covers(grant.src, grant.posture, dst, ip.protocol, ip.ports);

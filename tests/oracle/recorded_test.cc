@@ -2,6 +2,7 @@
 // by which routes. Cases and their form: ACL_SHARED_DIR/conformance/, optional.
 //
 // Policies are read here once more, with a JSON reader and a few lines, so that the oracle is judged without the compiler.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -13,7 +14,7 @@
 
 #include "tests/oracle/oracle.h"
 #include "tests/oracle/select.h"
-#include "tests/oracle/wire.h"
+#include "tests/oracle/wire_json.h"
 
 namespace acl::oracle {
 namespace {
@@ -211,62 +212,12 @@ Tailnet read_tailnet(const Json& json) {
   return tailnet;
 }
 
-// --- reading an answer ---
-
-struct Answer {
-  std::vector<Passage> passages;
-  std::vector<Award> awards;
-  std::vector<WireSshRule> ssh;
-};
-
-Ranges read_ranges(const Json& list) {
-  Ranges out;
-  for (const auto& text : list) {
-    const auto ranges = parse_wire_addresses(text.get<std::string>());
-    EXPECT_TRUE(ranges) << text;
-    if (ranges) out.insert(out.end(), ranges->begin(), ranges->end());
-  }
-  return out;
-}
-
-Answer read_answer(const Json& json) {
-  Answer answer;
-  for (const auto& rule : json.at("packet_filter_rules")) {
-    const Ranges sources = read_ranges(rule.at("SrcIPs"));
-    const auto protocols = rule.value("IPProto", std::vector<std::uint8_t>{6, 17, 1, 58});
-    for (const auto& dst : elements(rule, "DstPorts")) {
-      const Ports ports{dst.at("Ports").at("First"), dst.at("Ports").at("Last")};
-      for (const Range& range : read_ranges(Json::array({dst.at("IP")}))) {
-        answer.passages.push_back({sources, range, protocols, ports, false});
-      }
-    }
-    for (const auto& grant : elements(rule, "CapGrant")) {
-      Award award{sources, read_ranges(grant.at("Dsts")), {}};
-      for (const auto& [name, values] : grant.at("CapMap").items()) {
-        award.capabilities.push_back({name, {}});
-        for (const auto& value : values) award.capabilities.back().values.push_back(value.dump());
-      }
-      answer.awards.push_back(std::move(award));
-    }
-  }
-  for (const auto& rule : elements(json, "ssh_rules")) {
-    WireSshRule wire;
-    wire.check = rule.at("action").contains("holdAndDelegate");
-    for (const auto& principal : rule.at("principals")) {
-      wire.principals.push_back(*Address::parse(principal.at("nodeIP").get<std::string>()));
-    }
-    for (const auto& [name, local] : rule.at("sshUsers").items()) wire.users.emplace_back(name, local);
-    answer.ssh.push_back(std::move(wire));
-  }
-  return answer;
-}
-
 // --- comparing ---
 
 constexpr std::array<std::uint8_t, 7> protocols = {1, 2, 6, 17, 47, 58, 132};
 
 // Two filters are equal if they are at every address and port where either changes its mind.
-void compare_filters(const Answer& answer, const std::vector<Passage>& ours, const std::vector<Award>& awarded,
+void compare_filters(const NodeAnswer& answer, const std::vector<Passage>& ours, const std::vector<Award>& awarded,
                      const Tailnet& tailnet, const std::string& where) {
   Ranges from = {range_of(Prefix::parse("192.0.2.1").prefix)}, to = from;
   std::set<std::uint16_t> ports = {0, 22, 65535};
@@ -305,7 +256,7 @@ void compare_filters(const Answer& answer, const std::vector<Passage>& ours, con
   }
 }
 
-void compare_logins(const Policy& policy, const Tailnet& tailnet, const Node& node, const Answer& answer,
+void compare_logins(const Policy& policy, const Tailnet& tailnet, const Node& node, const NodeAnswer& answer,
                     const std::string& where) {
   std::set<std::string> names = {"root", "ubuntu", "nobody", "tag:foo"};
   for (const User& user : tailnet.users) names.insert(user.login.substr(0, user.login.find('@')));
@@ -320,31 +271,22 @@ void compare_logins(const Policy& policy, const Tailnet& tailnet, const Node& no
   }
 }
 
-std::set<std::string> texts(const std::vector<Prefix>& routes) {
-  std::set<std::string> out;
-  for (const Prefix& route : routes) out.insert(route.text_with_length());
-  return out;
-}
-
-void compare_views(const Policy& policy, const Tailnet& tailnet, const Node& node, const Json& expected,
-                   const std::string& where) {
+void compare_views(const Policy& policy, const Tailnet& tailnet, const Openings& openings, const Node& node,
+                   const NodeAnswer& answer, const std::string& where) {
   std::set<std::string> peers;
   for (const Node& other : tailnet.nodes) {
-    if (&other == &node || !sees(policy, tailnet, node, other)) continue;
+    if (&other == &node || !sees(openings, node, other)) continue;
     peers.insert(other.name);
-    const auto routes = expected.value("peer_primary_routes", Json::object()).value(other.name, std::set<std::string>());
-    EXPECT_EQ(texts(shown_routes(policy, tailnet, node, other)), routes) << where << ": routes of " << other.name;
-    std::set<std::string> allowed;
-    for (const Address& address : other.addresses) allowed.insert(Prefix(address).text_with_length());
-    allowed = expected.value("peer_allowed_ips", Json::object()).value(other.name, allowed);
-    EXPECT_EQ(texts(allowed_ips(policy, tailnet, node, other)), allowed) << where << ": addresses of " << other.name;
+    const auto routes = answer.peer_primary_routes.find(other.name);
+    EXPECT_EQ(texts(shown_routes(openings, node, other)),
+              routes == answer.peer_primary_routes.end() ? std::set<std::string>() : routes->second)
+        << where << ": routes of " << other.name;
+    EXPECT_EQ(texts(allowed_ips(policy, tailnet, openings, node, other)), allowed_of(answer, other))
+        << where << ": addresses of " << other.name;
   }
-  std::set<std::string> own;
-  for (const Address& address : node.addresses) own.insert(Prefix(address).text_with_length());
-  own = expected.value("self_allowed_ips", own);
-  EXPECT_EQ(texts(allowed_ips(policy, tailnet, node, node)), own) << where << ": own addresses";
-  EXPECT_EQ(peers, expected.at("peers").get<std::set<std::string>>()) << where << ": peers";
-  EXPECT_EQ(texts(primary_routes(tailnet, node)), expected.value("primary_routes", std::set<std::string>())) << where;
+  EXPECT_EQ(texts(allowed_ips(policy, tailnet, openings, node, node)), own_allowed(answer, node)) << where;
+  EXPECT_EQ(peers, answer.peers) << where << ": peers";
+  EXPECT_EQ(texts(primary_routes(tailnet, node)), answer.primary_routes) << where;
 }
 
 class Recorded : public testing::Test {
@@ -358,21 +300,23 @@ class Recorded : public testing::Test {
     std::sort(files_.begin(), files_.end());
   }
 
+  // compare(policy, tailnet, openings, node, what the node received, where)
   template <class Compare>
-  void for_each_node(Compare compare) {
+  void for_each_node(bool reliable_only, Compare compare) {
     int cases = 0;
     for (const auto& path : files_) {
       std::ifstream file(path);
       const Json recorded = Json::parse(file);
-      if (!recorded.at("expect").at("accepted").get<bool>()) continue;
+      const Json& expected = recorded.at("expect");
+      if (!expected.at("accepted").get<bool>() || (reliable_only && recorded.contains("unreliable"))) continue;
       const Policy policy = read_policy(Json::parse(standard_json(recorded.at("policy"))));
       const Tailnet tailnet = with_approvals(policy, read_tailnet(recorded.at("inventory")));
-      const std::set<std::string> unreliable = recorded.value("unreliable", std::set<std::string>());
+      const Openings all = openings(policy, tailnet);
       for (const Node& node : tailnet.nodes) {
-        const Json& nodes = recorded.at("expect").at("nodes");
-        if (nodes.contains(node.name)) {
-          compare(policy, tailnet, node, nodes.at(node.name), recorded.at("id").get<std::string>() + "/" + node.name, unreliable);
-        }
+        if (!expected.at("nodes").contains(node.name)) continue;
+        const NodeAnswer answer = read_node_answer(expected.at("nodes").at(node.name).dump());
+        EXPECT_THAT(answer.faults, testing::IsEmpty());
+        compare(policy, tailnet, all, node, answer, path.stem().string() + "/" + node.name);
       }
       ++cases;
     }
@@ -384,25 +328,19 @@ class Recorded : public testing::Test {
 };
 
 TEST_F(Recorded, FiltersLetInWhatTheOracleLetsIn) {
-  for_each_node([](const Policy& policy, const Tailnet& tailnet, const Node& node, const Json& expected,
-                   const std::string& where, const auto&) {
-    compare_filters(read_answer(expected), passages(policy, tailnet, node), awards(policy, tailnet, node), tailnet, where);
+  for_each_node(false, [](const Policy& policy, const Tailnet& tailnet, const Openings&, const Node& node,
+                          const NodeAnswer& answer, const std::string& where) {
+    compare_filters(answer, passages(policy, tailnet, node), awards(policy, tailnet, node), tailnet, where);
   });
 }
 
 TEST_F(Recorded, LoginsAreThoseOfTheOracle) {
-  for_each_node([](const Policy& policy, const Tailnet& tailnet, const Node& node, const Json& expected,
-                   const std::string& where, const auto&) {
-    compare_logins(policy, tailnet, node, read_answer(expected), where);
-  });
+  for_each_node(false, [](const Policy& policy, const Tailnet& tailnet, const Openings&, const Node& node,
+                          const NodeAnswer& answer,
+                          const std::string& where) { compare_logins(policy, tailnet, node, answer, where); });
 }
 
-TEST_F(Recorded, NodesSeeWhomTheOracleSays) {
-  for_each_node([](const Policy& policy, const Tailnet& tailnet, const Node& node, const Json& expected,
-                   const std::string& where, const std::set<std::string>& unreliable) {
-    if (unreliable.empty()) compare_views(policy, tailnet, node, expected, where);
-  });
-}
+TEST_F(Recorded, NodesSeeWhomTheOracleSays) { for_each_node(true, compare_views); }
 
 }  // namespace
 }  // namespace acl::oracle

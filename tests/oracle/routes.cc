@@ -43,41 +43,24 @@ bool is_covered(const Ranges& sources, const Node& node) {
 
 // The router of `route` that `viewer` uses. Of several the oldest; but a viewer that is let through by grants with `via` only
 // uses the oldest of the routers these name (https://tailscale.com/docs/features/access-control/grants/grants-via).
-const Node* primary_for(const Policy& policy, const Tailnet& tailnet, const Node& viewer, const Prefix& route) {
+const Node* primary_for(const Openings& openings, const Node& viewer, const Prefix& route) {
   std::vector<const Node*> routers, by_via;
   bool otherwise = has_route(viewer, route);
-  for (const Node& node : tailnet.nodes) {
-    if (!has_route(node, route)) continue;
-    routers.push_back(&node);
+  for (const auto& [node, list] : openings) {
+    if (!has_route(*node, route)) continue;
+    routers.push_back(node);
     bool named = false;
-    for (const Opening& opening : openings(policy, tailnet, node)) {
+    for (const Opening& opening : list) {
       if (!is_covered(opening.sources, viewer) || !overlap(opening.destinations, range_of(route))) continue;
       if (opening.via) named = true;
       if (!opening.via) otherwise = true;
     }
-    if (named) by_via.push_back(&node);
+    if (named) by_via.push_back(node);
   }
   return oldest(otherwise || by_via.empty() ? routers : by_via);
 }
 
-}  // namespace
-
-Tailnet with_approvals(const Policy& policy, Tailnet tailnet) {
-  const Tailnet before = tailnet;
-  for (Node& node : tailnet.nodes) {
-    for (const Prefix& route : node.advertised) {
-      bool approved = is_exit_route(route) && approves(policy, before, policy.exit_approvers, node);
-      for (const auto& [key, approvers] : policy.route_approvers) {
-        if (is_exit_route(route)) continue;  // only exitNode approves these
-        if (key.contains(route) && approves(policy, before, approvers, node)) approved = true;
-      }
-      if (approved && !has_route(node, route)) node.approved.push_back(route);
-    }
-  }
-  return tailnet;
-}
-
-std::vector<Opening> openings(const Policy& policy, const Tailnet& tailnet, const Node& node) {
+std::vector<Opening> openings_at(const Policy& policy, const Tailnet& tailnet, const Node& node) {
   std::vector<Opening> out;
   for (const Passage& passage : passages(policy, tailnet, node)) {
     out.push_back({passage.sources, {passage.destination}, passage.via});
@@ -103,9 +86,32 @@ std::vector<Opening> openings(const Policy& policy, const Tailnet& tailnet, cons
   return out;
 }
 
-bool sees(const Policy& policy, const Tailnet& tailnet, const Node& a, const Node& b) {
+}  // namespace
+
+Tailnet with_approvals(const Policy& policy, Tailnet tailnet) {
+  const Tailnet before = tailnet;
+  for (Node& node : tailnet.nodes) {
+    for (const Prefix& route : node.advertised) {
+      bool approved = is_exit_route(route) && approves(policy, before, policy.exit_approvers, node);
+      for (const auto& [key, approvers] : policy.route_approvers) {
+        if (is_exit_route(route)) continue;  // only exitNode approves these
+        if (key.contains(route) && approves(policy, before, approvers, node)) approved = true;
+      }
+      if (approved && !has_route(node, route)) node.approved.push_back(route);
+    }
+  }
+  return tailnet;
+}
+
+Openings openings(const Policy& policy, const Tailnet& tailnet) {
+  Openings all;
+  for (const Node& node : tailnet.nodes) all[&node] = openings_at(policy, tailnet, node);
+  return all;
+}
+
+bool sees(const Openings& openings, const Node& a, const Node& b) {
   for (const auto& [from, at] : {std::pair(&a, &b), std::pair(&b, &a)}) {
-    for (const Opening& opening : openings(policy, tailnet, *at)) {
+    for (const Opening& opening : openings.at(at)) {
       if (is_covered(opening.sources, *from)) return true;
     }
   }
@@ -124,15 +130,15 @@ std::vector<Prefix> primary_routes(const Tailnet& tailnet, const Node& node) {
   return out;
 }
 
-std::vector<Prefix> shown_routes(const Policy& policy, const Tailnet& tailnet, const Node& viewer, const Node& peer) {
+std::vector<Prefix> shown_routes(const Openings& openings, const Node& viewer, const Node& peer) {
   std::vector<Prefix> out;
   for (const Prefix& route : subnet_routes(peer)) {
-    if (primary_for(policy, tailnet, viewer, route) != &peer) continue;
+    if (primary_for(openings, viewer, route) != &peer) continue;
     bool shown = has_route(viewer, route);  // its standby
-    for (const Opening& opening : openings(policy, tailnet, peer)) {
+    for (const Opening& opening : openings.at(&peer)) {
       if (is_covered(opening.sources, viewer) && overlap(opening.destinations, range_of(route))) shown = true;
     }
-    for (const Opening& opening : openings(policy, tailnet, viewer)) {
+    for (const Opening& opening : openings.at(&viewer)) {
       if (overlap(opening.sources, range_of(route))) shown = true;
     }
     if (shown) out.push_back(route);
@@ -140,13 +146,14 @@ std::vector<Prefix> shown_routes(const Policy& policy, const Tailnet& tailnet, c
   return out;
 }
 
-std::vector<Prefix> allowed_ips(const Policy& policy, const Tailnet& tailnet, const Node& viewer, const Node& peer) {
+std::vector<Prefix> allowed_ips(const Policy& policy, const Tailnet& tailnet, const Openings& openings, const Node& viewer,
+                                const Node& peer) {
   const auto without_ipv4 = [&](const Node& node) {
     const std::vector<std::string> has = attributes(policy, tailnet, node);
     return policy.disable_ipv4 || std::find(has.begin(), has.end(), "disable-ipv4") != has.end();
   };
   const bool only_ipv6 = without_ipv4(viewer) || without_ipv4(peer);
-  std::vector<Prefix> out = &viewer == &peer ? subnet_routes(peer) : shown_routes(policy, tailnet, viewer, peer);
+  std::vector<Prefix> out = &viewer == &peer ? subnet_routes(peer) : shown_routes(openings, viewer, peer);
   for (const Address& address : peer.addresses) {
     if (!only_ipv6 || !address.is_v4()) out.emplace_back(address);
   }

@@ -1,0 +1,45 @@
+#include "compiler/questions/full_check.h"
+
+#include <fmt/format.h>
+
+namespace acl::questions {
+
+policy::Facts facts_of(const inventory::Inventory& inventory) {
+  policy::Facts facts;
+  facts.domains = inventory.domains;
+  facts.logins.reserve(inventory.users.size());
+  for (const auto& user : inventory.users) facts.logins.insert(policy::lower_case(user.login));
+  for (const auto& group : inventory.synced_groups) facts.synced_groups.insert(group.name);
+  return facts;
+}
+
+std::string describe(const TestCase& test) {
+  const std::string_view section = test.kind == "sshTest" ? "sshTests" : test.kind == "test" ? "tests" : "expect";
+  std::string text = fmt::format("{}[{}]: {}: expected {}, got {}", section, test.index, test.name, test.expected, test.got);
+  if (!test.rule.empty()) text += fmt::format(" by {}", test.rule);
+  if (!test.detail.empty()) text += fmt::format(" ({})", test.detail);
+  return text;
+}
+
+policy::Loaded full_check(std::string name, std::string text, policy::Dialect dialect,
+                          const inventory::Inventory& inventory, TestRun* run) {
+  const policy::Facts facts = facts_of(inventory);
+  policy::Loaded loaded = policy::load_policy(std::move(name), std::move(text), dialect, &facts);
+  if (!loaded.accepted()) return loaded;
+  const policy::Policy& policy = loaded.file->policy;
+  TestRun outcome = run_tests(*loaded.file, inventory, loaded.file->tree, policy.tests, policy.ssh_tests);
+  std::vector<Diagnostic> failures;
+  for (const TestCase& test : outcome.cases) {
+    if (test.ok) continue;
+    Diagnostic failure = make_diagnostic(Code::E0605, describe(test),
+                                         "change the rules, or the test if it asks for the wrong thing");
+    failure.place = loaded.file->source.place(test.span);
+    failure.service_text = "test(s) failed";
+    failures.push_back(std::move(failure));
+  }
+  loaded.diagnostics.insert(loaded.diagnostics.begin(), failures.begin(), failures.end());
+  if (run != nullptr) *run = std::move(outcome);
+  return loaded;
+}
+
+}  // namespace acl::questions
