@@ -1,8 +1,8 @@
 // aclc check: what the hosted service (or Headscale) would say of a policy on saving it, offline.
 //
-// Reads each POLICY, checks it, prints one report in one of four formats on standard output; a POLICY that cannot be read
+// Reads each POLICY, checks it with the inventory if there is one (tests included, as on saving), prints one report in one of four formats on standard output; a POLICY that cannot be read
 // is told on standard error. The exit code is the greatest of all files': 0 accepted, 1 refused (with --strict also on
-// warnings), 3 unreadable.
+// warnings), 3 unreadable, also for an inventory that is malformed.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -14,11 +14,13 @@
 #include <vector>
 
 #include "compiler/cli/commands.h"
+#include "compiler/cli/inputs.h"
 #include "compiler/emit/github.h"
 #include "compiler/emit/json.h"
 #include "compiler/emit/sarif.h"
 #include "compiler/emit/text.h"
 #include "compiler/policy/load.h"
+#include "compiler/questions/full_check.h"
 #include "engine/net/file.h"
 
 namespace acl::cli {
@@ -28,6 +30,7 @@ enum class Format : std::uint8_t { text, json, sarif, github };
 
 struct CheckOptions {
   std::vector<std::string> files;
+  std::string inventory;
   policy::Dialect dialect = policy::Dialect::tailscale;
   Format format = Format::text;
   bool strict = false;
@@ -36,6 +39,7 @@ struct CheckOptions {
 // What one policy came to, and the texts that its report points into.
 struct Checked {
   std::unique_ptr<policy::PolicyFile> file;
+  std::optional<LoadedFile> inventory;
   emit::FileReport report;
   int exit_code = exit_yes;
 };
@@ -52,7 +56,18 @@ Checked check_file(const std::string& path, const CheckOptions& options) {
     checked.exit_code = exit_unreadable;
     return checked;
   }
-  policy::Loaded loaded = policy::load_policy(name, std::move(*text), options.dialect);
+  const std::string inventory_file = inventory_path(options.inventory, path);
+  if (!inventory_file.empty()) {
+    checked.inventory = load_inventory_file(inventory_file);
+    if (!checked.inventory) {
+      checked.report.accepted = false;
+      checked.exit_code = exit_unreadable;
+      return checked;
+    }
+  }
+  policy::Loaded loaded =
+      checked.inventory ? questions::full_check(name, std::move(*text), options.dialect, checked.inventory->inventory)
+                        : policy::load_policy(name, std::move(*text), options.dialect);
   checked.report.accepted = loaded.accepted();
   if (const std::string* message = loaded.message()) checked.report.message = *message;
   checked.report.skipped = std::move(loaded.skipped);
@@ -112,6 +127,8 @@ void add_check(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<CheckOptions>();
   CLI::App* verb = app.add_subcommand("check", "Say what the control plane would say of a policy");
   verb->add_option("POLICY", options->files, "policy files; - reads standard input")->required();
+  verb->add_option("--inventory", options->inventory,
+                   "who and what exists; default: inventory.hujson or inventory.json beside the policy");
   verb->add_option("--dialect", options->dialect, "whose policy language: tailscale (default) or headscale")
       ->transform(CLI::CheckedTransformer(std::map<std::string, policy::Dialect>{
                                               {"tailscale", policy::Dialect::tailscale},

@@ -19,5 +19,8 @@ void add_check(CLI::App& app, int& exit_code);
 void add_fmt(CLI::App& app, int& exit_code);
 void add_explain(CLI::App& app, int& exit_code);
 void add_import(CLI::App& app, int& exit_code);
+void add_show(CLI::App& app, int& exit_code);
+void add_can(CLI::App& app, int& exit_code);
+void add_test(CLI::App& app, int& exit_code);
 
 }  // namespace acl::cli

@@ -39,7 +39,7 @@ Recovered recover(const SourceText& source);
 
 struct ParseResult {
   Tree tree;                      // whole without errors, else what recover() could make out
-  std::vector<Diagnostic> errors; // in the order of the text
+  std::vector<Diagnostic> errors; // the reference parser's first, the rest in the order of the text
   [[nodiscard]] bool ok() const noexcept { return errors.empty(); }
 };
 

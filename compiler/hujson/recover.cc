@@ -43,6 +43,10 @@ std::string quoted_character(std::string_view text) {
   return value > 0xffff ? fmt::format("'\\U{:08x}'", value) : fmt::format("'\\u{:04x}'", value);
 }
 
+bool is_hex_digit(char c) noexcept {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+
 bool is_number(std::string_view text) noexcept {
   std::size_t at = 0;
   const auto digits = [&] {
@@ -73,7 +77,7 @@ bool is_valid_string(std::string_view literal) noexcept {
     const char escape = literal[++at];
     if (escape == 'u') {
       for (int i = 0; i < 4; ++i) {
-        if (++at + 1 >= literal.size() || std::strchr("0123456789abcdefABCDEF", literal[at]) == nullptr) return false;
+        if (++at + 1 >= literal.size() || !is_hex_digit(literal[at])) return false;
       }
     } else if (escape == '\0' || std::strchr("\"\\/bfnrt", escape) == nullptr) {
       return false;
@@ -91,6 +95,7 @@ class Reader {
     }
     close_all();
     if (!out_.tree.nodes.empty()) out_.tree.nodes[0].after = size();
+    sort_errors();
     if (unlisted_ != 0) {
       out_.errors.push_back(make_diagnostic(Code::E0106, fmt::format("{} more syntax errors are not listed", unlisted_)));
       out_.errors.back().place = source_.place({size(), size()});
@@ -105,6 +110,14 @@ class Reader {
   std::vector<Node>& nodes() { return out_.tree.nodes; }
 
   // --- errors ---
+
+  // An object where a name belongs is an error only after those inside it. The first error stays: it is the reference parser's.
+  void sort_errors() {
+    if (out_.errors.empty()) return;
+    std::stable_sort(out_.errors.begin() + 1, out_.errors.end(), [](const Diagnostic& a, const Diagnostic& b) {
+      return a.place->bytes.begin < b.place->bytes.begin;
+    });
+  }
 
   Diagnostic* error(Code code, Span span, std::string message, std::string help = {}) {
     if (panic_) return nullptr;
@@ -390,14 +403,15 @@ class Reader {
       return;
     }
     while (stack_.back().object != object) {
+      supply_value();
       const std::uint32_t at = at_;
       close();
       // The closer belongs to an outer composite, so give it back.
       nodes()[current_].end = nodes()[current_].after = at;
-      at_ = at;
+      at_ = before_ = at;
       panic_ = true;
     }
-    if (stack_.back().object && stack_.back().name_next) expect_ = Expect::separator;
+    supply_value();
   }
 
   bool after_top_level() {
@@ -442,16 +456,17 @@ class Reader {
     expect_ = Expect::colon;
   }
 
+  // An object needs a value for each name: null stands in for one that is missing where the object ends.
+  void supply_value() {
+    Frame& frame = stack_.back();
+    if (!frame.object || (expect_ != Expect::colon && (frame.name_next || expect_ != Expect::value))) return;
+    frame.name_next = false;
+    add(at_, Kind::null);
+  }
+
   void close_all() {
     while (!stack_.empty()) {
-      const Frame frame = stack_.back();
-      // An object needs a value for each name.
-      if (frame.object && expect_ == Expect::colon) {
-        stack_.back().name_next = false;
-        add(at_, Kind::null);
-      } else if (frame.object && !frame.name_next && expect_ == Expect::value) {
-        add(at_, Kind::null);
-      }
+      supply_value();
       close();
     }
   }

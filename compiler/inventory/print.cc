@@ -38,7 +38,7 @@ class Writer {
     key(name);
     text(value);
   }
-  void member(std::string_view name, bool value) {
+  void flag(std::string_view name, bool value) {
     if (!value) return;
     key(name);
     raw("true");
@@ -83,7 +83,7 @@ void write_user(Writer& w, const User& user) {
   w.member("login", user.login);
   w.member("name", user.name);
   if (user.role != Role::member) w.member("role", role_name(user.role));
-  w.member("suspended", user.suspended);
+  w.flag("suspended", user.suspended);
   w.some("securityKeys", user.security_keys, same_text);
   w.member("sub", user.sub);
   w.close('}');
@@ -122,7 +122,7 @@ void write_node(Writer& w, const Node& node, const Inventory& inventory) {
     }
     w.close('}');
   }
-  w.member("shared", node.shared);
+  w.flag("shared", node.shared);
   if (!node.bound) w.member("binding", "none");
   w.close('}');
 }
@@ -169,8 +169,8 @@ void write_inventory(Writer& w, const Inventory& inventory) {
   if (inventory.settings.magic_dns || inventory.settings.devices_auto_updates_on) {
     w.key("settings");
     w.open('{');
-    w.member("magicDNS", inventory.settings.magic_dns);
-    w.member("devicesAutoUpdatesOn", inventory.settings.devices_auto_updates_on);
+    w.flag("magicDNS", inventory.settings.magic_dns);
+    w.flag("devicesAutoUpdatesOn", inventory.settings.devices_auto_updates_on);
     w.close('}');
   }
   w.close('}');

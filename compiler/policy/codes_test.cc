@@ -1,6 +1,6 @@
 // Every code that a policy can earn: a policy that earns it, and its neighbour that does not.
 //
-// The table is complete: a code of the registry that is neither here nor in the list of those that belong to others fails.
+// The table is complete: a code of the registry about policies that is not here fails.
 #include <gtest/gtest.h>
 
 #include <map>
@@ -226,6 +226,7 @@ TEST(Codes, EachHasARow) {
   for (const Code code : registry()) {
     const std::string name(code_name(code));
     const int number = std::stoi(name.substr(1));
+    if (code == Code::W0343 || code == Code::E0605) continue;  // told with an inventory only
     const bool of_policies = (number >= 200 && number < 800) || code == Code::E0106 || code == Code::I0107;
     if (!of_policies) continue;
     EXPECT_EQ(table().count(code), 1U) << name;

@@ -1,5 +1,7 @@
 #include "compiler/policy/names.h"
 
+#include <algorithm>
+
 #include "engine/net/suggest.h"
 
 namespace acl::policy {
@@ -14,7 +16,9 @@ Names::Names(const Policy& policy) {
 
 void Names::define(NameKind kind, const Text& name) {
   Table& names = table(kind);
-  if (names.index.try_emplace(name.value, names.list.size()).second) names.list.push_back({name.value, name.span});
+  if (!names.index.try_emplace(name.value, names.list.size()).second) return;
+  names.list.push_back({name.value, name.span});
+  names.bytes += std::min<std::size_t>(name.value.size(), 100);
 }
 
 Definition* Names::find(NameKind kind, std::string_view name) {
@@ -24,10 +28,11 @@ Definition* Names::find(NameKind kind, std::string_view name) {
 }
 
 const Definition* Names::nearest(NameKind kind, std::string_view name) {
-  constexpr std::size_t most_comparisons = 1'000'000;
+  // In bytes times bytes, which is what comparing two names costs. Names too long to compare cost nothing.
+  constexpr std::size_t most_work = 50'000'000;
   Table& names = table(kind);
-  if (comparisons_ + names.list.size() > most_comparisons) return nullptr;
-  comparisons_ += names.list.size();
+  if (work_ > most_work) return nullptr;
+  work_ += name.size() > 100 ? 0 : name.size() * (names.list.size() + names.bytes);
   if (names.names.empty()) {
     for (const Definition& definition : names.list) names.names.push_back(definition.name);
   }

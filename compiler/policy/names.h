@@ -37,13 +37,14 @@ class Names {
     std::vector<Definition> list;
     std::unordered_map<std::string_view, std::size_t> index;
     std::vector<std::string_view> names;  // of `list`, for nearest()
+    std::size_t bytes = 0;                // of all names
   };
   void define(NameKind kind, const Text& name);
   Table& table(NameKind kind) { return tables_[static_cast<std::size_t>(kind)]; }
   [[nodiscard]] const Table& table(NameKind kind) const { return tables_[static_cast<std::size_t>(kind)]; }
 
   Table tables_[5];
-  std::size_t comparisons_ = 0;
+  std::size_t work_ = 0;  // done in nearest()
 };
 
 }  // namespace acl::policy

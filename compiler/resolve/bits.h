@@ -19,8 +19,8 @@ class Bits {
   void set(std::size_t i) noexcept { words_[i / 64] |= std::uint64_t{1} << (i % 64); }
   // The first `size` numbers.
   void set_all(std::size_t size) noexcept {
-    std::fill(words_.begin(), words_.end(), ~std::uint64_t{0});
-    if (size % 64 != 0) words_.back() = (std::uint64_t{1} << (size % 64)) - 1;
+    std::fill_n(words_.begin(), size / 64, ~std::uint64_t{0});
+    if (size % 64 != 0) words_[size / 64] |= (std::uint64_t{1} << (size % 64)) - 1;
   }
 
  private:

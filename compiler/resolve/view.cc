@@ -186,9 +186,12 @@ std::vector<NodeId> Views::peers(NodeId node) const {
   Marks marks(resolved_.node_count());
   const bool all = mark_peers(node, marks);
   std::vector<NodeId> out;
-  for (NodeId other = 0; other < resolved_.node_count(); ++other) {
-    if (other != node && (all || marks.has(other))) out.push_back(other);
+  if (all) {
+    for (NodeId other = 0; other < resolved_.node_count(); ++other) out.push_back(other);
+  } else {
+    out = marks.members();
   }
+  std::erase(out, node);
   std::sort(out.begin(), out.end(), [&](NodeId a, NodeId b) { return name_order_[a] < name_order_[b]; });
   return out;
 }
@@ -200,7 +203,8 @@ bool has_route(const Resolved& resolved, NodeId node, const Prefix& prefix) {
   return std::find(routes.begin(), routes.end(), prefix) != routes.end();
 }
 
-// The node that this viewer sees as primary for the route, or none if it does not see the route.
+}  // namespace
+
 NodeId primary_for(const Resolved& resolved, NodeId viewer, const Route& route) {
   const NodeId oldest = route.nodes.front();
   const bool own = has_route(resolved, viewer, route.prefix);
@@ -219,8 +223,6 @@ NodeId primary_for(const Resolved& resolved, NodeId viewer, const Route& route) 
   }
   return route.as_source.test(viewer) ? oldest : none;
 }
-
-}  // namespace
 
 std::vector<PeerView> Views::peer_views(NodeId node) const {
   std::map<NodeId, std::vector<Prefix>> primary;

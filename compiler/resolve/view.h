@@ -90,17 +90,21 @@ class Views {
   class Marks {
    public:
     explicit Marks(std::size_t size) : stamps_(size) {}
-    void clear() noexcept { ++now_; }
-    // False if it was in already.
-    bool add(NodeId node) noexcept {
-      if (stamps_[node] == now_) return false;
-      stamps_[node] = now_;
-      return true;
+    void clear() noexcept {
+      ++now_;
+      members_.clear();
     }
-    [[nodiscard]] bool has(NodeId node) const noexcept { return stamps_[node] == now_; }
+    void add(NodeId node) {
+      if (stamps_[node] == now_) return;
+      stamps_[node] = now_;
+      members_.push_back(node);
+    }
+    // In the order they were added.
+    [[nodiscard]] const std::vector<NodeId>& members() const noexcept { return members_; }
 
    private:
     std::vector<std::uint32_t> stamps_;
+    std::vector<NodeId> members_;
     std::uint32_t now_ = 0;
   };
   // Marks the peers of a node; true if all nodes are (the marks then say nothing). The node itself may be marked.
@@ -151,5 +155,11 @@ void Views::each_entry(NodeId node, const Destination& destination, F f) const {
     if (receives_entry(node, resolved_.entries[literal], set)) f(literal);
   }
 }
+
+// The node that this viewer sees as primary for the route, or none if it does not see the route.
+NodeId primary_for(const Resolved& resolved, NodeId viewer, const Route& route);
+
+// Whether localpart:*@DOMAIN of the rule gives this person an account of their own name.
+bool localpart_fits(const Resolved& resolved, const SshRule& rule, std::uint32_t user);
 
 }  // namespace acl::resolve

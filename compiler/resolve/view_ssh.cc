@@ -19,6 +19,15 @@ std::vector<std::pair<std::string, std::string>> account_map(const SshRule& rule
 
 }  // namespace
 
+bool localpart_fits(const Resolved& resolved, const SshRule& rule, std::uint32_t user) {
+  if (user == none) return false;
+  const std::string_view login = resolved.inventory->users[user].login;
+  const std::size_t at = login.rfind('@');
+  if (at == std::string_view::npos) return false;
+  return std::any_of(rule.localpart_domains.begin(), rule.localpart_domains.end(),
+                     [&](std::string_view domain) { return policy::equal_ignoring_case(domain, login.substr(at + 1)); });
+}
+
 void Views::add_principals(SshRuleView& view, const std::vector<NodeId>& nodes) const {
   for (const NodeId node : nodes) {
     for (const net::Address& address : resolved_.inventory->nodes[node].addresses) {
@@ -83,12 +92,8 @@ std::vector<SshRuleView> Views::ssh_rules(NodeId node) const {
       add(nodes, account_map(rule));
       if (person != none) {
         const std::string& login = resolved_.inventory->users[person].login;
-        const std::size_t at = login.rfind('@');
-        const std::string local = login.substr(0, at);
-        const std::string domain = at == std::string::npos ? "" : login.substr(at + 1);
-        const bool fits = std::any_of(rule.localpart_domains.begin(), rule.localpart_domains.end(), [&](auto wanted) {
-          return policy::equal_ignoring_case(wanted, domain);
-        });
+        const std::string local = login.substr(0, login.rfind('@'));
+        const bool fits = localpart_fits(resolved_, rule, person);
         if (fits) add(nodes, {{local, local}});
       }
       first = last;

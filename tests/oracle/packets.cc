@@ -63,7 +63,7 @@ Ranges entries_at(const Policy& policy, const Tailnet& tailnet, const Node& node
     const bool exit = is_exit_node(node) && is_internet(entry);
     bool concerned = routed || own || exit;
     if (dst.kind == Kind::internet) concerned = exit;
-    if (dst.kind == Kind::everything) concerned = via.empty() || !node.approved.empty();
+    if (dst.kind == Kind::everything) concerned = via.empty() || !subnet_routes(node).empty();
     if (concerned) entries.push_back(entry);
   }
   return entries;
@@ -85,15 +85,16 @@ Ranges sources_at(const Policy& policy, const Tailnet& tailnet, const Node& node
   return own;
 }
 
-// A capability is for the node itself: of `*` and of prefixes only its own addresses count, but a prefix that overlaps one of
-// its routes counts as a whole.
+// A capability is for the node itself: of `*` and of prefixes only its own addresses count (and, unless it was `*`, those of
+// services it hosts), but a prefix that overlaps one of its routes counts as a whole.
 Ranges narrowed(const Tailnet& tailnet, const Node& node, const Selector& dst, const Ranges& entries) {
   Ranges out;
+  const bool star = dst.kind == Kind::everything || dst.kind == Kind::danger_all;
   for (const Range& entry : entries) {
-    for (const Range& own : own_addresses(tailnet, node)) {
+    for (const Range& own : own_addresses(star ? Tailnet{} : tailnet, node)) {
       if (contains(entry, own)) out.push_back(own);
     }
-    if (dst.kind != Kind::everything && dst.kind != Kind::danger_all && overlaps_route(node, entry)) out.push_back(entry);
+    if (!star && overlaps_route(node, entry)) out.push_back(entry);
   }
   return out;
 }
