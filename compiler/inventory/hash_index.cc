@@ -47,12 +47,12 @@ std::uint32_t hash_address(const net::Address& address) noexcept {
 }
 
 void HashIndex::reserve(std::size_t count) {
-  const std::size_t size = std::bit_ceil(count * 2);
+  const std::size_t size = std::bit_ceil(count + count / 3 + 1);
   if (size > slots_.size()) resize(size);
 }
 
 void HashIndex::add(std::uint32_t hash, std::uint32_t position) {
-  if ((count_ + 1) * 2 > slots_.size()) resize(slots_.empty() ? 64 : slots_.size() * 2);
+  if ((count_ + 1) * 4 > slots_.size() * 3) resize(slots_.empty() ? 64 : slots_.size() * 2);
   const std::size_t mask = slots_.size() - 1;
   std::size_t at = hash & mask;
   while (slots_[at].position != absent) at = (at + 1) & mask;

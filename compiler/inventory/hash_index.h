@@ -58,7 +58,7 @@ class HashIndex {
 
   void resize(std::size_t size);
 
-  std::vector<Slot> slots_;  // none, or a power of two, at most half full
+  std::vector<Slot> slots_;  // none, or a power of two, at most three quarters full
   std::size_t count_ = 0;
 };
 

@@ -85,11 +85,13 @@ void read_device(Reader& r, Value value, Draft& draft, bool& routes) {
               "authorize it, then import again");
     return;
   }
-  const bool tagged = !d.draft.tags.empty();
-  const bool known = tagged || d.draft.user.empty() || draft.find_user(d.draft.user) != none;
+  const bool shared = node.shared;
+  const bool known = draft.find_user(d.draft.user) != none;
   draft.prepare(d.draft);
   draft.add_node(r, d.draft, Owner::made, Manner::foreign);
-  if (!known && d.draft.node.shared) draft.set_external(draft.find_user(d.draft.user));
+  if (known || !shared) return;
+  // An owner whom only this device told of; none where it is tagged or was left out.
+  if (const std::uint32_t user = draft.find_user(d.draft.user); user != none) draft.set_external(user);
 }
 
 void read_devices_parts(Reader&, Parts& parts, Draft& draft) {

@@ -181,6 +181,13 @@ TEST(Devices, FromOutsideAreSharedAndUnauthorizedOnesAreLeftOut) {
   EXPECT_EQ(loaded.gaps.at(0).message, "device \"new\" is not authorized and is left out");
 }
 
+// Found by fuzzing: nothing was made of the device, so there is no owner to be set apart.
+TEST(Devices, FromOutsideMayBeLeftOutToo) {
+  const auto loaded = load(R"({"devices": [{"user": "zoe@other.example", "name": "nas", "isExternal": true}]})");
+  EXPECT_TRUE(loaded.ok());
+  EXPECT_THAT(loaded.inventory.users, IsEmpty());
+}
+
 TEST(Devices, GetTheirUsersRolesFromTheUsersApi) {
   for (const auto& loaded : {load({devices, users}), load({users, devices})}) {
     EXPECT_THAT(said(loaded.diagnostics), IsEmpty());

@@ -176,16 +176,10 @@ std::size_t Reader::odd_field(std::string_view written, Span span, std::string_v
   return known.size();
 }
 
-void Reader::report_repeated_key(std::string_view written, Value object, Span span) {
+void Reader::report_repeated_key(std::string_view written, Span span, Span first) {
   Diagnostic& found = report(Code::E0202, span, fmt::format("duplicate key \"{}\"", written),
                              "a key may stand only once in an object: join the two, or remove one");
-  for (auto it = object.begin(); it != object.end(); ++it) {
-    const Value key = *it;
-    ++it;
-    if (!policy::equal_ignoring_case(string(key), written)) continue;
-    findings_.relate(found, "first defined here", key.span());
-    return;
-  }
+  findings_.relate(found, "first defined here", first);
 }
 
 }  // namespace acl::inventory

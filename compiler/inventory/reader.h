@@ -83,7 +83,7 @@ class Reader {
   // The field that a name unknown to the letter means: in another letter case, or none. Reports either.
   std::size_t odd_field(std::string_view written, Span span, std::string_view what,
                         const std::vector<std::string_view>& known);
-  void report_repeated_key(std::string_view written, hujson::Value object, Span span);
+  void report_repeated_key(std::string_view written, Span span, Span first);
 
   const SourceText& source_;
   hujson::Tree tree_;
@@ -99,6 +99,7 @@ void Reader::object(hujson::Value value, const Fields<T, N>& fields, std::string
   if (!expect(value, hujson::Kind::object, "an object")) return;
   const std::string_view outer = field_;
   std::uint64_t seen = 0;
+  std::array<Span, N> keys;  // of the fields that were seen
   // The objects of a file have their members in one order, mostly that of the table: the search begins behind the last hit.
   std::size_t index = 0;
   for (auto it = value.begin(); it != value.end(); ++it) {
@@ -117,10 +118,11 @@ void Reader::object(hujson::Value value, const Fields<T, N>& fields, std::string
     }
     const std::uint64_t bit = std::uint64_t{1} << index;
     if ((seen & bit) != 0) {
-      report_repeated_key(fields[index].name, value, key.span());
+      report_repeated_key(fields[index].name, key.span(), keys[index]);
       continue;
     }
     seen |= bit;
+    keys[index] = key.span();
     const hujson::Value member = *it;
     if (!member.is(hujson::Kind::null)) {
       field_ = fields[index].name;

@@ -1,4 +1,5 @@
-// The sections that define names: groups, hosts, ipsets, tagOwners, postures; names that are missing and names that nobody uses.
+// The sections that define names: groups, hosts, ipsets, tagOwners, postures; names that are missing and names that
+// nobody uses.
 #include <gtest/gtest.h>
 
 #include "compiler/policy/testing.h"
@@ -51,8 +52,9 @@ TEST(UndefinedNames, AreRefusedWhereverATagMayStand) {
 }
 
 TEST(UndefinedNames, SuggestTheNearestWithItsLine) {
-  const Checked c = checked("{\"tagOwners\": {\n  \"tag:server\": []},\n\"acls\": [{\"action\": \"accept\", \"src\": "
-                            "[\"tag:servr\"], \"dst\": [\"*:*\"]}]}");
+  const Checked c = checked(
+      "{\"tagOwners\": {\n  \"tag:server\": []},\n\"acls\": [{\"action\": \"accept\", \"src\": "
+      "[\"tag:servr\"], \"dst\": [\"*:*\"]}]}");
   EXPECT_EQ(c.said(Code::E0301), "src=tag not found: \"tag:servr\"");
   EXPECT_EQ(c.at(Code::E0301), "3:39");
   EXPECT_EQ(c.under(Code::E0301), "\"tag:servr\"");
@@ -90,8 +92,8 @@ TEST(UndefinedNames, HeadscaleHasItsOwnWords) {
 // --- forms that are malformed wherever they stand ---
 
 TEST(MalformedSelectors, AreRefused) {
-  for (const std::string selector : {"user:ana@example.com", "user:", "*@example.com", "ana@*", "10.0.0.0/33", "fd7a::/129",
-                                     "group:", "tag:", "autogroup:"}) {
+  for (const std::string selector : {"user:ana@example.com", "user:", "*@example.com", "ana@*", "10.0.0.0/33",
+                                     "fd7a::/129", "group:", "tag:", "autogroup:"}) {
     const Checked c = acl("\"" + selector + "\"", R"("*:*")");
     EXPECT_FALSE(c.accepted()) << selector;
     EXPECT_EQ(c.under(c.loaded->diagnostics.front().code), "\"" + selector + "\"");
@@ -193,7 +195,8 @@ TEST(Groups, DoNotNest) {
 }
 
 TEST(Groups, EveryNestingIsReported) {
-  EXPECT_EQ(with(R"("groups":{"group:a":["group:b"],"group:b":["group:c"],"group:c":["ana@example.com"]})").count(Code::E0312),
+  EXPECT_EQ(with(R"("groups":{"group:a":["group:b"],"group:b":["group:c"],"group:c":["ana@example.com"]})")
+                .count(Code::E0312),
             2U);
 }
 
@@ -267,7 +270,8 @@ TEST(Ipsets, AddAndRemoveTargets) {
 TEST(Ipsets, TakeNoOtherTargets) {
   for (const std::string target : {"tag:t", "ana@example.com", "group:g", "svc:s", "autogroup:member", "*",
                                    "user:*@example.com", "", "10.0.0.9-10.0.0.1", "10.0.0.0/33", "sub 10.0.0.1"}) {
-    const Checked c = with(R"("tagOwners":{"tag:t":[]},"groups":{"group:g":[]},"ipsets":{"ipset:a":[")" + target + "\"]}");
+    const Checked c =
+        with(R"("tagOwners":{"tag:t":[]},"groups":{"group:g":[]},"ipsets":{"ipset:a":[")" + target + "\"]}");
     EXPECT_FALSE(c.accepted()) << target;
   }
 }
@@ -302,7 +306,8 @@ TEST(TagOwners, TagsAreALetterThenLettersDigitsHyphens) {
   for (const std::string tag : {"tag:a", "tag:web-2", "tag:Web", "tag:a-"}) {
     EXPECT_TRUE(with("\"tagOwners\":{\"" + tag + "\":[]}").accepted()) << tag;
   }
-  for (const std::string tag : {"tag:", "tag:-x", "tag:9x", "tag:a_b", "tag:a.b", "tag:a b", "tag:\u00e9", "tag:a:b", "web", ""}) {
+  for (const std::string tag :
+       {"tag:", "tag:-x", "tag:9x", "tag:a_b", "tag:a.b", "tag:a b", "tag:\u00e9", "tag:a:b", "web", ""}) {
     const Checked c = with("\"tagOwners\":{\"" + tag + "\":[]}");
     EXPECT_EQ(c.errors(), "E0309") << tag;
     EXPECT_NE(c.said(Code::E0309).find("\"" + tag + "\""), std::string::npos) << "names the key";
@@ -323,8 +328,10 @@ TEST(TagOwners, MayOwnEachOtherOnTheHostedServiceOnly) {
     EXPECT_EQ(with("\"tagOwners\":" + owners, headscale).errors(), "E0331") << owners;
   }
   EXPECT_TRUE(
-      with(R"("tagOwners":{"tag:a":["tag:b","tag:c"],"tag:b":["tag:c"],"tag:c":["tag:d"],"tag:d":[]})", headscale).accepted());
-  EXPECT_EQ(with(R"("tagOwners":{"tag:a":["tag:b"],"tag:b":["tag:a"],"tag:c":["tag:c"]})", headscale).errors(), "E0331 E0331");
+      with(R"("tagOwners":{"tag:a":["tag:b","tag:c"],"tag:b":["tag:c"],"tag:c":["tag:d"],"tag:d":[]})", headscale)
+          .accepted());
+  EXPECT_EQ(with(R"("tagOwners":{"tag:a":["tag:b"],"tag:b":["tag:a"],"tag:c":["tag:c"]})", headscale).errors(),
+            "E0331 E0331");
 }
 
 // --- postures ---
@@ -347,8 +354,8 @@ TEST(Postures, AnUnknownAttributeIsAWarning) {
 }
 
 TEST(Postures, AConditionOfTheWrongTypeIsAWarning) {
-  for (const std::string assertion : {"node:os == 1", "node:os > 'linux'", "node:tsAutoUpdate == 'yes'", "node:tsVersion >= 1.7",
-                                      "node:tsAutoUpdate < true", "ip:country IN ['DE', 1]"}) {
+  for (const std::string assertion : {"node:os == 1", "node:os > 'linux'", "node:tsAutoUpdate == 'yes'",
+                                      "node:tsVersion >= 1.7", "node:tsAutoUpdate < true", "ip:country IN ['DE', 1]"}) {
     EXPECT_TRUE(with("\"postures\":{\"posture:p\":[\"" + assertion + "\"]}").has(Code::W0342)) << assertion;
   }
   for (const std::string assertion : {"node:os == 'linux'", "node:tsVersion >= '1.70'", "node:tsAutoUpdate == true",
@@ -361,7 +368,8 @@ TEST(Postures, ListsOfPosturesNameDefinedOnes) {
   EXPECT_EQ(with(R"("defaultSrcPosture":["posture:x"])").errors(), "E0305");
   EXPECT_TRUE(with(R"("postures":{"posture:x":[]},"defaultSrcPosture":["posture:x"])").accepted());
   EXPECT_EQ(grant(R"("*")", R"("*")", R"(,"ip":["*"],"srcPosture":["posture:x"])").errors(), "E0305");
-  EXPECT_EQ(ssh("accept", R"("group:eng")", R"("tag:db")", R"(,"users":["root"],"srcPosture":["managed"])").errors(), "E0305");
+  EXPECT_EQ(ssh("accept", R"("group:eng")", R"("tag:db")", R"(,"users":["root"],"srcPosture":["managed"])").errors(),
+            "E0305");
 }
 
 // --- names that nobody uses ---
@@ -377,8 +385,8 @@ TEST(UnusedNames, AreWarningsAndForTagsANote) {
 
 TEST(UnusedNames, AnyUseCounts) {
   const std::vector<std::string> uses = {
-      R"("acls":[{"action":"accept","src":["group:eng"],"dst":["tag:db:22","vault:1","ipset:dc:1"],"srcPosture":["posture:managed"]}])",
-      R"("grants":[{"src":["tag:db","vault","ipset:dc"],"dst":["group:eng"],"ip":["*"],"srcPosture":["posture:managed"]}])",
+      R"("acls":[{"action":"accept","src":["group:eng"],"dst":["tag:db:22","vault:1","ipset:dc:1"]}])",
+      R"("grants":[{"src":["tag:db","vault","ipset:dc"],"dst":["group:eng"],"ip":["*"]}])",
       R"("nodeAttrs":[{"target":["group:eng","tag:db","vault"],"attr":["funnel"]}])",
       R"("tests":[{"src":"group:eng","accept":["tag:db:22","vault:22"]}])",
       R"("sshTests":[{"src":"group:eng","dst":["tag:db","vault"],"accept":["root"]}])",

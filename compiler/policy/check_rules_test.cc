@@ -27,9 +27,9 @@ TEST(Acls, OnlyAccept) {
 Checked dst(const std::string& text, const std::string& more = "") { return acl(any, "\"" + text + "\"", more); }
 
 TEST(AclDestinations, HaveAllFormsOfPorts) {
-  for (const std::string text : {"*:*", "tag:db:22", "tag:db:8000-8010", "tag:db:22,80,8000-8010", "10.0.0.0/8:*",
-                                 "[fd7a::5]:443", "vault:1-65535", "user:*@example.com:22", "ana@example.com:22",
-                                 "autogroup:internet:*", "0.0.0.0/0:*"}) {
+  for (const std::string text :
+       {"*:*", "tag:db:22", "tag:db:8000-8010", "tag:db:22,80,8000-8010", "10.0.0.0/8:*", "[fd7a::5]:443",
+        "vault:1-65535", "user:*@example.com:22", "ana@example.com:22", "autogroup:internet:*", "0.0.0.0/0:*"}) {
     EXPECT_TRUE(dst(text).accepted()) << text << dst(text).summary();
   }
 }
@@ -207,8 +207,8 @@ Checked ip(const std::string& entry, Dialect dialect = Dialect::tailscale) {
 }
 
 TEST(GrantIp, HasAllItsForms) {
-  for (const std::string entry :
-       {"*", "443", "8000-8010", "tcp:*", "tcp:443", "udp:4000-4010", "icmp:*", "47:*", "47", "*:443", "*:*", "TCP:443"}) {
+  for (const std::string entry : {"*", "443", "8000-8010", "tcp:*", "tcp:443", "udp:4000-4010", "icmp:*", "47:*", "47",
+                                  "*:443", "*:*", "TCP:443"}) {
     EXPECT_TRUE(ip(entry).accepted()) << entry;
   }
 }
@@ -226,7 +226,8 @@ TEST(GrantIp, SaysWhatIsWrongWithoutAPrefix) {
 
 TEST(GrantIp, ProtocolsWithoutPortsTakeTheStarOnly) {
   EXPECT_EQ(ip("icmp:8").errors(), "E0405");
-  EXPECT_EQ(ip("icmp:8", headscale).message(), "protocol does not support specific ports: \"icmp\", only \"*\" is allowed");
+  EXPECT_EQ(ip("icmp:8", headscale).message(),
+            "protocol does not support specific ports: \"icmp\", only \"*\" is allowed");
   EXPECT_TRUE(ip("icmp:*").accepted());
 }
 
@@ -241,14 +242,17 @@ TEST(GrantIp, ListsAreAWarningOnTheHostedServiceOnly) {
 
 TEST(GrantApp, NamesAreDomainAndPath) {
   const auto app = [](const std::string& name) { return grant(any, any, ",\"app\":{\"" + name + "\":[]}"); };
-  for (const std::string name : {"example.com/x", "example.com/cap/x/y", "a.b/c"}) EXPECT_TRUE(app(name).accepted()) << name;
+  for (const std::string name : {"example.com/x", "example.com/cap/x/y", "a.b/c"})
+    EXPECT_TRUE(app(name).accepted()) << name;
   for (const std::string name : {"x", "example.com", "/x", "example.com/", "https://example.com/x", "example/x", ""}) {
     EXPECT_EQ(app(name).errors(), "E0411") << name;
   }
 }
 
 TEST(GrantApp, TheServicesDomainHasAFixedList) {
-  const auto app = [](const std::string& name) { return grant(any, any, ",\"app\":{\"tailscale.com/cap/" + name + "\":[]}"); };
+  const auto app = [](const std::string& name) {
+    return grant(any, any, ",\"app\":{\"tailscale.com/cap/" + name + "\":[]}");
+  };
   for (const std::string name : {"drive", "relay", "webui", "kubernetes", "tsidp", "secrets", "golink", "tailsql"}) {
     EXPECT_TRUE(app(name).accepted()) << name;
   }
@@ -295,7 +299,8 @@ TEST(IdleRules, ThatRepeatAnotherAreAWarning) {
   EXPECT_EQ(c.said(Code::W0414), "acls[1] repeats acls[0]");
   EXPECT_EQ(c.at(Code::W0414), "2:1");
   EXPECT_EQ(c.related(Code::W0414), rule);
-  for (const std::string other : {R"({"action":"accept","src":["*"],"dst":["*:23"]})", R"({"action":"accept","src":["*"],"dst":["*:22"],"proto":"tcp"})",
+  for (const std::string other : {R"({"action":"accept","src":["*"],"dst":["*:23"]})",
+                                  R"({"action":"accept","src":["*"],"dst":["*:22"],"proto":"tcp"})",
                                   R"({"action":"accept","src":["*","*"],"dst":["*:22"]})"}) {
     EXPECT_FALSE(checked("{\"acls\":[" + rule + "," + other + "]}").has(Code::W0414)) << other;
   }
@@ -308,7 +313,8 @@ TEST(IdleRules, ThatRepeatAnotherAreAWarning) {
 // srcPosture replaces the default, so none, an empty list and one posture are three different rules.
 TEST(IdleRules, PosturesTellRulesApart) {
   const std::string rule = R"({"action":"accept","src":["*"],"dst":["*:22"])";
-  EXPECT_FALSE(in_tailnet("\"acls\":[" + rule + "}," + rule + R"(,"srcPosture":["posture:managed"]}])").has(Code::W0414));
+  EXPECT_FALSE(
+      in_tailnet("\"acls\":[" + rule + "}," + rule + R"(,"srcPosture":["posture:managed"]}])").has(Code::W0414));
   EXPECT_FALSE(in_tailnet("\"acls\":[" + rule + "}," + rule + R"(,"srcPosture":[]}])").has(Code::W0414));
 }
 

@@ -74,12 +74,14 @@ TEST(NodeAttrs, WithoutEffectAreAWarning) {
 }
 
 TEST(NodeAttrs, PoolsLieInTheTailnetsRangeOutsideReservedBlocks) {
-  const auto pool = [](const std::string& prefix) { return attribute(R"("target":["*"],"ipPool":[")" + prefix + "\"]"); };
+  const auto pool = [](const std::string& prefix) {
+    return attribute(R"("target":["*"],"ipPool":[")" + prefix + "\"]");
+  };
   for (const std::string prefix : {"100.81.0.0/16", "100.64.0.0/10", "100.100.0.0/16"}) {
     EXPECT_TRUE(pool(prefix).accepted()) << prefix;
   }
-  for (const std::string prefix : {"10.0.0.0/8", "100.0.0.0/8", "fd7a::/48", "x", "100.100.100.0/24", "100.100.100.7/32",
-                                   "100.100.0.0/24", "100.115.92.0/23"}) {
+  for (const std::string prefix : {"10.0.0.0/8", "100.0.0.0/8", "fd7a::/48", "x", "100.100.100.0/24",
+                                   "100.100.100.7/32", "100.100.0.0/24", "100.115.92.0/23"}) {
     EXPECT_EQ(pool(prefix).errors(), "E0704") << prefix;
   }
 }

@@ -54,8 +54,8 @@ TEST(SshUsers, AreAccountsNonrootAndLocalparts) {
 
 // Anything else is a literal account, accepted without a word by the service.
 TEST(SshUsers, SelectorsAreTakenForAccountsWithAWarning) {
-  for (const std::string user : {"autogroup:member", "group:eng", "tag:x", "localpart:foo@example.com", "localpart:",
-                                 "localpart:*@", "autogroup:self", "10.0.0.1", "user:*@example.com"}) {
+  for (const std::string user : {"autogroup:member", "group:eng", "tag:x", "localpart:foo@example.com",
+                                 "localpart:", "localpart:*@", "autogroup:self", "10.0.0.1", "user:*@example.com"}) {
     EXPECT_TRUE(users("\"" + user + "\"").accepted()) << user;
     EXPECT_TRUE(users("\"" + user + "\"").has(Code::W0511)) << user;
   }
@@ -73,17 +73,41 @@ TEST(SshPairs, PeopleReachTaggedAndTheirOwnDevicesTagsReachTags) {
   const std::string role = R"("autogroup:admin")";
   const std::string synced = R"("group:ops@example.com")";
   const std::vector<std::tuple<std::string, std::string, char>> table = {
-      {ana, server, 'Y'},    {ana, tagged, 'Y'},    {ana, self, 'Y'},    {ana, ana, 'Y'},
-      {people, server, 'Y'}, {people, tagged, 'Y'}, {people, self, 'Y'}, {people, ana, 'N'},
-      {member, server, 'Y'}, {member, tagged, 'Y'}, {member, self, 'Y'}, {member, ana, 'N'},
-      {domain, server, 'Y'}, {domain, tagged, 'Y'}, {domain, self, 'Y'}, {domain, ana, 'N'},
-      {role, server, 'Y'},   {role, tagged, 'Y'},   {role, self, 'Y'},   {role, ana, 'N'},
-      {synced, server, 'Y'}, {synced, tagged, 'Y'}, {synced, self, 'Y'}, {synced, ana, 'N'},
-      {server, server, 'A'}, {server, tagged, 'A'}, {server, self, 'N'}, {server, ana, 'N'},
-      {tagged, server, 'A'}, {tagged, tagged, 'A'}, {tagged, self, 'N'}, {tagged, ana, 'N'},
-      {R"("bo@example.com")", ana, 'N'},            // another user
-      {ana + R"(,"bo@example.com")", ana, 'N'},     // not exactly that user
-      {ana + "," + server, server, 'A'},            // a mix
+      {ana, server, 'Y'},
+      {ana, tagged, 'Y'},
+      {ana, self, 'Y'},
+      {ana, ana, 'Y'},
+      {people, server, 'Y'},
+      {people, tagged, 'Y'},
+      {people, self, 'Y'},
+      {people, ana, 'N'},
+      {member, server, 'Y'},
+      {member, tagged, 'Y'},
+      {member, self, 'Y'},
+      {member, ana, 'N'},
+      {domain, server, 'Y'},
+      {domain, tagged, 'Y'},
+      {domain, self, 'Y'},
+      {domain, ana, 'N'},
+      {role, server, 'Y'},
+      {role, tagged, 'Y'},
+      {role, self, 'Y'},
+      {role, ana, 'N'},
+      {synced, server, 'Y'},
+      {synced, tagged, 'Y'},
+      {synced, self, 'Y'},
+      {synced, ana, 'N'},
+      {server, server, 'A'},
+      {server, tagged, 'A'},
+      {server, self, 'N'},
+      {server, ana, 'N'},
+      {tagged, server, 'A'},
+      {tagged, tagged, 'A'},
+      {tagged, self, 'N'},
+      {tagged, ana, 'N'},
+      {R"("bo@example.com")", ana, 'N'},         // another user
+      {ana + R"(,"bo@example.com")", ana, 'N'},  // not exactly that user
+      {ana + "," + server, server, 'A'},         // a mix
       {ana + "," + server, self, 'N'},
       {ana + "," + server, ana, 'N'},
       {people + "," + tagged, server, 'A'},
@@ -203,8 +227,8 @@ TEST(Recorder, IsAListOfTags) {
 TEST(Recorder, IsMissedWhereItIsEnforced) {
   EXPECT_TRUE(ssh("accept", people, server, R"(,"users":["root"],"enforceRecorder":true)").has(Code::W0516));
   EXPECT_FALSE(ssh("accept", people, server, R"(,"users":["root"],"enforceRecorder":false)").has(Code::W0516));
-  EXPECT_FALSE(
-      ssh("accept", people, server, R"(,"users":["root"],"recorder":["tag:db"],"enforceRecorder":true)").has(Code::W0516));
+  EXPECT_FALSE(ssh("accept", people, server, R"(,"users":["root"],"recorder":["tag:db"],"enforceRecorder":true)")
+                   .has(Code::W0516));
 }
 
 // --- order ---

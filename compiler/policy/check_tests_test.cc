@@ -1,5 +1,5 @@
-// tests and sshTests: what fails whatever the inventory says. The service answers "test(s) failed" and no more; here the
-// report says why.
+// tests and sshTests: what fails whatever the inventory says. The service answers "test(s) failed" and no more; here
+// the report says why.
 #include <gtest/gtest.h>
 
 #include "compiler/policy/testing.h"
@@ -22,8 +22,8 @@ TEST(Tests, NeedASource) {
 }
 
 TEST(Tests, AssertSomething) {
-  for (const std::string members :
-       {R"("src":"tag:server")", R"("src":"tag:server","accept":[],"deny":[])", R"("src":"tag:server","accept":null)"}) {
+  for (const std::string members : {R"("src":"tag:server")", R"("src":"tag:server","accept":[],"deny":[])",
+                                    R"("src":"tag:server","accept":null)"}) {
     const Checked c = policy_test(members);
     EXPECT_EQ(c.message(), failed) << members;
     EXPECT_EQ(c.said(Code::E0601), "tests[0] has neither accept nor deny") << members;
@@ -41,8 +41,8 @@ TEST(Tests, AskAboutOnePort) {
 }
 
 TEST(Tests, AskAboutOneHost) {
-  for (const std::string host : {"tag:db", "ana@example.com", "group:eng", "vault", "10.20.0.8", "198.51.100.8",
-                                 "[fd7a::1]", "svc:wiki"}) {
+  for (const std::string host :
+       {"tag:db", "ana@example.com", "group:eng", "vault", "10.20.0.8", "198.51.100.8", "[fd7a::1]", "svc:wiki"}) {
     EXPECT_TRUE(dst(host + ":22").accepted()) << host;
   }
   for (const std::string host : {"*", "10.0.0.0/8", "10.0.0.1/32", "lan", "autogroup:internet", "autogroup:self"}) {
@@ -56,7 +56,8 @@ TEST(Tests, AskAboutOneHost) {
 // A /32 fails as a prefix. Whether an alias of one does is not known, so it is taken for the address it means.
 TEST(Tests, AnAliasOfASlash32IsOneHost) {
   EXPECT_TRUE(
-      checked(R"({"acls":[],"hosts":{"a":"10.0.0.1/32"},"tests":[{"src":"ana@example.com","accept":["a:22"]}]})").accepted());
+      checked(R"({"acls":[],"hosts":{"a":"10.0.0.1/32"},"tests":[{"src":"ana@example.com","accept":["a:22"]}]})")
+          .accepted());
 }
 
 TEST(Tests, NameWhatExists) {
@@ -128,7 +129,8 @@ TEST(SshTests, NeedASourceADestinationAndAnAssertion) {
   for (const std::string members :
        {R"("dst":["tag:db"],"accept":["root"])", R"("src":"","dst":["tag:db"],"accept":["root"])",
         R"("src":"ana@example.com","accept":["root"])", R"("src":"ana@example.com","dst":[],"accept":["root"])",
-        R"("src":"ana@example.com","dst":["tag:db"])", R"("src":"ana@example.com","dst":["tag:db"],"accept":[],"deny":[])",
+        R"("src":"ana@example.com","dst":["tag:db"])",
+        R"("src":"ana@example.com","dst":["tag:db"],"accept":[],"deny":[])",
         R"("src":"ana@example.com","dst":["tag:db"],"accept":[""])"}) {
     EXPECT_EQ(ssh_test(members).message(), failed) << members;
     EXPECT_EQ(ssh_test(members).errors(), "E0601") << members;
@@ -152,7 +154,9 @@ TEST(SshTests, SomeDestinationsAreRefusedInTheServicesWords) {
 }
 
 TEST(SshTests, AccountsAreNotBothAllowedAndDenied) {
-  const auto lists = [](const std::string& rest) { return ssh_test(R"("src":"ana@example.com","dst":["tag:db"],)" + rest); };
+  const auto lists = [](const std::string& rest) {
+    return ssh_test(R"("src":"ana@example.com","dst":["tag:db"],)" + rest);
+  };
   EXPECT_EQ(lists(R"("accept":["root"],"deny":["root"])").message(), failed);
   EXPECT_EQ(lists(R"("check":["root"],"deny":["root"])").message(), failed);
   EXPECT_TRUE(lists(R"("accept":["root"],"deny":["ubuntu"])").accepted());

@@ -81,9 +81,9 @@ TEST(Decode, NullIsAbsent) {
   EXPECT_TRUE(c.policy().allows_everything());
   EXPECT_EQ(c.said(Code::W0208), "\"acls\" is null, which counts as absent");
   EXPECT_EQ(c.under(Code::W0208), "null");
-  for (const std::string section : {"groups", "hosts", "ipsets", "tagOwners", "ssh", "tests", "sshTests", "autoApprovers",
-                                    "nodeAttrs", "postures", "defaultSrcPosture", "derpMap", "disableIPv4",
-                                    "OneCGNATRoute", "randomizeClientPort", "grants"}) {
+  for (const std::string section :
+       {"groups", "hosts", "ipsets", "tagOwners", "ssh", "tests", "sshTests", "autoApprovers", "nodeAttrs", "postures",
+        "defaultSrcPosture", "derpMap", "disableIPv4", "OneCGNATRoute", "randomizeClientPort", "grants"}) {
     const Checked each = checked(R"({")" + section + R"(":null})");
     EXPECT_TRUE(each.accepted()) << section;
     EXPECT_TRUE(each.has(Code::W0208)) << section;
@@ -102,7 +102,8 @@ TEST(Decode, NullInsideARuleIsAbsentToo) {
 }
 
 TEST(Decode, AGroupATagAndASetMayBeNull) {
-  const Checked c = checked(R"({"acls":[],"groups":{"group:g":null},"tagOwners":{"tag:t":null},"ipsets":{"ipset:i":null}})");
+  const Checked c =
+      checked(R"({"acls":[],"groups":{"group:g":null},"tagOwners":{"tag:t":null},"ipsets":{"ipset:i":null}})");
   EXPECT_TRUE(c.accepted()) << c.summary();
 }
 
@@ -191,10 +192,11 @@ TEST(Decode, KeysOfTheLanguageAreTheSameInAnyCase) {
 TEST(Decode, KeysThatAreDataAreExact) {
   EXPECT_FALSE(checked(R"({"acls":[],"hosts":{"a":"10.0.0.1","A":"10.0.0.2"}})").has(Code::E0202));
   EXPECT_FALSE(checked(R"({"acls":[],"groups":{"group:a":[],"group:A":[]}})").has(Code::E0202));
-  for (const std::string section : {R"("hosts":{"a":"10.0.0.1","a":"10.0.0.2"})", R"("groups":{"group:a":[],"group:a":[]})",
-                                    R"("ipsets":{"ipset:a":[],"ipset:a":[]})", R"("postures":{"posture:a":[],"posture:a":[]})",
-                                    R"("autoApprovers":{"routes":{"10.0.0.0/8":[],"10.0.0.0/8":[]}})",
-                                    R"("derpMap":{"Regions":{"1":null,"1":null}})"}) {
+  for (const std::string section :
+       {R"("hosts":{"a":"10.0.0.1","a":"10.0.0.2"})", R"("groups":{"group:a":[],"group:a":[]})",
+        R"("ipsets":{"ipset:a":[],"ipset:a":[]})", R"("postures":{"posture:a":[],"posture:a":[]})",
+        R"("autoApprovers":{"routes":{"10.0.0.0/8":[],"10.0.0.0/8":[]}})",
+        R"("derpMap":{"Regions":{"1":null,"1":null}})"}) {
     EXPECT_EQ(checked("{\"acls\":[]," + section + "}").errors(), "E0202") << section;
   }
 }
@@ -292,7 +294,8 @@ TEST(Decode, ANumberForAStringGetsAdvice) {
 // One mistake, one error: what follows only from it is not told.
 TEST(Decode, AWrongTypeIsReportedOnce) {
   EXPECT_EQ(in_tailnet(R"("acls":[{"action":1,"src":["*"],"dst":["*:*"]}])").errors(), "E0203");
-  EXPECT_EQ(in_tailnet(R"("ssh":[{"action":1,"src":["group:eng"],"dst":["tag:db"],"users":["root"]}])").errors(), "E0203");
+  EXPECT_EQ(in_tailnet(R"("ssh":[{"action":1,"src":["group:eng"],"dst":["tag:db"],"users":["root"]}])").errors(),
+            "E0203");
   EXPECT_EQ(ssh("accept", R"("group:eng")", R"("tag:db")", R"(,"users":"root")").errors(), "E0203");
   EXPECT_EQ(ssh("accept", R"("group:eng")", R"("tag:db")", R"(,"users":[1])").errors(), "E0203");
   EXPECT_EQ(ssh("accept", R"("group:eng")", R"("tag:db")", R"(,"users":["root"],"acceptEnv":[1])").errors(), "E0203");
@@ -313,14 +316,16 @@ TEST(Decode, CapabilitiesAreListsOfAnyJson) {
 }
 
 TEST(Decode, PostureAttributesAreScalars) {
-  EXPECT_EQ(policy_test(R"("src":"tag:server","accept":["tag:db:22"],"srcPostureAttrs":{"node:os":["linux"]})").errors(),
-            "E0203");
+  EXPECT_EQ(
+      policy_test(R"("src":"tag:server","accept":["tag:db:22"],"srcPostureAttrs":{"node:os":["linux"]})").errors(),
+      "E0203");
 }
 
 // --- text ---
 
 TEST(Decode, EscapesAreUndoneInValuesAndKeys) {
-  const Checked c = checked(R"({"\u0061cls":[{"action":"a\u0063cept","src":["tag:\u0073erver"],"dst":["tag:server\u003a22"]}],
+  const Checked c =
+      checked(R"({"\u0061cls":[{"action":"a\u0063cept","src":["tag:\u0073erver"],"dst":["tag:server\u003a22"]}],
                                 "tagOwners":{"tag:s\u0065rver":[]}})");
   EXPECT_EQ(c.codes(), "");
   EXPECT_EQ(c.policy().acls->at(0).src[0].text, "tag:server");
@@ -345,7 +350,8 @@ TEST(Decode, GroupsAndHostsKeepTheirCase) {
 }
 
 TEST(Decode, SpaceAroundValuesIsRemovedWithAWarning) {
-  const Checked c = checked(R"({"acls":[{"action":" accept ","src":["\ttag:server\n"],"dst":[" tag:server:22"],"proto":"tcp "}],
+  const Checked c =
+      checked(R"({"acls":[{"action":" accept ","src":["\ttag:server\n"],"dst":[" tag:server:22"],"proto":"tcp "}],
                                 "tagOwners":{"tag:server":[]}})");
   EXPECT_TRUE(c.accepted()) << c.summary();
   EXPECT_EQ(c.count(Code::W0210), 4U);
@@ -393,15 +399,14 @@ TEST(Target, SaysWhatIsWrongInTheServicesWords) {
 // --- Headscale ---
 
 TEST(DecodeHeadscale, HasFewerSections) {
-  for (const std::string key :
-       {"postures", "defaultSrcPosture", "ipsets", "derpMap", "disableIPv4", "OneCGNATRoute"}) {
+  for (const std::string key : {"postures", "defaultSrcPosture", "ipsets", "derpMap", "disableIPv4", "OneCGNATRoute"}) {
     const Checked c = checked("{\"acls\":[],\"" + key + "\":null}", headscale);
     EXPECT_EQ(c.message(), "unknown field: \"" + key + "\"");
     EXPECT_EQ(c.help(Code::E0201), "the hosted service knows it, Headscale does not");
   }
-  for (const std::string section : {R"("groups":{})", R"("hosts":{})", R"("tagOwners":{})", R"("acls":[])", R"("grants":[])",
-                                    R"("ssh":[])", R"("nodeAttrs":[])", R"("tests":[])", R"("sshTests":[])",
-                                    R"("autoApprovers":{})", R"("randomizeClientPort":true)"}) {
+  for (const std::string section : {R"("groups":{})", R"("hosts":{})", R"("tagOwners":{})", R"("acls":[])",
+                                    R"("grants":[])", R"("ssh":[])", R"("nodeAttrs":[])", R"("tests":[])",
+                                    R"("sshTests":[])", R"("autoApprovers":{})", R"("randomizeClientPort":true)"}) {
     EXPECT_TRUE(checked("{" + section + "}", headscale).accepted()) << section;
   }
 }

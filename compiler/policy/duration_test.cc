@@ -105,8 +105,8 @@ TEST(DurationProperty, ReadsBackWhatItPrints) {
 
 TEST(DurationProperty, AnyTextIsReadOrNot) {
   EXPECT_TRUE(rc::check([] {
-    static const std::vector<std::string> parts = {"1", "0",  "9223372036854775807", ".", "-", "+", "h",
-                                                   "m", "ms", "s",                   "u", "n", " ", "\xc2"};
+    static const std::vector<std::string> parts = {
+        "1", "0", "9223372036854775807", ".", "-", "+", "h", "m", "ms", "s", "u", "n", " ", "\xc2"};
     std::string text;
     for (const auto& part : *rc::gen::container<std::vector<std::string>>(rc::gen::elementOf(parts))) text += part;
     const auto duration = parse_duration(text);

@@ -55,7 +55,8 @@ TEST(Report, SectionsAreJudgedInAFixedOrder) {
   };
   for (std::size_t from = 0; from < sections.size(); ++from) {
     std::string text;
-    for (std::size_t i = sections.size(); i-- > from;) text += sections[i].first + ",";  // the last section stands first
+    for (std::size_t i = sections.size(); i-- > from;)
+      text += sections[i].first + ",";  // the last section stands first
     const Checked c = checked("{" + text + "}");
     EXPECT_EQ(c.loaded->diagnostics.front().code, sections[from].second) << c.codes();
   }
@@ -76,7 +77,8 @@ TEST(Report, APolicyIsAcceptedExactlyIfNothingIsAnError) {
 }
 
 TEST(Report, NoInternalNameReachesAUser) {
-  const Checked c = checked(R"({"acls":[{"action":1,"src":{},"dst":[null],"x":1}],"grants":"x","ssh":[[]],"derpMap":[]})");
+  const Checked c =
+      checked(R"({"acls":[{"action":1,"src":{},"dst":[null],"x":1}],"grants":"x","ssh":[[]],"derpMap":[]})");
   for (const Diagnostic& d : c.loaded->diagnostics) {
     for (const std::string word : {"std::", "acl::", "Kind", "Selector", "0x"}) {
       EXPECT_EQ(d.message.find(word), std::string::npos) << d.message;
@@ -89,7 +91,8 @@ TEST(Report, NoInternalNameReachesAUser) {
 TEST(Skipped, SaysWhatOnlyAnInventoryCanTell) {
   EXPECT_TRUE(checked(R"({"acls":[]})").loaded->skipped.empty());
   EXPECT_EQ(acl(R"("*")", R"("*:*")").loaded->skipped, (std::vector<std::string>{"whether 2 logins named here exist"}));
-  const Checked c = checked(R"({"acls":[{"action":"accept","src":["user:*@example.com","ana@example.com"],"dst":["*:*"]}],
+  const Checked c =
+      checked(R"({"acls":[{"action":"accept","src":["user:*@example.com","ana@example.com"],"dst":["*:*"]}],
                                 "tests":[{"src":"ana@example.com","accept":["10.0.0.1:22"]}],
                                 "sshTests":[{"src":"ana@example.com","dst":["10.0.0.1"],"accept":["root"]},
                                             {"src":"ana@example.com","dst":["10.0.0.1"],"accept":["root"]}]})");
@@ -109,7 +112,8 @@ TEST(Skipped, ATestThatFailsAnywayIsNotSkipped) {
 // --- places ---
 
 TEST(Spans, CountLinesAndBytesFromOne) {
-  const Checked c = checked("{\n\t\"acls\": [\n\t\t{\"action\": \"accept\", \"src\": [\"tag:\u00e9\", \"tag:x\"], \"dst\": []}]}");
+  const Checked c =
+      checked("{\n\t\"acls\": [\n\t\t{\"action\": \"accept\", \"src\": [\"tag:\u00e9\", \"tag:x\"], \"dst\": []}]}");
   ASSERT_EQ(c.count(Code::E0301), 2U);
   EXPECT_EQ(c.at(Code::E0301), "3:32");
   std::vector<Position> ends;
@@ -144,7 +148,8 @@ std::string many(std::size_t count, const std::string& item) {
 }
 
 TEST(Limits, ErrorsBeyondTheFirstThousandAreCounted) {
-  const Checked c = checked("{\"acls\":[{\"action\":\"accept\",\"src\":[" + many(10'000, "\"tag:x\"") + "],\"dst\":[\"*:*\"]}]}");
+  const Checked c =
+      checked("{\"acls\":[{\"action\":\"accept\",\"src\":[" + many(10'000, "\"tag:x\"") + "],\"dst\":[\"*:*\"]}]}");
   EXPECT_EQ(c.loaded->diagnostics.size(), max_findings + 1);
   EXPECT_EQ(c.count(Code::E0301), max_findings);
   EXPECT_EQ(c.loaded->diagnostics.back().code, Code::E0106);
@@ -152,7 +157,8 @@ TEST(Limits, ErrorsBeyondTheFirstThousandAreCounted) {
 }
 
 TEST(Limits, WarningsBeyondTheFirstThousandAreNoError) {
-  const Checked c = checked("{\"acls\":[{\"action\":\"accept\",\"src\":[" + many(10'000, "\" * \"") + "],\"dst\":[\"*:*\"]}]}");
+  const Checked c =
+      checked("{\"acls\":[{\"action\":\"accept\",\"src\":[" + many(10'000, "\" * \"") + "],\"dst\":[\"*:*\"]}]}");
   EXPECT_EQ(c.loaded->diagnostics.size(), max_findings + 1);
   EXPECT_TRUE(c.accepted());
   EXPECT_EQ(c.said(Code::I0107), "9000 more problems are not listed");
@@ -169,11 +175,10 @@ TEST(Limits, AThousandWarningsHideNoError) {
 
 TEST(Limits, ALongNameIsQuotedInPart) {
   const std::string name(1'000'000, 'x');
-  for (const std::string& section :
-       {R"("groups":{"group:)" + name + R"(":[)" + many(2'000, "\"*\"") + "]}",
-        R"("tagOwners":{"tag:)" + name + R"(":[)" + many(2'000, "\"*\"") + "]}",
-        R"("ipsets":{"ipset:)" + name + R"(":[)" + many(2'000, "\"*\"") + "]}",
-        R"("postures":{"posture:)" + name + R"(":[)" + many(2'000, "\"*\"") + "]}"}) {
+  for (const std::string& section : {R"("groups":{"group:)" + name + R"(":[)" + many(2'000, "\"*\"") + "]}",
+                                     R"("tagOwners":{"tag:)" + name + R"(":[)" + many(2'000, "\"*\"") + "]}",
+                                     R"("ipsets":{"ipset:)" + name + R"(":[)" + many(2'000, "\"*\"") + "]}",
+                                     R"("postures":{"posture:)" + name + R"(":[)" + many(2'000, "\"*\"") + "]}"}) {
     const Checked c = checked("{" + section + "}");
     EXPECT_FALSE(c.accepted());
     std::size_t bytes = 0;

@@ -86,9 +86,32 @@ void expect_sound(const Checked& c) {
 // Deletes, doubles, swaps in and breaks pieces of the rich policy.
 rc::Gen<std::string> mutated() {
   return rc::gen::exec([] {
-    static const std::vector<std::string> pieces = {
-        "\"\"", "null", "[]", "{}", "1", "true", "\"*\"", "\"tag:x\"", "\"group:\"", "\"a@b\"", "\"10.0.0.1/8\"", "\"${x}\"",
-        "\\u0041", ",", ":", "\"", "autogroup:self", "autogroup:bogus", "-", "0", "\xff", "\n", " ", "// c\n", "svc:", "host:"};
+    static const std::vector<std::string> pieces = {"\"\"",
+                                                    "null",
+                                                    "[]",
+                                                    "{}",
+                                                    "1",
+                                                    "true",
+                                                    "\"*\"",
+                                                    "\"tag:x\"",
+                                                    "\"group:\"",
+                                                    "\"a@b\"",
+                                                    "\"10.0.0.1/8\"",
+                                                    "\"${x}\"",
+                                                    "\\u0041",
+                                                    ",",
+                                                    ":",
+                                                    "\"",
+                                                    "autogroup:self",
+                                                    "autogroup:bogus",
+                                                    "-",
+                                                    "0",
+                                                    "\xff",
+                                                    "\n",
+                                                    " ",
+                                                    "// c\n",
+                                                    "svc:",
+                                                    "host:"};
     std::string text(rich);
     const int changes = *rc::gen::inRange(1, 6);
     for (int i = 0; i < changes && !text.empty(); ++i) {
@@ -142,18 +165,19 @@ TEST(LoadProperty, FormattingChangesNoCodes) {
 // --- renaming ---
 
 std::string replace_all(std::string text, const std::string& from, const std::string& to) {
-  for (std::size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size()) text.replace(at, from.size(), to);
+  for (std::size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size())
+    text.replace(at, from.size(), to);
   return text;
 }
 
 TEST(LoadProperty, ConsistentRenamingChangesNoCodes) {
-  static const std::vector<std::string> names = {"group:eng", "group:ops",  "vault",    "lan",       "ipset:dc",
-                                                 "tag:db",    "tag:router", "tag:server", "posture:managed"};
+  static const std::vector<std::string> names = {
+      "group:eng", "group:ops", "vault", "lan", "ipset:dc", "tag:db", "tag:router", "tag:server", "posture:managed"};
   EXPECT_TRUE(rc::check([] {
     std::string text(rich);
     // Some mistakes, so that there are codes to keep.
-    const auto broken = *rc::gen::container<std::vector<std::string>>(
-        rc::gen::elementOf(std::vector<std::string>{"\"accept\"", "\"tag:db\"", "\"*\"", "\"22\"", "\"root\"", "\"group:eng\""}));
+    const auto broken = *rc::gen::container<std::vector<std::string>>(rc::gen::elementOf(
+        std::vector<std::string>{"\"accept\"", "\"tag:db\"", "\"*\"", "\"22\"", "\"root\"", "\"group:eng\""}));
     for (const std::string& piece : broken) {
       const std::size_t at = text.find(piece, *rc::gen::inRange<std::size_t>(0, text.size()));
       if (at != std::string::npos) text.replace(at, piece.size(), "\"nowhere-at-all\"");
@@ -216,8 +240,8 @@ std::string repeated(std::size_t count, const std::string& item) {
   return out;
 }
 
-// Shapes that would cost the square of their size if anything compared all with all. Each is a few hundred kilobytes, and the
-// bound is far above what it takes, even without optimisation.
+// Shapes that would cost the square of their size if anything compared all with all. Each is a few hundred kilobytes,
+// and the bound is far above what it takes, even without optimisation.
 TEST(Load, TimeIsLinearInTheSizeOfThePolicy) {
   constexpr std::size_t n = 10'000;
   const std::string pad(80, 'x');
@@ -236,8 +260,8 @@ TEST(Load, TimeIsLinearInTheSizeOfThePolicy) {
       "\"tagOwners\":{\"tag:" + std::string(500'000, 'x') + "\":[" + repeated(n * 5, "\"a@b\"") + "]}",
       "\"hosts\":{" + numbered(n, "\"h", "\":\"10.0.0.0/8\"") + "},\"tests\":[{\"src\":\"a@b.c\",\"accept\":[" +
           repeated(n, "\"h1:22\"") + "]}]",
-      "\"sshTests\":[{\"src\":\"a@b.c\",\"dst\":[\"a@b.c\"],\"accept\":[" + repeated(n * 3, "\"root\"") + "],\"deny\":[" +
-          repeated(n * 3, "\"root\"") + "]}]",
+      "\"sshTests\":[{\"src\":\"a@b.c\",\"dst\":[\"a@b.c\"],\"accept\":[" + repeated(n * 3, "\"root\"") +
+          "],\"deny\":[" + repeated(n * 3, "\"root\"") + "]}]",
       "\"ssh\":[{\"action\":\"accept\"," + login + numbered(n, "\"u", "\"") + "]},{\"action\":\"check\"," + login +
           numbered(n, "\"u", "\"") + "]}]",
       "\"ssh\":[" + repeated(999, "{\"action\":\"accept\"," + login + numbered(50, "\"u", "\"") + "]}") + "]",
@@ -255,7 +279,6 @@ TEST(Load, TimeIsLinearInTheSizeOfThePolicy) {
       EXPECT_LE(checked("{" + policy + "}", dialect).loaded->diagnostics.size(), 1001U);
       const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
       EXPECT_LT(took.count(), 10) << policy.substr(0, 60);
-      std::printf("%6.2f s  %s\n", took.count(), policy.substr(0, 60).c_str());
     }
   }
 }

@@ -100,9 +100,9 @@ TEST(PortList, MayNotBeEmptyNorHaveEmptyItems) {
 
 TEST(Protocol, IsKnownByName) {
   const std::vector<std::pair<std::string, int>> names = {
-      {"icmp", 1}, {"icmpv4", 1}, {"igmp", 2},  {"ipv4", 4}, {"ip-in-ip", 4}, {"tcp", 6},        {"egp", 8},    {"igp", 9},
-      {"udp", 17}, {"dccp", 33},  {"gre", 47},  {"esp", 50}, {"ah", 51},      {"ipv6-icmp", 58}, {"icmpv6", 58},
-      {"tsmp", 99}, {"sctp", 132}};
+      {"icmp", 1}, {"icmpv4", 1},     {"igmp", 2},    {"ipv4", 4},  {"ip-in-ip", 4}, {"tcp", 6},
+      {"egp", 8},  {"igp", 9},        {"udp", 17},    {"dccp", 33}, {"gre", 47},     {"esp", 50},
+      {"ah", 51},  {"ipv6-icmp", 58}, {"icmpv6", 58}, {"tsmp", 99}, {"sctp", 132}};
   for (const auto& [name, number] : names) EXPECT_EQ(protocol(name), number) << name;
   EXPECT_EQ(protocol("TCP"), 6);
   EXPECT_EQ(protocol("IPv6-ICMP"), 58);
@@ -174,8 +174,8 @@ TEST(IpEntry, FortySevenIsPortFortySeven) {
 
 TEST(IpEntry, IsAProtocolAndItsPorts) {
   const std::vector<std::tuple<std::string, int, PortRange>> entries = {
-      {"tcp:*", 6, {0, 65535}}, {"tcp:443", 6, {443, 443}},   {"UDP:4000-4010", 17, {4000, 4010}},
-      {"icmp:*", 1, {0, 65535}}, {"47:*", 47, {0, 65535}},    {"sctp:1-9", 132, {1, 9}}};
+      {"tcp:*", 6, {0, 65535}},  {"tcp:443", 6, {443, 443}}, {"UDP:4000-4010", 17, {4000, 4010}},
+      {"icmp:*", 1, {0, 65535}}, {"47:*", 47, {0, 65535}},   {"sctp:1-9", 132, {1, 9}}};
   for (const auto& [text, number, ports] : entries) {
     const auto entry = parse_ip_entry(text, ProtocolNames::hosted);
     ASSERT_TRUE(entry) << text;

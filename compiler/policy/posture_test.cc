@@ -95,8 +95,8 @@ TEST(Posture, NumbersArePlain) {
 }
 
 TEST(Posture, OperatorsAreTheseTenOnly) {
-  for (const std::string_view text : {"node:os", "node:os = 'a'", "node:os === 'a'", "node:os ~= 'a'", "node:os LIKE 'a'",
-                                      "node:os == 'a' && node:os == 'b'", "node:os INSIDE ['a']"}) {
+  for (const std::string_view text : {"node:os", "node:os = 'a'", "node:os === 'a'", "node:os ~= 'a'",
+                                      "node:os LIKE 'a'", "node:os == 'a' && node:os == 'b'", "node:os INSIDE ['a']"}) {
     EXPECT_TRUE(refused(text)) << text;
   }
 }
@@ -130,8 +130,9 @@ TEST(Posture, IntegrationsAndCustomAttributesAreOpen) {
 
 TEST(PostureProperty, AnyTextIsReadOrRefusedWithinItself) {
   EXPECT_TRUE(rc::check([] {
-    static const std::vector<std::string> parts = {"node:os", "custom:", "==", "IN", "NOT", "IS", "SET", "[", "]", ",",
-                                                   "'a'",     "'",       "1",  "e",  " ",   "-",  "true", "\xff"};
+    static const std::vector<std::string> parts = {"node:os", "custom:", "==", "IN", "NOT",  "IS",
+                                                   "SET",     "[",       "]",  ",",  "'a'",  "'",
+                                                   "1",       "e",       " ",  "-",  "true", "\xff"};
     std::string text;
     for (const auto& part : *rc::gen::container<std::vector<std::string>>(rc::gen::elementOf(parts))) text += part;
     const auto assertion = parse_assertion(text);

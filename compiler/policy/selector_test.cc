@@ -125,7 +125,8 @@ TEST(Selector, AutogroupsAreKnownByName) {
   for (const std::string_view role : {"owner", "admin", "it-admin", "network-admin", "billing-admin", "auditor"}) {
     EXPECT_TRUE(is_role(autogroup("autogroup:" + std::string(role)))) << role;
   }
-  for (const std::string_view other : {"member", "tagged", "self", "internet", "shared", "danger-all", "nonroot", "x"}) {
+  for (const std::string_view other :
+       {"member", "tagged", "self", "internet", "shared", "danger-all", "nonroot", "x"}) {
     EXPECT_FALSE(is_role(autogroup("autogroup:" + std::string(other)))) << other;
   }
 }
@@ -148,8 +149,8 @@ TEST(Selector, CaseIsThatOfAscii) {
 
 TEST(SelectorProperty, AnyTextIsSomeSelectorWithinItself) {
   EXPECT_TRUE(rc::check([] {
-    static const std::vector<std::string> parts = {"tag:", "group:", "user:", "*", "@",  "10.0.0.1", "/",   "-", "fd7a::1",
-                                                   "x",    ":",      "[",     "]", "24", "host:",    "\xff"};
+    static const std::vector<std::string> parts = {"tag:",    "group:", "user:", "*", "@", "10.0.0.1", "/",     "-",
+                                                   "fd7a::1", "x",      ":",     "[", "]", "24",       "host:", "\xff"};
     std::string text;
     for (const auto& part : *rc::gen::container<std::vector<std::string>>(rc::gen::elementOf(parts))) text += part;
     const Selector selector = parse_selector(text, {3, 9});

@@ -122,8 +122,8 @@ inline Checked grant(const std::string& src, const std::string& dst, const std::
 }
 inline Checked ssh(const std::string& action, const std::string& src, const std::string& dst,
                    const std::string& more = R"(,"users":["root"])", Dialect dialect = Dialect::tailscale) {
-  return in_tailnet(
-      R"("ssh":[{"action":")" + action + R"(","src":[)" + src + R"(],"dst":[)" + dst + "]" + more + "}]", dialect);
+  return in_tailnet(R"("ssh":[{"action":")" + action + R"(","src":[)" + src + R"(],"dst":[)" + dst + "]" + more + "}]",
+                    dialect);
 }
 inline Checked policy_test(const std::string& members, Dialect dialect = Dialect::tailscale) {
   return in_tailnet(R"("tests":[{)" + members + "}]", dialect);

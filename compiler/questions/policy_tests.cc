@@ -63,7 +63,7 @@ class Stage {
   }
   void resolve_all() {
     const Inventory& all = extended_ ? *extended_ : base_;
-    resolved_ = std::make_unique<resolve::Resolved>(resolve::resolve(rules_, all));
+    resolved_ = std::make_unique<resolve::Resolved>(resolve::resolve(rules_, all, resolve::Depth::rules));
     views_ = std::make_unique<resolve::Views>(*resolved_);
     tailnet_ = std::make_unique<resolve::Tailnet>(all);
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -15,6 +16,33 @@ class Bits {
 
   [[nodiscard]] bool test(std::size_t i) const noexcept {
     return i / 64 < words_.size() && (words_[i / 64] >> (i % 64) & 1) != 0;
+  }
+  [[nodiscard]] bool empty() const noexcept { return words_.empty(); }
+  [[nodiscard]] std::size_t count() const noexcept {
+    std::size_t sum = 0;
+    for (const std::uint64_t word : words_) sum += static_cast<std::size_t>(std::popcount(word));
+    return sum;
+  }
+  // False if it was in already.
+  bool insert(std::size_t i) noexcept {
+    std::uint64_t& word = words_[i / 64];
+    const std::uint64_t bit = std::uint64_t{1} << (i % 64);
+    const bool fresh = (word & bit) == 0;
+    word |= bit;
+    return fresh;
+  }
+  // Adds another set of the same size.
+  void merge(const Bits& other) noexcept {
+    for (std::size_t i = 0; i < words_.size(); ++i) words_[i] |= other.words_[i];
+  }
+  // Calls f for each number in the set, in ascending order.
+  template <class F>
+  void each(F f) const {
+    for (std::size_t i = 0; i < words_.size(); ++i) {
+      for (std::uint64_t word = words_[i]; word != 0; word &= word - 1) {
+        f(i * 64 + static_cast<std::size_t>(std::countr_zero(word)));
+      }
+    }
   }
   void set(std::size_t i) noexcept { words_[i / 64] |= std::uint64_t{1} << (i % 64); }
   // The first `size` numbers.

@@ -18,6 +18,23 @@ Address predecessor(const Address& address) noexcept {
   return address.high() == 0 ? address : Address::v6(address.high() - 1, ~std::uint64_t{0});
 }
 
+std::vector<net::Prefix> prefixes(const Interval& interval) {
+  std::vector<net::Prefix> out;
+  Address next = interval.first;
+  do {
+    // The widest prefix that begins here and does not reach beyond the end.
+    unsigned length = next.width();
+    while (length > 0) {
+      const net::Prefix wider(next, length - 1);
+      if (wider.first() != next || wider.last() > interval.last) break;
+      --length;
+    }
+    out.emplace_back(next, length);
+    next = successor(out.back().last());
+  } while (out.back().last() < interval.last);
+  return out;
+}
+
 void Intervals::add(Interval interval) {
   std::vector<Interval> out;
   out.reserve(list_.size() + 1);

@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "engine/net/address.h"
+#include "engine/net/prefix.h"
 
 namespace acl::resolve {
 
@@ -25,6 +25,9 @@ class Intervals {
  private:
   std::vector<Interval> list_;
 };
+
+// The fewest prefixes that together are the interval, in order.
+std::vector<net::Prefix> prefixes(const Interval& interval);
 
 // The address after this one and the one before; at the end of the family, the address itself.
 net::Address successor(const net::Address& address) noexcept;

@@ -94,6 +94,21 @@ TEST(Intervals, CoverAnIntervalOnlyAsAWhole) {
   EXPECT_FALSE(set.covers(interval("::1", "::1")));
 }
 
+std::string prefixes_text(std::string_view first, std::string_view last) {
+  std::string out;
+  for (const net::Prefix& prefix : prefixes(interval(first, last))) out += (out.empty() ? "" : " ") + prefix.text();
+  return out;
+}
+
+TEST(Intervals, AsPrefixes) {
+  EXPECT_EQ(prefixes_text("10.0.0.0", "10.0.0.255"), "10.0.0.0/24");
+  EXPECT_EQ(prefixes_text("10.0.0.7", "10.0.0.7"), "10.0.0.7");
+  EXPECT_EQ(prefixes_text("10.0.0.1", "10.0.0.6"), "10.0.0.1 10.0.0.2/31 10.0.0.4/31 10.0.0.6");
+  EXPECT_EQ(prefixes_text("0.0.0.0", "255.255.255.255"), "0.0.0.0/0");
+  EXPECT_EQ(prefixes_text("::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"), "::/0");
+  EXPECT_EQ(prefixes_text("255.255.255.254", "255.255.255.255"), "255.255.255.254/31");
+}
+
 TEST(Intervals, NeighboursOfAnAddress) {
   const auto next = [](std::string_view address) { return successor(Address::parse(address).value()).text(); };
   const auto before = [](std::string_view address) { return predecessor(Address::parse(address).value()).text(); };
@@ -153,6 +168,12 @@ TEST(Intervals, AreTheSetsThatABitmapIs) {
       const Address address = address_at(place);
       RC_ASSERT(set.covers({address, address}) == oracle[place]);
     }
+    // Prefixes are the same once more.
+    Intervals again;
+    for (const Interval& one : set.list()) {
+      for (const net::Prefix& prefix : prefixes(one)) again.add({prefix.first(), prefix.last()});
+    }
+    RC_ASSERT(again.list() == set.list());
     // In order, and neither overlapping nor touching: the one list for this set.
     for (std::size_t i = 0; i < set.list().size(); ++i) {
       const Interval& here = set.list()[i];

@@ -85,7 +85,9 @@ bool holds(const PostureAssertion& assertion, const Attributes& attributes) {
     case PostureOperator::in: return listed();
     case PostureOperator::not_equal:
       return value.index() == assertion.operands[0].index() && !equal(value, assertion.operands[0]);
-    case PostureOperator::not_in: return !listed();
+    case PostureOperator::not_in:
+      return !listed() && std::any_of(assertion.operands.begin(), assertion.operands.end(),
+                                      [&](const auto& operand) { return operand.index() == value.index(); });
     default: break;
   }
   const auto by = order(value, assertion.operands[0]);

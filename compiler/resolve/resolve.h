@@ -149,6 +149,7 @@ struct Resolved {
   const inventory::Inventory* inventory = nullptr;
 
   std::vector<Entry> entries;
+  std::vector<NodeId> entry_owner;  // the node whose address an entry is, else none
   std::vector<std::uint32_t> node_first_entry;  // of node i: node_entries[node_first_entry[i]] … [i + 1]
   std::vector<EntryId> node_entries;
   std::vector<SelectorSet> selectors;
@@ -161,6 +162,7 @@ struct Resolved {
   std::vector<std::vector<net::Prefix>> approved_routes;  // of each node, exit routes included, in wire order
   std::vector<bool> exit_node;                            // has an approved exit route
   std::vector<Route> routes;                              // by prefix
+  bool routes_hold_nodes = false;  // some approved subnet route contains some node's address
 
   // Which destinations of which rules concern a node: incidences[incidence_first[i]] … [i + 1], in the order of the rules;
   // and those that concern every node.
@@ -175,8 +177,14 @@ struct Resolved {
   [[nodiscard]] std::size_t node_count() const noexcept { return inventory->nodes.size(); }
 };
 
+// How much to work out.
+enum class Depth : std::uint8_t {
+  rules,  // rules and SSH rules: enough for questions about packets and logins
+  all,    // who sees which route, too
+};
+
 // `file` holds an accepted policy. Total: names that do not exist stand for nothing.
-Resolved resolve(const policy::PolicyFile& file, const inventory::Inventory& inventory);
+Resolved resolve(const policy::PolicyFile& file, const inventory::Inventory& inventory, Depth depth = Depth::all);
 
 // Whether all of the entry is internet, as exit nodes see it: IPv4 without 10/8, 172.16/12, 192.168/16, 169.254/16 and
 // 100.64/10, and 2000::/3.

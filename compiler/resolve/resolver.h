@@ -20,7 +20,7 @@ namespace acl::resolve {
 class Resolver {
  public:
   Resolver(const policy::PolicyFile& file, const inventory::Inventory& inventory);
-  Resolved run();
+  Resolved run(Depth depth);
 
  private:
   // tailnet.cc
@@ -69,7 +69,6 @@ class Resolver {
   std::unordered_map<std::uint64_t, std::vector<std::uint32_t>> sources_index_;
   std::unordered_map<std::uint64_t, std::uint32_t> rule_index_;  // (sources, protocol) → rule
   std::uint32_t sequence_ = 0;      // of the next destination
-  bool routes_hold_nodes_ = false;  // some approved subnet route contains some node's address
   std::unordered_map<std::string_view, const policy::Posture*> postures_;
 };
 

@@ -23,7 +23,7 @@ void Resolver::find_routes() {
   }
   for (const Route& route : out_.routes) {
     tailnet_.addresses_in(route.prefix.first(), route.prefix.last(),
-                          [&](NodeId, std::uint32_t) { routes_hold_nodes_ = true; });
+                          [&](NodeId, std::uint32_t) { out_.routes_hold_nodes = true; });
   }
 }
 
@@ -51,21 +51,15 @@ void Resolver::find_viewers() {
     std::vector<std::uint32_t> found;
     for (std::uint32_t r = 0; r < out_.routes.size(); ++r) {
       const bool hit = std::any_of(entries.begin(), entries.end(), [&](EntryId id) {
-        const Entry& entry = out_.entries[id];
-        // A node's own address lies in a route only where routes hold nodes at all.
-        return overlaps(entry, out_.routes[r].prefix);
+        return overlaps(out_.entries[id], out_.routes[r].prefix);
       });
       if (hit) found.push_back(r);
     }
     return found;
   };
-  const auto literal_entries = [&](const std::vector<EntryId>& entries) {
-    std::vector<EntryId> literals;
-    for (const EntryId id : entries) {
-      const bool own = out_.entries[id].kind == EntryKind::address && tailnet_.node_at(out_.entries[id].first) != none;
-      if (!own || routes_hold_nodes_) literals.push_back(id);
-    }
-    return literals;
+  // A node's own address lies in a route only where routes hold nodes at all.
+  const auto outside = [&](const std::vector<EntryId>& all, const std::vector<EntryId>& literals) -> const auto& {
+    return out_.routes_hold_nodes ? all : literals;
   };
   std::vector<std::vector<std::uint32_t>> of_sources(out_.sources.size());
   std::vector<bool> sources_done(out_.sources.size());
@@ -75,7 +69,7 @@ void Resolver::find_viewers() {
     const Sources& sources = out_.sources[rule.sources];
     if (!sources_done[rule.sources]) {
       sources_done[rule.sources] = true;
-      of_sources[rule.sources] = routes_in(literal_entries(sources.entries));
+      of_sources[rule.sources] = routes_in(outside(sources.entries, sources.literals));
     }
     for (const Destination& destination : rule.destinations) {
       // Where the route is a source, the rule's receivers see it.
@@ -95,7 +89,8 @@ void Resolver::find_viewers() {
       if (destination.user != none) continue;
       if (!selector_done[destination.selector]) {
         selector_done[destination.selector] = true;
-        of_selector[destination.selector] = routes_in(literal_entries(selector_entries_[destination.selector]));
+        of_selector[destination.selector] = routes_in(outside(selector_entries_[destination.selector],
+                                                               out_.selectors[destination.selector].literals));
       }
       for (const std::uint32_t id : of_selector[destination.selector]) {
         Route& route = out_.routes[id];

@@ -48,6 +48,18 @@ std::uint64_t rule_key(const Rule& rule) noexcept {
   return std::uint64_t{rule.sources} << 16 | static_cast<std::uint16_t>(rule.protocol);
 }
 
+// Adds a set to a set, both in ascending order.
+void unite(std::vector<std::uint32_t>& into, const std::vector<std::uint32_t>& more) {
+  if (into.empty()) {
+    into = more;
+    return;
+  }
+  std::vector<std::uint32_t> out;
+  out.reserve(into.size() + more.size());
+  std::set_union(into.begin(), into.end(), more.begin(), more.end(), std::back_inserter(out));
+  into = std::move(out);
+}
+
 std::vector<NodeId> intersection(const std::vector<NodeId>& a, const std::vector<NodeId>& b) {
   std::vector<NodeId> out;
   std::set_intersection(a.begin(), a.end(), b.begin(), b.end(), std::back_inserter(out));
@@ -78,8 +90,8 @@ std::uint32_t Resolver::sources(const std::vector<Selector>& src, const std::opt
     const std::uint32_t id = selector(one, true);
     const SelectorSet& set = out_.selectors[id];
     if (!asked) {
-      entries.insert(entries.end(), selector_entries_[id].begin(), selector_entries_[id].end());
-      nodes.insert(nodes.end(), set.nodes.begin(), set.nodes.end());
+      unite(entries, selector_entries_[id]);
+      unite(nodes, set.nodes);
       continue;
     }
     const auto add_node = [&](NodeId node) {
@@ -90,25 +102,26 @@ std::uint32_t Resolver::sources(const std::vector<Selector>& src, const std::opt
     };
     for (const NodeId node : set.nodes) add_node(node);
     if (set.wildcard || set.everything) {
-      // The ranges would let every device in: its devices are listed one by one instead, what is no device stays.
+      // The ranges would let every device in: its devices are listed one by one instead, what is behind routers stays.
       for (NodeId node = 0; node < out_.node_count(); ++node) add_node(node);
       for (const EntryId literal : set.literals) {
-        if (set.wildcard && nodes_at(out_.entries[literal]).empty()) entries.push_back(literal);
+        const Entry& entry = out_.entries[literal];
+        const bool route = std::any_of(out_.routes.begin(), out_.routes.end(), [&](const Route& r) {
+          return r.prefix.first() == entry.first && r.prefix.last() == entry.last;
+        });
+        if (set.wildcard && route && nodes_at(entry).empty()) entries.push_back(literal);
       }
       continue;
     }
     for (const EntryId literal : set.literals) {
-      const Entry& entry = out_.entries[literal];
-      if (entry.kind != EntryKind::address) {
-        entries.push_back(literal);
-        continue;
-      }
-      const NodeId node = tailnet_.node_at(entry.first);
+      const NodeId node = out_.entry_owner[literal];
       if (node == none || passes(node, posture)) entries.push_back(literal);
     }
   }
-  make_set(entries);
-  make_set(nodes);
+  if (asked) {
+    make_set(entries);
+    make_set(nodes);
+  }
   return intern(std::move(entries), std::move(nodes));
 }
 
@@ -129,28 +142,22 @@ std::uint32_t Resolver::intern(std::vector<EntryId> entries, std::vector<NodeId>
 void Resolver::cover(Sources& sources) const {
   std::vector<NodeId>& covered = sources.covered;
   covered = sources.nodes;
-  for (const EntryId id : sources.entries) {
-    const Entry& entry = out_.entries[id];
-    if (entry.kind == EntryKind::any) {
-      sources.covers_all = true;
-      sources.literals.push_back(id);
-      continue;
-    }
-    if (entry.kind == EntryKind::address) {
-      const NodeId node = tailnet_.node_at(entry.first);
-      const bool identity = node != none && std::binary_search(sources.nodes.begin(), sources.nodes.end(), node);
-      if (!identity) sources.literals.push_back(id);
-      if (!routes_hold_nodes_ && node != none) {
-        if (!identity) covered.push_back(node);
-        continue;
-      }
-    } else {
-      sources.literals.push_back(id);
-    }
-    const auto nodes = holders(entry);
+  const auto cover_entry = [&](EntryId id) {
+    const auto nodes = holders(out_.entries[id]);
     covered.insert(covered.end(), nodes.begin(), nodes.end());
+  };
+  for (const EntryId id : sources.entries) {
+    const NodeId owner = out_.entry_owner[id];
+    const bool identity = owner != none && std::binary_search(sources.nodes.begin(), sources.nodes.end(), owner);
+    if (identity && !out_.routes_hold_nodes) continue;
+    if (!identity) sources.literals.push_back(id);
+    if (out_.entries[id].kind == EntryKind::any) {
+      sources.covers_all = true;
+    } else {
+      cover_entry(id);
+    }
   }
-  make_set(covered);
+  if (covered.size() != sources.nodes.size()) make_set(covered);
   if (covered.size() == out_.node_count()) sources.covers_all = true;
   if (sources.covers_all) covered.clear();
 }
@@ -194,6 +201,7 @@ void Resolver::join_via_rules() {
 // autogroup:self: one rule for each user, from and to that user's untagged devices.
 void Resolver::build_self(const std::vector<Selector>& src, const std::optional<std::vector<policy::Text>>& posture,
                           Rule part, Destination destination) {
+  if (destination.via != none) return;  // leads to tagged nodes alone, and these are nobody's own
   bool everyone = false;
   std::vector<NodeId> sources;
   for (const Selector& one : src) {
@@ -323,6 +331,7 @@ void Resolver::build_companion(const policy::Grant& grant, std::uint32_t index, 
   part.sources = sources(reversed, std::vector<policy::Text>{});
   for (const Selector& src : grant.src) {
     destination.selector = selector(src, false);
+    destination.sequence = sequence_++;
     part.destinations.push_back(destination);
   }
   out_.rules.push_back(std::move(part));

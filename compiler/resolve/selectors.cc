@@ -128,7 +128,10 @@ EntryId Resolver::entry(const Entry& wanted) {
     if (found != none) return found;
   }
   const auto [known, fresh] = literal_index_.try_emplace(literal_key(wanted), static_cast<EntryId>(out_.entries.size()));
-  if (fresh) out_.entries.push_back(wanted);
+  if (fresh) {
+    out_.entries.push_back(wanted);
+    out_.entry_owner.push_back(none);
+  }
   return known->second;
 }
 
@@ -146,7 +149,9 @@ void Resolver::read_literals(const Selector& selector, SelectorSet& set) {
       IpsetReader reader{policy_};
       const Intervals found = reader.read(selector.text);
       for (const Interval& interval : found.list()) add(interval_entry(interval));
-      set.internet = reader.internet;
+      set.internet = reader.internet && std::any_of(found.list().begin(), found.list().end(), [](const Interval& one) {
+                       return internet_set().covers(one);
+                     });
       break;
     }
     case SelectorKind::service:
@@ -241,11 +246,14 @@ void Resolver::number_entries() {
   std::sort(order.begin(), order.end(), [&](EntryId a, EntryId b) { return texts[a] < texts[b]; });
   std::vector<EntryId> rank(count);
   std::vector<Entry> entries(count);
+  std::vector<NodeId> owners(count);
   for (EntryId place = 0; place < count; ++place) {
     rank[order[place]] = place;
     entries[place] = out_.entries[order[place]];
+    owners[place] = out_.entry_owner[order[place]];
   }
   out_.entries = std::move(entries);
+  out_.entry_owner = std::move(owners);
   for (EntryId& id : out_.node_entries) id = rank[id];
   selector_entries_.resize(out_.selectors.size());
   for (std::size_t i = 0; i < out_.selectors.size(); ++i) {
@@ -286,7 +294,7 @@ std::vector<NodeId> Resolver::holders(const Entry& entry) const {
 void Resolver::reach(SelectorSet& set) {
   if (set.everything || set.self) return;
   set.reached.insert(set.reached.end(), set.nodes.begin(), set.nodes.end());
-  if (routes_hold_nodes_) {
+  if (out_.routes_hold_nodes) {
     for (const NodeId node : set.nodes) {
       for (const Address& address : tailnet_.inventory.nodes[node].addresses) {
         const auto nodes = holders(address_entry(address));

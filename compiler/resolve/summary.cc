@@ -35,17 +35,15 @@ class Bytes {
   }
   [[nodiscard]] Digest hash() const {
     Digest out;
-    crypto_generichash(out.data(), out.size(), bytes_.data(), bytes_.size(), nullptr, 0);
+    crypto_generichash(out.data(), out.size(), reinterpret_cast<const unsigned char*>(bytes_.data()), bytes_.size(), nullptr, 0);
     return out;
   }
 
  private:
   void append(const void* data, std::size_t size) {
-    const std::size_t at = bytes_.size();
-    bytes_.resize(at + size);
-    if (size != 0) std::memcpy(bytes_.data() + at, data, size);
+    bytes_.append(static_cast<const char*>(data), size);
   }
-  std::vector<unsigned char> bytes_;
+  std::string bytes_;
 };
 
 std::string hex(const Digest& digest) {
@@ -75,19 +73,98 @@ SetHash hash_of(const Digest& digest) noexcept {
   return out;
 }
 
-// The peers of one group of nodes that are treated alike, the nodes themselves counted if rules lead from them to themselves.
-struct PeerSet {
-  std::uint64_t count = 0;
-  SetHash hash;
+// Counts the union of the node sets that make up a node's peers. Large sets are kept as bits, so that a rule for everybody
+// costs a few thousand words and not a node at a time.
+class PeerCounter {
+ public:
+  explicit PeerCounter(const Views& views) : views_(views), resolved_(views.resolved()), scratch_(resolved_.node_count()) {
+    large_ = std::max<std::size_t>(64, resolved_.node_count() / 64);
+    covered_.resize(resolved_.sources.size());
+    received_.resize(resolved_.rules.size());
+    // What every node has for peers: the receivers of rules whose sources cover all nodes; and the sources of rules for all.
+    base_ = Bits(resolved_.node_count());
+    for (const std::uint32_t rule : views_.covering_all()) {
+      everybody_ = everybody_ || views_.everywhere(rule);
+      for (const NodeId node : views_.receivers(rule)) base_.set(node);
+    }
+    for (const Incidence& incidence : resolved_.everywhere) {
+      const Sources& sources = resolved_.sources[resolved_.rules[incidence.rule].sources];
+      everybody_ = everybody_ || sources.covers_all;
+      for (const NodeId node : sources.covered) base_.set(node);
+    }
+    base_count_ = base_.count();
+  }
+
+  // The size of the union; the node itself is in it if rules lead from it to itself.
+  std::uint64_t count(const std::vector<std::uint32_t>& received, std::span<const std::uint32_t> covering) {
+    if (everybody(received, covering)) return resolved_.node_count();
+    scratch_ = base_;
+    count_ = base_count_;
+    // Large sets first: after each of them the bits are counted anew.
+    for (const std::uint32_t rule : received) {
+      const std::uint32_t id = resolved_.rules[rule].sources;
+      add_large(resolved_.sources[id].covered, covered_[id]);
+    }
+    for (const std::uint32_t rule : covering) add_large(views_.receivers(rule), received_[rule]);
+    if (dirty_) count_ = scratch_.count();
+    dirty_ = false;
+    for (const std::uint32_t rule : received) {
+      const std::uint32_t id = resolved_.rules[rule].sources;
+      add_small(resolved_.sources[id].covered);
+    }
+    for (const std::uint32_t rule : covering) add_small(views_.receivers(rule));
+    return count_;
+  }
+
+  [[nodiscard]] bool counts_itself(const std::vector<std::uint32_t>& received, std::span<const std::uint32_t> covering) const {
+    if (everybody(received, covering)) return true;
+    const auto covers = [&](std::uint32_t rule) {
+      return resolved_.sources[resolved_.rules[rule].sources].covers_all ||
+             std::binary_search(covering.begin(), covering.end(), rule);
+    };
+    return std::any_of(received.begin(), received.end(), covers) ||
+           std::any_of(resolved_.everywhere.begin(), resolved_.everywhere.end(),
+                       [&](const Incidence& incidence) { return covers(incidence.rule); });
+  }
+
+ private:
+  [[nodiscard]] bool everybody(const std::vector<std::uint32_t>& received, std::span<const std::uint32_t> covering) const {
+    return everybody_ ||
+           std::any_of(received.begin(), received.end(),
+                       [&](std::uint32_t rule) { return resolved_.sources[resolved_.rules[rule].sources].covers_all; }) ||
+           std::any_of(covering.begin(), covering.end(), [&](std::uint32_t rule) { return views_.everywhere(rule); });
+  }
+  void add_large(const std::vector<NodeId>& nodes, Bits& bits) {
+    if (nodes.size() < large_) return;
+    if (bits.empty()) {
+      bits = Bits(resolved_.node_count());
+      for (const NodeId node : nodes) bits.set(node);
+    }
+    scratch_.merge(bits);
+    dirty_ = true;
+  }
+  void add_small(const std::vector<NodeId>& nodes) {
+    if (nodes.size() >= large_) return;
+    for (const NodeId node : nodes) count_ += scratch_.insert(node) ? 1U : 0U;
+  }
+
+  const Views& views_;
+  const Resolved& resolved_;
+  std::size_t large_ = 0;
+  bool everybody_ = false;
+  bool dirty_ = false;
+  std::uint64_t count_ = 0, base_count_ = 0;
+  Bits base_, scratch_;
+  std::vector<Bits> covered_, received_;  // of sources and rules, filled where the sets are large
 };
 
 class Summarizer {
  public:
-  explicit Summarizer(const Views& views) : views_(views), resolved_(views.resolved()), marks_(resolved_.node_count()) {}
+  explicit Summarizer(const Views& views) : views_(views), resolved_(views.resolved()), counter_(views) {}
 
   Summary run(const std::function<void(std::size_t)>& progress) {
-    hash_nodes();
-    hash_sources();
+    hash_entries();
+    hash_receivers();
     hash_capabilities();
     hash_routes();
     hash_ssh();
@@ -109,23 +186,36 @@ class Summarizer {
   }
 
  private:
-  void hash_nodes() {
+  void hash_entries() {
     Bytes bytes;
-    for (const inventory::Node& node : resolved_.inventory->nodes) {
+    for (const Entry& entry : resolved_.entries) {
       bytes.clear();
-      bytes.text(node.name);
-      node_hashes_.push_back(hash_of(bytes.hash()));
-      everyone_.add(node_hashes_.back());
+      bytes.entry(entry);
+      entry_hashes_.push_back(hash_of(bytes.hash()));
+    }
+    // Sources are sets: their hash is the sum of their entries'.
+    for (const Sources& sources : resolved_.sources) {
+      SetHash hash;
+      for (const EntryId id : sources.entries) hash.add(entry_hashes_[id]);
+      source_hashes_.push_back(hash);
     }
   }
 
-  void hash_sources() {
+  void hash_receivers() {
     Bytes bytes;
-    for (const Sources& sources : resolved_.sources) {
+    std::vector<SetHash> nodes;
+    for (const inventory::Node& node : resolved_.inventory->nodes) {
       bytes.clear();
-      for (const EntryId id : sources.entries) bytes.entry(resolved_.entries[id]);
-      source_digests_.push_back(bytes.hash());
+      bytes.text(node.name);
+      nodes.push_back(hash_of(bytes.hash()));
     }
+    for (std::uint32_t rule = 0; rule < resolved_.rules.size(); ++rule) {
+      SetHash hash;
+      hash.a = views_.everywhere(rule) ? 1 : 0;
+      for (const NodeId node : views_.receivers(rule)) hash.add(nodes[node]);
+      receiver_hashes_.push_back(hash);
+    }
+    for (const std::uint32_t rule : views_.covering_all()) to_all_.add(receiver_hashes_[rule]);
   }
 
   void hash_capabilities() {
@@ -143,23 +233,30 @@ class Summarizer {
   // What each node sees of routes, added up route by route.
   void hash_routes() {
     routes_.resize(resolved_.node_count());
-    Bytes bytes;
     for (const Route& route : resolved_.routes) {
-      std::unordered_map<NodeId, SetHash> by_holder;
-      for (NodeId node = 0; node < resolved_.node_count(); ++node) {
-        const NodeId holder = primary_for(resolved_, node, route);
-        if (holder == none) continue;
-        const auto [known, fresh] = by_holder.try_emplace(holder);
-        if (fresh) {
-          bytes.clear();
-          bytes.entry({EntryKind::prefix, static_cast<std::uint8_t>(route.prefix.length()), route.prefix.first(),
-                       route.prefix.last()});
-          bytes.text(resolved_.inventory->nodes[holder].name);
-          known->second = hash_of(bytes.hash());
-        }
-        routes_[node].add(known->second);
+      if (!route.by_via.empty()) {
+        for (NodeId node = 0; node < resolved_.node_count(); ++node) add_route(node, route, primary_for(resolved_, node, route));
+        continue;
       }
+      // Without via everyone who sees the route sees the oldest as primary.
+      const NodeId oldest = route.nodes.front();
+      const SetHash hash = route_hash(route, oldest);
+      Bits seen = route.by_rule;
+      seen.merge(route.as_source);
+      for (const NodeId node : route.nodes) seen.set(node);
+      seen.each([&](std::size_t node) {
+        if (node != oldest) routes_[node].add(hash);
+      });
     }
+  }
+  void add_route(NodeId node, const Route& route, NodeId holder) {
+    if (holder != none && holder != node) routes_[node].add(route_hash(route, holder));
+  }
+  [[nodiscard]] SetHash route_hash(const Route& route, NodeId holder) const {
+    Bytes bytes;
+    bytes.entry({EntryKind::prefix, static_cast<std::uint8_t>(route.prefix.length()), route.prefix.first(), route.prefix.last()});
+    bytes.text(resolved_.inventory->nodes[holder].name);
+    return hash_of(bytes.hash());
   }
 
   // One digest for each SSH rule: whom it admits as whom. Which of its people a node hears of follows from the node.
@@ -176,20 +273,34 @@ class Summarizer {
       for (const policy::Text& user : origin.users) bytes.text(user.value);
       for (const policy::Text& pattern : origin.accept_env) bytes.text(pattern.value);
       ssh_digests_.push_back(bytes.hash());
+      std::vector<std::uint32_t> people;
+      for (const NodeId node : rule.sources) {
+        const inventory::Node& from = resolved_.inventory->nodes[node];
+        people.push_back(from.tags.empty() ? from.user : none);
+      }
+      std::sort(people.begin(), people.end());
+      people.erase(std::unique(people.begin(), people.end()), people.end());
       // A localpart rule is split by person; each person is one wire rule, two if the domain is theirs.
       std::uint64_t split = 1;
       if (!rule.localpart_domains.empty()) {
-        std::vector<std::uint32_t> people;
-        for (const NodeId node : rule.sources) {
-          const inventory::Node& from = resolved_.inventory->nodes[node];
-          people.push_back(from.tags.empty() ? from.user : none);
-        }
-        std::sort(people.begin(), people.end());
-        people.erase(std::unique(people.begin(), people.end()), people.end());
         split = 0;
         for (const std::uint32_t person : people) split += 1 + (localpart_fits(resolved_, rule, person) ? 1U : 0U);
       }
+      ssh_people_.push_back(std::move(people));
       ssh_counts_.push_back(split);
+    }
+    // Which rules may concern a node at all.
+    ssh_of_node_.resize(resolved_.node_count());
+    for (std::uint32_t i = 0; i < resolved_.ssh.size(); ++i) {
+      const SshRule& rule = resolved_.ssh[i];
+      const auto note = [&](NodeId node) {
+        if (ssh_of_node_[node].empty() || ssh_of_node_[node].back() != i) ssh_of_node_[node].push_back(i);
+      };
+      for (const NodeId node : rule.destinations) note(node);
+      // Its own people hear of a rule with autogroup:self; the sources of a localpart rule do, too.
+      if (rule.self || !rule.localpart_domains.empty()) {
+        for (const NodeId node : rule.sources) note(node);
+      }
     }
   }
 
@@ -198,10 +309,7 @@ class Summarizer {
     node_bytes_.clear();
     for (const RuleView& view : views_.rules(node)) add_view(view, out);
     add_ssh(node, out);
-    const PeerSet peers = peers_of(node);
-    out.peers = peers.count;
-    node_bytes_.number(peers.hash.a);
-    node_bytes_.number(peers.hash.b);
+    out.peers = peers_of(node);
     node_bytes_.number(routes_[node].a);
     node_bytes_.number(routes_[node].b);
     out.digest = hex(node_bytes_.hash());
@@ -211,10 +319,11 @@ class Summarizer {
   void add_view(const RuleView& view, NodeSummary& out) {
     ++out.rules;
     const auto source_count = static_cast<std::uint64_t>(view.sources->entries.size());
-    node_bytes_.digest(source_digests_[view.rule->sources]);
+    node_bytes_.number(source_hashes_[view.rule->sources].a);
+    node_bytes_.number(source_hashes_[view.rule->sources].b);
     node_bytes_.number(view.rule->protocol);
     for (const DstPort& dst : view.dst_ports) {
-      node_bytes_.entry(resolved_.entries[dst.entry]);
+      node_bytes_.number(entry_hashes_[dst.entry].a);
       node_bytes_.number(dst.ports.first);
       node_bytes_.number(dst.ports.last);
     }
@@ -231,7 +340,7 @@ class Summarizer {
   void add_ssh(NodeId node, NodeSummary& out) {
     const inventory::Node& device = resolved_.inventory->nodes[node];
     const std::uint32_t owner = device.tags.empty() ? device.user : none;
-    for (std::size_t i = 0; i < resolved_.ssh.size(); ++i) {
+    for (const std::uint32_t i : ssh_of_node_[node]) {
       const SshRule& rule = resolved_.ssh[i];
       if (std::binary_search(rule.destinations.begin(), rule.destinations.end(), node)) {
         out.ssh_rules += ssh_counts_[i];
@@ -242,11 +351,7 @@ class Summarizer {
       const bool sent_to_source =
           !rule.localpart_domains.empty() && std::binary_search(rule.sources.begin(), rule.sources.end(), node);
       if (!own && !sent_to_source) continue;
-      const bool any = std::any_of(rule.sources.begin(), rule.sources.end(), [&](NodeId source) {
-        const inventory::Node& from = resolved_.inventory->nodes[source];
-        return (from.tags.empty() ? from.user : none) == owner;
-      });
-      if (!any) continue;
+      if (!std::binary_search(ssh_people_[i].begin(), ssh_people_[i].end(), owner)) continue;
       const bool both = !rule.localpart_domains.empty() && localpart_fits(resolved_, rule, owner);
       out.ssh_rules += both ? 2 : 1;
       node_bytes_.digest(ssh_digests_[i]);
@@ -254,69 +359,46 @@ class Summarizer {
     }
   }
 
-  // Nodes that receive and are covered by the same rules have the same peers.
-  PeerSet peers_of(NodeId node) {
+  // The peers of a node are the sources of what it receives and the receivers of what covers it: so much goes into the digest.
+  // Their number needs the union, which nodes that receive and are covered by the same rules have in common.
+  std::uint64_t peers_of(NodeId node) {
     rules_in_.clear();
     for (std::uint64_t i = resolved_.incidence_first[node]; i < resolved_.incidence_first[node + 1]; ++i) {
       const std::uint32_t rule = resolved_.incidences[i].rule;
       if (rules_in_.empty() || rules_in_.back() != rule) rules_in_.push_back(rule);
     }
     const auto covering = views_.covering(node);
-    Bytes& key = key_bytes_;
-    key.clear();
-    for (const std::uint32_t rule : rules_in_) key.number(rule);
-    key.number(none);
-    for (const std::uint32_t rule : covering) key.number(rule);
-    const Digest digest = key.hash();
-    const auto [known, fresh] = peer_sets_.try_emplace(std::string(digest.begin(), digest.end()));
-    if (fresh) known->second = mark_and_count(node);
-    PeerSet out = known->second;
-    if (is_own_peer(covering)) {
-      --out.count;
-      out.hash.remove(node_hashes_[node]);
+    SetHash from = to_all_;
+    key_.assign(rules_in_.begin(), rules_in_.end());
+    key_.push_back(none);
+    for (const std::uint32_t rule : covering) {
+      key_.push_back(rule);
+      from.add(receiver_hashes_[rule]);
     }
-    return out;
-  }
-
-  PeerSet mark_and_count(NodeId node) {
-    if (views_.mark_peers(node, marks_)) return {resolved_.node_count(), everyone_};
-    PeerSet out;
-    for (const NodeId other : marks_.members()) {
-      ++out.count;
-      out.hash.add(node_hashes_[other]);
+    for (const std::uint32_t rule : rules_in_) {
+      if (resolved_.rules[rule].kind == RuleKind::visibility) from.add(source_hashes_[resolved_.rules[rule].sources]);
     }
-    return out;
-  }
-
-  // Whether the marks of mark_peers() hold the node itself: a rule that it receives also covers it.
-  [[nodiscard]] bool is_own_peer(std::span<const std::uint32_t> covering) const {
-    const auto covers = [&](std::uint32_t rule) {
-      return resolved_.sources[resolved_.rules[rule].sources].covers_all ||
-             std::binary_search(covering.begin(), covering.end(), rule);
-    };
-    if (std::any_of(rules_in_.begin(), rules_in_.end(), covers)) return true;
-    return std::any_of(resolved_.everywhere.begin(), resolved_.everywhere.end(),
-                       [&](const Incidence& incidence) { return covers(incidence.rule); }) ||
-           all_marked(covering);
-  }
-  // mark_peers() gives up counting as soon as some rule makes everybody a peer; the node is then counted, too.
-  [[nodiscard]] bool all_marked(std::span<const std::uint32_t> covering) const {
-    const auto to_all = [&](std::uint32_t rule) { return views_.everywhere(rule); };
-    return std::any_of(covering.begin(), covering.end(), to_all) ||
-           std::any_of(views_.covering_all().begin(), views_.covering_all().end(), to_all);
+    node_bytes_.number(from.a);
+    node_bytes_.number(from.b);
+    const std::string_view key(reinterpret_cast<const char*>(key_.data()), key_.size() * sizeof key_[0]);
+    const auto [known, fresh] = peer_counts_.try_emplace(std::string(key));
+    if (fresh) known->second = counter_.count(rules_in_, covering);
+    return known->second - (counter_.counts_itself(rules_in_, covering) ? 1U : 0U);
   }
 
   const Views& views_;
   const Resolved& resolved_;
-  Views::Marks marks_;
-  std::vector<SetHash> node_hashes_;
-  SetHash everyone_;
-  std::vector<Digest> source_digests_, capability_digests_, ssh_digests_;
+  PeerCounter counter_;
+  std::vector<SetHash> entry_hashes_, source_hashes_, receiver_hashes_;
+  SetHash to_all_;
+  std::vector<Digest> capability_digests_, ssh_digests_;
   std::vector<std::uint64_t> ssh_counts_;
+  std::vector<std::vector<std::uint32_t>> ssh_people_;  // of each rule: whose devices are its sources, ascending
   std::vector<SetHash> routes_;
-  std::unordered_map<std::string, PeerSet> peer_sets_;
-  std::vector<std::uint32_t> rules_in_;
-  Bytes node_bytes_, key_bytes_;
+  std::vector<std::vector<std::uint32_t>> ssh_of_node_;
+  std::unordered_map<std::string, std::uint64_t> peer_counts_;
+  std::vector<std::uint32_t> rules_in_, key_;
+  Bytes node_bytes_;
 };
 
 }  // namespace

@@ -1,9 +1,12 @@
 // summary: for every node how much it gets, and a digest of it, without writing any of it out.
 //
-// The digest is BLAKE2b-256 over the shared form: two nodes have the same digest exactly if their filters, SSH rules, peers and
-// visible routes are the same, orders included (peers are a set). Everything is worked out to the point where printing needs
-// no further resolving; nodes that are treated alike share the work. Cost: the sum over rules of (receivers × destinations),
-// and, once for each group of nodes treated alike, the sizes of the source sets that concern it.
+// The digest is over the shared form: each rule's sources as a set, protocol, destinations with ports or capabilities in their
+// order; SSH rules; what makes up the peers; visible routes and their primaries. A change in what a node gets changes its
+// digest; equal digests mean equal answers (sets are summed from 128 bits of BLAKE2b each, the whole is BLAKE2b-256; it guards
+// against accidents, not against an adversary). Everything is worked out to the point where printing needs no further resolving.
+//
+// Cost: the sum over rules of (receivers × destinations), and, once for each group of nodes that are treated alike, the sizes
+// of the sets that concern it.
 #pragma once
 
 #include <cstdint>

@@ -4,6 +4,7 @@
 #include <map>
 #include <numeric>
 
+#include "compiler/resolve/intervals.h"
 #include "compiler/resolve/resolver.h"
 
 namespace acl::resolve {
@@ -35,6 +36,11 @@ Views::Views(const Resolved& resolved) : resolved_(resolved) {
   for (std::uint32_t r = 0; r < resolved.rules.size(); ++r) {
     if (resolved.sources[resolved.rules[r].sources].covers_all) covering_all_.push_back(r);
   }
+  devices_of_.resize(resolved.inventory->users.size());
+  for (NodeId node = 0; node < nodes; ++node) {
+    const inventory::Node& device = resolved.inventory->nodes[node];
+    if (device.tags.empty() && device.user != inventory::none) devices_of_[device.user].push_back(node);
+  }
   std::vector<NodeId> by_name(nodes);
   std::iota(by_name.begin(), by_name.end(), 0);
   std::sort(by_name.begin(), by_name.end(),
@@ -46,6 +52,12 @@ Views::Views(const Resolved& resolved) : resolved_(resolved) {
 std::span<const std::uint32_t> Views::covering(NodeId node) const noexcept {
   return {covering_.data() + covering_first_[node], covering_.data() + covering_first_[node + 1]};
 }
+
+namespace {
+
+bool is_service(const SelectorSet& set) noexcept { return set.text.substr(0, 4) == "svc:"; }
+
+}  // namespace
 
 // The entry overlaps one of the node's addresses or approved subnet routes, or is internet and the node an exit.
 bool Views::receives_entry(NodeId node, const Entry& entry, const SelectorSet& set) const {
@@ -61,7 +73,7 @@ bool Views::receives_entry(NodeId node, const Entry& entry, const SelectorSet& s
   }
   // Services are received by their hosts; the internet and public prefixes by exit nodes: `reached` holds both, and whoever
   // is there without an address or a route in any literal is there for one of these reasons.
-  if (set.text.substr(0, 4) == "svc:") return std::binary_search(set.reached.begin(), set.reached.end(), node);
+  if (is_service(set)) return std::binary_search(set.reached.begin(), set.reached.end(), node);
   return resolved_.exit_node[node] && is_internet(entry);
 }
 
@@ -92,20 +104,25 @@ std::vector<RuleView> Views::rules(NodeId node) const {
       });
       continue;
     }
-    // A capability is narrowed to the node's own addresses; a prefix that overlaps a route of the node stays whole beside.
+    // A capability is narrowed to the node's own addresses and those of its services; a prefix that overlaps a route of the
+    // node stays whole beside.
     CapGrant grant{{}, destination.origin};
+    const bool service = destination.user == none && is_service(resolved_.selectors[destination.selector]);
     const inventory::Node& device = resolved_.inventory->nodes[node];
     each_entry(node, destination, [&](EntryId id) {
       const Entry& entry = resolved_.entries[id];
       for (const net::Address& address : device.addresses) {
         if (contains(entry, address)) grant.dsts.emplace_back(address);
       }
-      if (entry.kind == EntryKind::any || entry.kind == EntryKind::range) return;
+      if (entry.kind == EntryKind::any) return;
       const auto& routes = resolved_.approved_routes[node];
       const bool routed = std::any_of(routes.begin(), routes.end(), [&](const Prefix& route) {
         return !route.is_everything() && overlaps(entry, route);
       });
-      if (routed) grant.dsts.emplace_back(entry.first, entry.kind == EntryKind::prefix ? entry.length : entry.first.width());
+      if (routed || service) {
+        const auto whole = prefixes({entry.first, entry.last});
+        grant.dsts.insert(grant.dsts.end(), whole.begin(), whole.end());
+      }
     });
     make_set(grant.dsts);
     if (!grant.dsts.empty()) view.cap_grants.push_back(std::move(grant));

@@ -122,6 +122,7 @@ class Views {
   std::vector<std::uint32_t> covering_;
   std::vector<std::uint32_t> covering_all_;
   std::vector<std::uint32_t> name_order_;
+  std::vector<std::vector<NodeId>> devices_of_;  // of each user: untagged devices, ascending
 };
 
 template <class F>
@@ -138,9 +139,7 @@ void Views::each_entry(NodeId node, const Destination& destination, F f) const {
   const SelectorSet& set = resolved_.selectors[destination.selector];
   // Identities: the node's own addresses, and those of others that lie in a route of the node.
   if (!set.nodes.empty()) {
-    const auto& routes = resolved_.approved_routes[node];
-    const bool subnets = std::any_of(routes.begin(), routes.end(), [](const auto& p) { return !p.is_everything(); });
-    if (!subnets) {
+    if (!resolved_.routes_hold_nodes) {
       if (std::binary_search(set.nodes.begin(), set.nodes.end(), node)) own();
     } else {
       for (const NodeId other : set.nodes) {

@@ -48,9 +48,8 @@ std::vector<SshRuleView> Views::ssh_rules(NodeId node) const {
       sources = rule.sources;
       sources.insert(sources.end(), rule.repeated.begin(), rule.repeated.end());
     } else if (rule.self && owner != none) {
-      for (const NodeId source : rule.sources) {
-        const inventory::Node& from = resolved_.inventory->nodes[source];
-        if (from.tags.empty() && from.user == owner) sources.push_back(source);
+      for (const NodeId source : devices_of_[owner]) {
+        if (std::binary_search(rule.sources.begin(), rule.sources.end(), source)) sources.push_back(source);
       }
     } else if (!rule.localpart_domains.empty() && std::binary_search(rule.sources.begin(), rule.sources.end(), node)) {
       // The service sends a localpart rule to its sources, too: a person's own devices, or the tagged ones.

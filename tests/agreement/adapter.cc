@@ -2,7 +2,7 @@
 
 #include "compiler/emit/wire.h"
 #include "compiler/inventory/load.h"
-#include "compiler/policy/load.h"
+#include "compiler/questions/full_check.h"
 #include "compiler/resolve/resolve.h"
 #include "compiler/resolve/view.h"
 
@@ -22,11 +22,12 @@ std::string describe(const std::vector<Diagnostic>& diagnostics) {
 }  // namespace
 
 tl::expected<Compiled, std::string> compile(const std::string& policy, const std::string& inventory) {
-  const policy::Loaded loaded = policy::load_policy("policy.hujson", policy);
-  if (!loaded.accepted()) return tl::unexpected(describe(loaded.diagnostics));
   const SourceText source("inventory.hujson", inventory);
   const inventory::LoadedInventory tailnet = inventory::load_inventory({&source});
   if (!tailnet.ok()) return tl::unexpected(describe(tailnet.diagnostics));
+  // As on saving: with what the inventory knows, tests included.
+  const policy::Loaded loaded = questions::full_check("policy.hujson", policy, policy::Dialect::tailscale, tailnet.inventory);
+  if (!loaded.accepted()) return tl::unexpected(describe(loaded.diagnostics));
 
   const resolve::Resolved resolved = resolve::resolve(*loaded.file, tailnet.inventory);
   const resolve::Views views(resolved);

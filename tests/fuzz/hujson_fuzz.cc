@@ -1,5 +1,5 @@
-// Both passes of the HuJSON parser on any bytes: they agree on what is well-formed and on its tree; trees are consistent; what
-// they offer holds: positions, strings, the standard form.
+// Both passes of the HuJSON parser on any bytes: they agree on what is well-formed and on its tree; trees are
+// consistent; what they offer holds: positions, strings, the standard form.
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>

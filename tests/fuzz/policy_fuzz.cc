@@ -1,5 +1,5 @@
-// Policies in both dialects, from any bytes: an answer that is sound in itself, of bounded size, the same each time, and for an
-// accepted policy the same in the standard layout.
+// Policies in both dialects, from any bytes: an answer that is sound in itself, of bounded size, the same each time,
+// and for an accepted policy the same in the standard layout.
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>

@@ -60,8 +60,8 @@ constexpr std::array approvers = {Kind::tag,  Kind::user,   Kind::group,      Ki
 constexpr std::array attribute_targets = {Kind::everything, Kind::tag,    Kind::user,    Kind::group, Kind::member,
                                           Kind::role,       Kind::tagged, Kind::address, Kind::prefix, Kind::host};
 constexpr std::array ipset_targets = {Kind::prefix, Kind::address, Kind::range, Kind::host, Kind::ipset, Kind::internet};
-constexpr std::array test_sources = {Kind::user, Kind::tag, Kind::group, Kind::address, Kind::host};
-constexpr std::array test_destinations = {Kind::address, Kind::tag, Kind::host, Kind::service};
+constexpr std::array test_sources = {Kind::user, Kind::tag, Kind::group, Kind::address, Kind::host, Kind::host};
+constexpr std::array test_destinations = {Kind::address, Kind::tag, Kind::host, Kind::service, Kind::host};
 
 // Wherever a name is wanted that does not exist, a simpler selector stands in.
 class Generator {
@@ -292,7 +292,7 @@ class Generator {
       case Kind::user_domain: return {kind, pick(domains), {}, {}};
       case Kind::group:
         if (!tailnet.synced_groups.empty() && one_in(3)) return {kind, synced_group, {}, {}};
-        if (policy.groups.empty()) return {Kind::member, {}, {}, {}};
+        if (policy.groups.empty()) return {Kind::user, pick(tailnet.users).login, {}, {}};
         return {kind, name_of(policy.groups), {}, {}};
       case Kind::tag: return {kind, pick(tags), {}, {}};
       case Kind::role: return {kind, roles[1 + choose(roles.size() - 1)], {}, {}};
@@ -461,7 +461,7 @@ class Generator {
       if (one_in(3)) entry.attributes.push_back(pick(attributes));
       policy.node_attributes.push_back(std::move(entry));
     }
-    policy.disable_ipv4 = one_in(32);
+    policy.disable_ipv4 = one_in(24);
     policy.randomize_client_port = one_in(8);
     policy.derp_map = one_in(8);
     if (one_in(8)) policy.one_cgnat_route = choose(2) == 0 ? "mac-always" : "mac-never";
@@ -517,7 +517,7 @@ class Generator {
     });
     if (!plain || choose(3) == 0) return;
     oracle::SshTest test;
-    test.src = selector(std::array{Kind::user, Kind::tag, Kind::group});
+    test.src = selector(std::array{Kind::group, Kind::tag, Kind::user, Kind::group});
     test.dst = {selector(std::array{Kind::tag, Kind::user})};
     for (const char* login : {"root", "ubuntu", "nobody"}) {
       const auto verdict = ssh_verdict(test, login);
