@@ -38,7 +38,8 @@ void unite(std::vector<net::Prefix>& to, const std::vector<net::Prefix>& from) {
 
 std::uint32_t Draft::find_user(std::string_view login, std::uint32_t hash) const {
   return users_.find(hash, [&](std::uint32_t i) {
-    const std::string& known = inventory.users[i].login;
+    const std::uint32_t begin = i == 0 ? 0 : login_ends_[i - 1];
+    const std::string_view known = std::string_view(logins_).substr(begin, login_ends_[i] - begin);
     return known == login || equal_ignoring_case(known, login);
   });
 }
@@ -69,6 +70,8 @@ std::uint32_t Draft::merge_user(Reader& r, User user, Span span) {
                fmt::format("no rule can name it; a local user of Headscale is written \"{}@\"", user.login));
     }
     users_.add(hash_text(user.login), position);
+    logins_ += user.login;
+    login_ends_.push_back(static_cast<std::uint32_t>(logins_.size()));
     user_origins_.push_back({&r.source(), span});
     external_.push_back(false);
     inventory.users.push_back(std::move(user));

@@ -23,7 +23,7 @@
 namespace acl::inventory {
 
 struct LoadedInventory {
-  Inventory inventory;
+  Inventory inventory;                  // with errors: what could be made out, indices valid
   std::vector<Diagnostic> diagnostics;  // warnings and, if it is unusable, errors
   std::vector<Diagnostic> gaps;         // what the files do not tell for being of a foreign format
   [[nodiscard]] bool ok() const noexcept;

@@ -14,9 +14,9 @@ TEST(Decode, EverySectionIsReadInAnyOrder) {
   const Checked c = checked(R"({
     "randomizeClientPort": true, "OneCGNATRoute": "mac-always", "disableIPv4": true,
     "derpMap": {"OmitDefaultRegions": true, "Regions": {"901": {"RegionID": 901, "RegionCode": "x", "RegionName": "X",
-      "Avoid": true, "Nodes": [{"Name": "1", "RegionID": 901, "HostName": "d.example.com", "CertName": "c", "IPv4": "none",
-      "IPv6": "none", "STUNPort": -1, "STUNOnly": false, "DERPPort": 443, "InsecureForTests": true, "STUNTestIP": "x",
-      "CanPort80": true}]}, "1": null}},
+      "Avoid": true, "Nodes": [{"Name": "1", "RegionID": 901, "HostName": "d.example.com", "CertName": "c",
+      "IPv4": "none", "IPv6": "none", "STUNPort": -1, "STUNOnly": false, "DERPPort": 443, "InsecureForTests": true,
+      "STUNTestIP": "x", "CanPort80": true}]}, "1": null}},
     "defaultSrcPosture": ["posture:p"],
     "postures": {"posture:p": ["node:os == 'linux'"]},
     "sshTests": [{"src": "ana@example.com", "dst": ["tag:t"], "accept": ["root"], "check": ["a"], "deny": ["b"],

@@ -39,12 +39,14 @@ constexpr std::string_view rich = R"({
      "users": ["autogroup:nonroot", "localpart:*@example.com"], "acceptEnv": ["GIT_*"]},
     {"action": "accept", "src": ["tag:server"], "dst": ["tag:db"], "users": ["backup"], "recorder": ["tag:router"]},
   ],
-  "autoApprovers": {"routes": {"10.0.0.0/8": ["tag:router"]}, "exitNode": ["group:ops"], "services": {"svc:wiki": ["tag:db"]}},
+  "autoApprovers": {"routes": {"10.0.0.0/8": ["tag:router"]}, "exitNode": ["group:ops"],
+                    "services": {"svc:wiki": ["tag:db"]}},
   "nodeAttrs": [{"target": ["*", "tag:db"], "attr": ["funnel", "nextdns:x"], "ipPool": ["100.81.0.0/16"]}],
   "tests": [{"src": "group:eng", "accept": ["tag:db:5432"], "deny": ["vault:22"], "proto": "tcp"}],
   "sshTests": [{"src": "cy@example.com", "dst": ["tag:db"], "check": ["root"], "deny": ["nobody"]}],
   "randomizeClientPort": true, "disableIPv4": false, "OneCGNATRoute": "mac-always",
-  "derpMap": {"OmitDefaultRegions": false, "Regions": {"901": {"RegionID": 901, "RegionCode": "x", "Nodes": []}, "1": null}},
+  "derpMap": {"OmitDefaultRegions": false,
+              "Regions": {"901": {"RegionID": 901, "RegionCode": "x", "Nodes": []}, "1": null}},
 }
 )";
 

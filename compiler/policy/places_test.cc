@@ -232,7 +232,7 @@ TEST(HeadscalePlaces, HaveNoDomainsServicesIpsetsAndSyncedGroups) {
 }
 
 TEST(HeadscalePlaces, KnowSixAutogroups) {
-  for (const std::string name : {"own", "admin", "it-admin", "network-admin", "billing-admin", "auditor", "shared"}) {
+  for (const std::string name : {"owner", "admin", "it-admin", "network-admin", "billing-admin", "auditor", "shared"}) {
     const Checked c = headscale_place("asr", "autogroup:" + name);
     EXPECT_EQ(c.message(), "autogroup not supported in headscale: \"autogroup:" + name + "\"");
   }
@@ -261,7 +261,7 @@ TEST(HeadscalePlaces, OwnersOfTagsAreUsersGroupsAndTags) {
 }
 
 TEST(HeadscalePlaces, ApproversAreUsersGroupsAndTags) {
-  for (const std::string place_name : {"rte", "exitNode"}) {
+  for (const std::string place_name : {"rte", "exi"}) {
     for (const std::string selector : {"ana@example.com", "group:eng", "tag:server"}) {
       EXPECT_TRUE(headscale_place(place_name, selector).accepted()) << selector;
     }

@@ -266,12 +266,23 @@ class Runner {
     }
   }
 
-  [[nodiscard]] Decision reach(const std::vector<End>& sources, const std::vector<End>& destinations, std::uint16_t port,
+  // A source with the rules that begin at it.
+  struct From {
+    End end;
+    std::vector<std::uint32_t> rules;
+  };
+  [[nodiscard]] std::vector<From> rules_from_each(const std::vector<End>& sources) const {
+    std::vector<From> out;
+    for (const End& source : sources) out.push_back({source, rules_from(stage_.views(), source)});
+    return out;
+  }
+
+  [[nodiscard]] Decision reach(const std::vector<From>& sources, const std::vector<End>& destinations, std::uint16_t port,
                                const std::vector<std::uint8_t>& protocols) const {
-    for (const End& source : sources) {
+    for (const From& source : sources) {
       for (const End& destination : destinations) {
         for (const std::uint8_t protocol : protocols) {
-          const Decision decision = decide(stage_.views(), {source, destination, protocol, port});
+          const Decision decision = decide(stage_.views(), source.rules, {source.end, destination, protocol, port});
           if (decision.allowed) return decision;
         }
       }
@@ -285,8 +296,9 @@ class Runner {
     c.ok = true;
     c.got = c.expected;
     for (const auto& source : sources.members) {
+      const std::vector<From> from = rules_from_each(source);
       for (const auto& destination : destinations.members) {
-        const Decision decision = reach(source, destination, port, protocols);
+        const Decision decision = reach(from, destination, port, protocols);
         if (decision.allowed) {
           exercise(decision.origin);
           c.rule = resolve::origin_name(decision.origin);

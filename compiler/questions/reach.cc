@@ -102,28 +102,47 @@ Failed why_not(const Views& views, const Rule& rule, const Destination& destinat
   return covers_port(resolved, destination, packet) ? Failed::nothing : Failed::port;
 }
 
-Decision decide(const Views& views, const Packet& packet) {
+bool allows_but_for_source(const Views& views, const Rule& rule, const Destination& destination, const Packet& packet) {
   const Resolved& resolved = views.resolved();
-  Decision decision;
-  if (packet.source.address.family() != packet.destination.address.family()) return decision;
-  const auto try_rule = [&](std::uint32_t id) {
+  return covers_destination(resolved, destination, packet.destination) && covers_protocol(rule, packet.protocol) &&
+         covers_port(resolved, destination, packet);
+}
+
+std::vector<std::uint32_t> rules_from(const Views& views, const End& source) {
+  const Resolved& resolved = views.resolved();
+  std::vector<std::uint32_t> out;
+  const auto add = [&](std::uint32_t id) {
     const Rule& rule = resolved.rules[id];
-    if (rule.kind != RuleKind::ports || !covers_protocol(rule, packet.protocol)) return;
-    if (!covers_source(resolved, resolved.sources[rule.sources], packet.source)) return;
-    for (const Destination& destination : rule.destinations) {
-      if (!covers_destination(resolved, destination, packet.destination) || !covers_port(resolved, destination, packet)) continue;
-      if (id < decision.rule) decision = {true, id, destination.origin};
-      return;
-    }
+    if (rule.kind == RuleKind::ports && covers_source(resolved, resolved.sources[rule.sources], source)) out.push_back(id);
   };
-  if (packet.source.node == none) {
-    for (std::uint32_t id = 0; id < resolved.rules.size() && !decision.allowed; ++id) try_rule(id);
-    return decision;
+  if (source.node == none) {
+    for (std::uint32_t id = 0; id < resolved.rules.size(); ++id) add(id);
+    return out;
   }
   // Only rules whose sources have to do with the node.
-  for (const std::uint32_t id : views.covering(packet.source.node)) try_rule(id);
-  for (const std::uint32_t id : views.covering_all()) try_rule(id);
-  return decision;
+  for (const std::uint32_t id : views.covering(source.node)) add(id);
+  for (const std::uint32_t id : views.covering_all()) add(id);
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+Decision decide(const Views& views, const std::vector<std::uint32_t>& rules_from_source, const Packet& packet) {
+  const Resolved& resolved = views.resolved();
+  if (packet.source.address.family() != packet.destination.address.family()) return {};
+  for (const std::uint32_t id : rules_from_source) {
+    const Rule& rule = resolved.rules[id];
+    if (!covers_protocol(rule, packet.protocol)) continue;
+    for (const Destination& destination : rule.destinations) {
+      if (covers_destination(resolved, destination, packet.destination) && covers_port(resolved, destination, packet)) {
+        return {true, id, destination.origin};
+      }
+    }
+  }
+  return {};
+}
+
+Decision decide(const Views& views, const Packet& packet) {
+  return decide(views, rules_from(views, packet.source), packet);
 }
 
 std::string_view verdict_name(Verdict verdict) noexcept {

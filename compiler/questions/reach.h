@@ -39,9 +39,18 @@ struct Decision {
 // The first rule that allows the packet.
 Decision decide(const resolve::Views& views, const Packet& packet);
 
+// The rules that have the source among theirs, ascending; then the first of them that allows a packet from there. For many
+// questions about one source.
+std::vector<std::uint32_t> rules_from(const resolve::Views& views, const End& source);
+Decision decide(const resolve::Views& views, const std::vector<std::uint32_t>& rules_from_source, const Packet& packet);
+
 // Of one rule's destination: what failed first, in the order source, destination, protocol, port.
 Failed why_not(const resolve::Views& views, const resolve::Rule& rule, const resolve::Destination& destination,
                const Packet& packet);
+
+// Whether everything but the source fits.
+bool allows_but_for_source(const resolve::Views& views, const resolve::Rule& rule, const resolve::Destination& destination,
+                           const Packet& packet);
 
 bool covers_source(const resolve::Resolved& resolved, const resolve::Sources& sources, const End& source);
 

@@ -50,6 +50,8 @@ class Resolver {
   std::uint32_t port_list(std::vector<policy::PortRange> ports);
   [[nodiscard]] bool passes(NodeId node, const std::optional<std::vector<policy::Text>>& posture) const;
   void find_incidences();
+  [[nodiscard]] const std::vector<NodeId>& receivers(const Rule& rule, const Destination& destination,
+                                                     std::vector<NodeId>& scratch) const;
   [[nodiscard]] bool routes_through(NodeId node, const Destination& destination) const;
   // routes.cc
   void find_routes();

@@ -63,7 +63,7 @@ void Resolver::find_viewers() {
   };
   std::vector<std::vector<std::uint32_t>> of_sources(out_.sources.size());
   std::vector<bool> sources_done(out_.sources.size());
-  std::vector<NodeId> via_nodes;
+  std::vector<NodeId> scratch;
   for (std::uint32_t r = 0; r < out_.rules.size(); ++r) {
     const Rule& rule = out_.rules[r];
     const Sources& sources = out_.sources[rule.sources];
@@ -75,16 +75,9 @@ void Resolver::find_viewers() {
       // Where the route is a source, the rule's receivers see it.
       for (const std::uint32_t id : of_sources[rule.sources]) {
         Route& route = out_.routes[id];
-        if (destination.user != none) {
-          mark(route.as_source, tailnet_.nodes_of_user[destination.user], false);
-        } else if (destination.via == none) {
-          const SelectorSet& set = out_.selectors[destination.selector];
-          mark(route.as_source, set.reached, set.everything);
-        } else {
-          for (NodeId node = 0; node < nodes; ++node) {
-            if (routes_through(node, destination)) route.as_source.set(node);
-          }
-        }
+        const bool everywhere =
+            destination.user == none && destination.via == none && out_.selectors[destination.selector].everything;
+        mark(route.as_source, receivers(rule, destination, scratch), everywhere);
       }
       if (destination.user != none) continue;
       if (!selector_done[destination.selector]) {

@@ -415,20 +415,33 @@ bool Resolver::routes_through(NodeId node, const Destination& destination) const
   return std::any_of(entries.begin(), entries.end(), [&](EntryId id) { return overlaps_route(out_.entries[id]); });
 }
 
-void Resolver::find_incidences() {
-  const std::size_t nodes = out_.node_count();
-  // The nodes of a destination, in a scratch list of its own only where `via` narrows them.
-  std::vector<NodeId> scratch;
-  const auto nodes_of = [&](const Destination& destination) -> const std::vector<NodeId>& {
-    if (destination.user != none) return tailnet_.nodes_of_user[destination.user];
-    const SelectorSet& set = out_.selectors[destination.selector];
-    if (destination.via == none) return set.reached;
-    scratch.clear();
-    for (NodeId node = 0; node < nodes; ++node) {
+// The nodes of a destination that is not for every node; `scratch` holds them where they are fewer than the selector's own.
+const std::vector<NodeId>& Resolver::receivers(const Rule& rule, const Destination& destination,
+                                               std::vector<NodeId>& scratch) const {
+  if (destination.user != none) return tailnet_.nodes_of_user[destination.user];
+  const SelectorSet& set = out_.selectors[destination.selector];
+  scratch.clear();
+  if (destination.via != none) {
+    for (NodeId node = 0; node < out_.node_count(); ++node) {
       if (routes_through(node, destination)) scratch.push_back(node);
     }
     return scratch;
-  };
+  }
+  const bool some_internet = std::any_of(set.literals.begin(), set.literals.end(),
+                                         [&](EntryId id) { return is_internet(out_.entries[id]); });
+  if (rule.kind != RuleKind::capability || !some_internet) return set.reached;
+  // Who receives a public prefix for being an exit node has no part in its capabilities.
+  for (const EntryId id : selector_entries_[destination.selector]) {
+    const auto nodes = holders(out_.entries[id]);
+    scratch.insert(scratch.end(), nodes.begin(), nodes.end());
+  }
+  make_set(scratch);
+  return scratch;
+}
+
+void Resolver::find_incidences() {
+  const std::size_t nodes = out_.node_count();
+  std::vector<NodeId> scratch;
   const auto is_everywhere = [&](const Destination& destination) {
     return destination.user == none && destination.via == none && out_.selectors[destination.selector].everything;
   };
@@ -438,7 +451,7 @@ void Resolver::find_incidences() {
       const Rule& rule = out_.rules[r];
       for (std::uint32_t d = 0; d < rule.destinations.size(); ++d) {
         if (is_everywhere(rule.destinations[d])) continue;
-        for (const NodeId node : nodes_of(rule.destinations[d])) f(node, Incidence{r, d});
+        for (const NodeId node : receivers(rule, rule.destinations[d], scratch)) f(node, Incidence{r, d});
       }
     }
   };

@@ -128,10 +128,10 @@ class World {
       };
       add("rules", wire(node.name));
       add("ssh", ssh(node.name));
-      add("peers", {peers(node.name)});
-      add("routes", routes(node.name));
-      add("approved", {approved(node.name), primary(node.name)});
-      for (const auto& other : state_->inventory.inventory.nodes) add("allowed", {allowed(node.name, other.name)});
+      add("approved", {approved(node.name), primary(node.name), allowed(node.name, node.name)});
+      for (const PeerView& peer : views().peer_views(id(node.name))) {
+        add("peer", {name(peer.node), join(peer.allowed), join(peer.primary_routes)});
+      }
       for (const auto& [key, value] : capabilities(node.name)) add("capability", {key, value});
     }
     std::string out;

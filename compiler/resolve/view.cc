@@ -59,18 +59,18 @@ bool is_service(const SelectorSet& set) noexcept { return set.text.substr(0, 4) 
 
 }  // namespace
 
-// The entry overlaps one of the node's addresses or approved subnet routes, or is internet and the node an exit.
-bool Views::receives_entry(NodeId node, const Entry& entry, const SelectorSet& set) const {
-  if (entry.kind == EntryKind::any) return true;
-  const inventory::Node& device = resolved_.inventory->nodes[node];
-  if (std::any_of(device.addresses.begin(), device.addresses.end(), [&](const auto& a) { return contains(entry, a); })) {
-    return true;
-  }
+// The entry overlaps one of the node's addresses or approved subnet routes.
+bool Views::holds_entry(NodeId node, const Entry& entry) const {
+  const auto& addresses = resolved_.inventory->nodes[node].addresses;
   const auto& routes = resolved_.approved_routes[node];
-  if (std::any_of(routes.begin(), routes.end(),
-                  [&](const Prefix& route) { return !route.is_everything() && overlaps(entry, route); })) {
-    return true;
-  }
+  return std::any_of(addresses.begin(), addresses.end(), [&](const auto& a) { return contains(entry, a); }) ||
+         std::any_of(routes.begin(), routes.end(),
+                     [&](const Prefix& route) { return !route.is_everything() && overlaps(entry, route); });
+}
+
+// The node holds the entry, or the entry is internet and the node an exit.
+bool Views::receives_entry(NodeId node, const Entry& entry, const SelectorSet& set) const {
+  if (entry.kind == EntryKind::any || holds_entry(node, entry)) return true;
   // Services are received by their hosts; the internet and public prefixes by exit nodes: `reached` holds both, and whoever
   // is there without an address or a route in any literal is there for one of these reasons.
   if (is_service(set)) return std::binary_search(set.reached.begin(), set.reached.end(), node);

@@ -111,6 +111,7 @@ class Views {
   bool mark_peers(NodeId node, Marks& marks) const;
 
  private:
+  [[nodiscard]] bool holds_entry(NodeId node, const Entry& entry) const;
   [[nodiscard]] bool receives_entry(NodeId node, const Entry& entry, const SelectorSet& set) const;
   void join_via(std::vector<RuleView>& views) const;
   void add_principals(SshRuleView& view, const std::vector<NodeId>& nodes) const;
@@ -142,12 +143,15 @@ void Views::each_entry(NodeId node, const Destination& destination, F f) const {
     if (!resolved_.routes_hold_nodes) {
       if (std::binary_search(set.nodes.begin(), set.nodes.end(), node)) own();
     } else {
+      std::vector<std::pair<std::uint32_t, EntryId>> here;  // by name: the order of the inventory means nothing
       for (const NodeId other : set.nodes) {
         for (std::uint32_t i = resolved_.node_first_entry[other]; i < resolved_.node_first_entry[other + 1]; ++i) {
           const EntryId id = resolved_.node_entries[i];
-          if (other == node || receives_entry(node, resolved_.entries[id], set)) f(id);
+          if (other == node || holds_entry(node, resolved_.entries[id])) here.emplace_back(name_order_[other], id);
         }
       }
+      std::stable_sort(here.begin(), here.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+      for (const auto& [place, id] : here) f(id);
     }
   }
   for (const EntryId literal : set.literals) {

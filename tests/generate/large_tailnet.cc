@@ -146,7 +146,7 @@ class LargeGenerator {
     write_names(out);
     const std::size_t acls = shape_.rules * 7 / 10;
     out += "\t\"acls\": [\n";
-    for (std::size_t i = 0; i < acls; ++i) write_acl(out);
+    for (std::size_t i = 0; i < acls; ++i) write_acl(out, i);
     out += "\t],\n\n\t\"grants\": [\n";
     for (std::size_t i = acls; i < shape_.rules; ++i) write_grant(out);
     out += "\t],\n\n\t\"ssh\": [\n";
@@ -218,8 +218,13 @@ class LargeGenerator {
     return fmt::format("{}:{}", kind < 6 ? any_tag() : kind < 9 ? any_host() : any_user(), ports);
   }
 
-  void write_acl(std::string& out) {
+  void write_acl(std::string& out, std::size_t i) {
     auto to = std::back_inserter(out);
+    if (i < shape_.tests && i % 2 == 0) {
+      format_to(to, "\t\t{{\"action\": \"accept\", \"src\": [\"group:team{}\"], \"dst\": [\"tag:role{}:7777\"]}},\n", i % shape_.groups,
+                i % shape_.tags);
+      return;
+    }
     if (percent(5)) format_to(to, "\t\t// asked for in ticket {}\n", below(100000));
     format_to(to, "\t\t{{\"action\": \"accept\", \"src\": {}, \"dst\": {}", some(3, [&] { return source(); }),
               some(3, [&] { return target(); }));
@@ -273,15 +278,18 @@ class LargeGenerator {
               any_tag());
   }
 
-  // No rule opens port 1 to a tag; one rule, below, opens port 7777 to all tags.
+  // Every second test asks for what the first acls open, the others for a port that no rule opens.
   void write_tests(std::string& out) {
     auto to = std::back_inserter(out);
     out += "\t\"tests\": [\n";
     for (std::size_t i = 0; i < shape_.tests; ++i) {
-      const std::size_t group = i % shape_.groups;
-      format_to(to, "\t\t{{\"src\": \"{}\", \"deny\": [\"tag:role{}:1\"]", i % 2 == 0 ? user(first_members_[group]) : any_tag(),
-                i % shape_.tags);
-      out += "},\n";
+      const std::size_t group = i % shape_.groups, tag = i % shape_.tags;
+      if (i % 2 == 0) {
+        format_to(to, "\t\t{{\"src\": \"{}\", \"accept\": [\"tag:role{}:7777\"], \"deny\": [\"tag:role{}:1\"]}},\n",
+                  user(first_members_[group]), tag, tag);
+      } else {
+        format_to(to, "\t\t{{\"src\": \"{}\", \"deny\": [\"tag:role{}:1\"]}},\n", any_tag(), tag);
+      }
     }
     out += "\t],\n";
   }

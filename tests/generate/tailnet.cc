@@ -490,6 +490,12 @@ class Generator {
     const auto& policy = model_.policy;
     const oracle::Ranges from = oracle::addresses_of(policy, tailnet, test.src);
     const oracle::Ranges to = oracle::addresses_of(policy, tailnet, target.selector);
+    // A device without the family of the destination is another undecided matter.
+    for (const oracle::Node& node : tailnet.nodes) {
+      const bool meant = oracle::is_device_of(policy, tailnet, test.src, node) ||
+                         oracle::is_device_of(policy, tailnet, target.selector, node);
+      if (meant && node.addresses.size() != 2) return std::nullopt;
+    }
     bool accepted = false, denied = false;
     for (const oracle::Range& source : from) {
       for (const oracle::Range& destination : to) {
