@@ -29,14 +29,12 @@ void complain(const Diagnostic& diagnostic, const std::vector<const SourceText*>
   std::fwrite(text.data(), 1, text.size(), stderr);
 }
 
-std::optional<LoadedFile> load_inventory_file(const std::string& path) {
-  auto text = read_file(path, std::size_t{2} << 30);
-  if (!text) {
-    complain(text.error());
-    return std::nullopt;
-  }
+namespace {
+
+// The inventory of a text that the file then owns.
+std::optional<LoadedFile> load_inventory_text(std::unique_ptr<SourceText> source) {
   LoadedFile file;
-  file.source = std::make_unique<SourceText>(path == "-" ? "<stdin>" : path, std::move(*text));
+  file.source = std::move(source);
   inventory::LoadedInventory loaded = inventory::load_inventory({file.source.get()});
   if (!loaded.ok()) {
     for (const Diagnostic& diagnostic : loaded.diagnostics) complain(diagnostic, {file.source.get()});
@@ -45,6 +43,33 @@ std::optional<LoadedFile> load_inventory_file(const std::string& path) {
   file.inventory = std::move(loaded.inventory);
   file.warnings = std::move(loaded.diagnostics);
   return file;
+}
+
+// The policy with its inventory; refused ones are told.
+std::optional<Inputs> load_with(const std::string& path, std::string text, LoadedFile inventory, policy::Dialect dialect,
+                                int& exit_code) {
+  const policy::Facts facts = questions::facts_of(inventory.inventory);
+  policy::Loaded loaded = policy::load_policy(path == "-" ? "<stdin>" : path, std::move(text), dialect, &facts);
+  if (!loaded.accepted()) {
+    for (const Diagnostic& diagnostic : loaded.diagnostics) {
+      if (diagnostic.severity == Severity::error) complain(diagnostic, {&loaded.file->source});
+    }
+    std::fprintf(stderr, "aclc: %s is refused: %s\n", path.c_str(), loaded.message()->c_str());
+    exit_code = exit_no;
+    return std::nullopt;
+  }
+  return Inputs{std::move(loaded.file), std::move(inventory)};
+}
+
+}  // namespace
+
+std::optional<LoadedFile> load_inventory_file(const std::string& path) {
+  auto text = read_file(path, std::size_t{2} << 30);
+  if (!text) {
+    complain(text.error());
+    return std::nullopt;
+  }
+  return load_inventory_text(std::make_unique<SourceText>(path == "-" ? "<stdin>" : path, std::move(*text)));
 }
 
 std::optional<Inputs> load_inputs(const std::string& path, const std::string& inventory_option, policy::Dialect dialect,
@@ -67,17 +92,24 @@ std::optional<Inputs> load_inputs(const std::string& path, const std::string& in
     exit_code = exit_unreadable;
     return std::nullopt;
   }
-  const policy::Facts facts = questions::facts_of(inventory->inventory);
-  policy::Loaded loaded = policy::load_policy(path == "-" ? "<stdin>" : path, std::move(*text), dialect, &facts);
-  if (!loaded.accepted()) {
-    for (const Diagnostic& diagnostic : loaded.diagnostics) {
-      if (diagnostic.severity == Severity::error) complain(diagnostic, {&loaded.file->source});
-    }
-    std::fprintf(stderr, "aclc: %s is refused: %s\n", path.c_str(), loaded.message()->c_str());
-    exit_code = exit_no;
+  return load_with(path, std::move(*text), std::move(*inventory), dialect, exit_code);
+}
+
+std::optional<Inputs> load_inputs(const std::string& path, const SourceText& inventory_text, policy::Dialect dialect,
+                                  int& exit_code) {
+  auto text = read_file(path);
+  if (!text) {
+    complain(text.error());
+    exit_code = exit_unreadable;
     return std::nullopt;
   }
-  return Inputs{std::move(loaded.file), std::move(*inventory)};
+  auto inventory =
+      load_inventory_text(std::make_unique<SourceText>(inventory_text.name(), std::string(inventory_text.text())));
+  if (!inventory) {
+    exit_code = exit_unreadable;
+    return std::nullopt;
+  }
+  return load_with(path, std::move(*text), std::move(*inventory), dialect, exit_code);
 }
 
 bool print_out(std::string_view text) {

@@ -41,6 +41,10 @@ struct Inputs {
 std::optional<Inputs> load_inputs(const std::string& policy, const std::string& inventory_option, policy::Dialect dialect,
                                   int& exit_code);
 
+// The same with the inventory's text at hand: one that stands in another file.
+std::optional<Inputs> load_inputs(const std::string& policy, const SourceText& inventory, policy::Dialect dialect,
+                                  int& exit_code);
+
 // Text to standard output; false if it could not all be written.
 bool print_out(std::string_view text);
 

@@ -19,6 +19,7 @@ int run(int argc, char** argv) {
   acl::cli::add_import(app, exit_code);
   acl::cli::add_show(app, exit_code);
   acl::cli::add_can(app, exit_code);
+  acl::cli::add_test(app, exit_code);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
