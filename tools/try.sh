@@ -34,4 +34,19 @@ show 1 aclc check examples/mistakes.hujson
 say "3. A policy written in a hurry, and what aclc fmt makes of it"
 show 1 aclc fmt --diff examples/untidy.hujson
 
-say "Next: aclc check YOUR/policy.hujson, and aclc explain CODE for any code above."
+# From here on one network: servers on plain WireGuard, with an inventory of who and what exists beside the policy.
+cd examples/policies/plain-wireguard
+
+say "4. Who gets what: who reaches the server web-1, and who logs in there (in examples/policies/plain-wireguard)"
+show 0 aclc show --node web-1 policy.hujson
+
+say "5. May Ines log in there as root? Yes, and by which rule"
+show 0 aclc can policy.hujson ines-laptop ssh root@web-1
+
+say "6. May Sam? No, and what is missing"
+show 1 aclc can policy.hujson sam-laptop ssh root@web-1
+
+say "7. The tests of the policy, and more of them in a file of their own"
+show 0 aclc test policy.hujson access.test.hujson
+
+say "Next: aclc check YOUR/policy.hujson, and aclc explain CODE for any code above. docs/inventory.md says how to make an inventory."

@@ -11,11 +11,6 @@ bool is_synced_group(const Selector& selector) noexcept {
   return selector.kind == SelectorKind::group && selector.text.find('@') != std::string_view::npos;
 }
 
-void report_template(Checker& c, const Selector& selector) {
-  c.findings.add(Code::E0319, selector.span, fmt::format("\"{}\" looks like a template, not like a policy", selector.text),
-                 "check the text that the template makes: its placeholders must be filled in first");
-}
-
 // How an undefined name is spoken of.
 struct Undefined {
   Code code;
@@ -66,6 +61,10 @@ bool check_form(Checker& c, const Selector& selector, std::string_view prefix) {
   return true;
 }
 
+bool takes_users(Location location) {
+  return allowed_at(parse_selector("ana@", {}), location, Dialect::headscale) == Allowed::yes;
+}
+
 bool refuse_place(Checker& c, const Selector& selector, Location location, std::string_view prefix) {
   if (selector.kind == SelectorKind::autogroup && c.headscale() && !known_to_headscale(selector)) {
     c.findings.add(Code::E0306, selector.span, fmt::format("autogroup not supported in headscale: \"{}\"", selector.text));
@@ -81,6 +80,14 @@ bool refuse_place(Checker& c, const Selector& selector, Location location, std::
     help = "services accept connections and never start them";
   } else if (selector.kind == SelectorKind::prefix && location == Location::test_dst) {
     help = "a test asks about one host: name an address";
+  } else if (selector.kind == SelectorKind::group && location == Location::ssh_dst) {
+    help = "people may log in only to tagged devices and their own: use a tag or autogroup:self";
+  } else if (selector.kind == SelectorKind::wildcard && location == Location::ssh_dst) {
+    help = "list tags, autogroup:tagged or autogroup:self";
+  } else if (selector.kind == SelectorKind::wildcard && location == Location::approver) {
+    help = "list tags, groups or users";
+  } else if (selector.kind == SelectorKind::host && c.headscale() && takes_users(location)) {
+    help = trailing_at_help(selector.text);
   }
   const std::string message = selector.kind == SelectorKind::empty
                                   ? fmt::format("{}an empty string is no selector", prefix)
@@ -130,15 +137,24 @@ bool check_service(Checker& c, const Selector& selector, std::string_view prefix
 
 bool Checker::selector(const Selector& selector, Location location, std::string_view prefix) {
   if (looks_like_template(selector.text)) {
-    report_template(*this, selector);
+    report_template({selector.text, selector.span});
     return false;
   }
   // An unknown autogroup is an unknown name before it is a wrong one.
   if (selector.kind == SelectorKind::autogroup && !check_autogroup(*this, selector, prefix, location)) return false;
   const Allowed allowed = allowed_at(selector, location, policy.dialect);
-  if (allowed == Allowed::no) return refuse_place(*this, selector, location, prefix);
+  if (allowed == Allowed::no) {
+    mark_used(selector);
+    return refuse_place(*this, selector, location, prefix);
+  }
   if (!check_form(*this, selector, prefix)) return false;
-  if (allowed == Allowed::unsettled) {
+  if (allowed == Allowed::unsettled && location == Location::test_src && selector.kind == SelectorKind::autogroup &&
+      !headscale()) {
+    findings.add(Code::W0604, selector.span,
+                 fmt::format("{}\"{}\": the service is reported to fail a test of an autogroup: unknown user or host", prefix,
+                             selector.text),
+                 "name one user, group, tag or host");
+  } else if (allowed == Allowed::unsettled) {
     findings.add(Code::I0335, selector.span,
                  fmt::format("\"{}\": whether {} can be {} is not documented", selector.text,
                              selector_kind_name(selector.kind), location_name(location)));
@@ -158,6 +174,25 @@ bool Checker::selector(const Selector& selector, Location location, std::string_
     case SelectorKind::service: return check_service(*this, selector, prefix);
     default: return true;
   }
+}
+
+void Checker::mark_used(const Selector& selector) {
+  const auto mark = [&](NameKind kind, std::string_view name) {
+    if (Definition* found = names.find(kind, name)) found->used = true;
+  };
+  switch (selector.kind) {
+    case SelectorKind::group: return mark(NameKind::group, selector.text);
+    case SelectorKind::tag: return mark(NameKind::tag, selector.text);
+    case SelectorKind::ipset: return mark(NameKind::ipset, selector.text);
+    case SelectorKind::posture: return mark(NameKind::posture, selector.text);
+    case SelectorKind::host: return mark(NameKind::host, selector.name);
+    default: return;
+  }
+}
+
+void Checker::report_template(const Text& text) {
+  findings.add(Code::E0319, text.span, fmt::format("\"{}\" looks like a template, not like a policy", text.value),
+               "check the text that the template makes: its placeholders must be filled in first");
 }
 
 void Checker::selectors(const std::vector<Selector>& list, Location location, std::string_view prefix) {
@@ -186,7 +221,8 @@ bool Checker::defined(NameKind kind, const Selector& selector, std::string_view 
   const Undefined what = undefined(kind);
   std::string help = suggestion(kind, name);
   if (kind == NameKind::host && help.empty()) {
-    help = "A bare name is an entry of \"hosts\"; device names are not host aliases, people are written as logins.";
+    help = headscale() ? trailing_at_help(name)
+                       : "A bare name is an entry of \"hosts\"; device names are not host aliases, people are written as logins.";
   } else {
     help += fmt::format("{}{} are declared in \"{}\".", help.empty() ? "" : " ", what.plural, what.section);
   }
@@ -204,7 +240,7 @@ void Checker::posture_names(const std::optional<std::vector<Text>>& list) {
     if (selector.kind == SelectorKind::posture && selector.fault == SelectorFault::none) {
       defined(NameKind::posture, selector, "");
     } else if (looks_like_template(text.value)) {
-      report_template(*this, selector);
+      report_template({selector.text, selector.span});
     } else {
       findings.add(Code::E0305, text.span, fmt::format("\"{}\" is no posture", text.value),
                    "postures are named posture:NAME and declared in \"postures\"");

@@ -32,7 +32,7 @@ void check_member(Checker& c, const Group& group, const Selector& member) {
         return;
       }
       break;
-    case SelectorKind::group: return;  // nesting is reported for all groups together
+    case SelectorKind::group: c.mark_used(member); return;  // nesting is reported for all groups together
     case SelectorKind::host:
       // The hosted service keeps members it does not know, with a warning; Headscale wants an `@`.
       if (!c.headscale()) {
@@ -43,8 +43,16 @@ void check_member(Checker& c, const Group& group, const Selector& member) {
       break;
     default: break;
   }
-  c.findings.add(Code::E0311, member.span, in_group() + "group members must be users",
-                 "members are logins such as ana@example.com; rules can list several groups and tags side by side");
+  c.mark_used(member);
+  // Headscale takes whatever has an @ for a name.
+  if (c.headscale() && member.text.find('@') != std::string_view::npos) {
+    c.findings.add(Code::W0340, member.span, in_group() + "no login: it matches nobody",
+                   "members are logins such as ana@example.com, without wildcards");
+    return;
+  }
+  std::string help = "members are logins such as ana@example.com; rules can list several groups and tags side by side";
+  if (c.headscale() && member.kind == SelectorKind::host) help = trailing_at_help(member.text);
+  c.findings.add(Code::E0311, member.span, in_group() + "group members must be users", std::move(help));
 }
 
 void check_nesting(Checker& c) {
@@ -79,6 +87,7 @@ void check_repeated_members(Checker& c, const Group& group) {
 // --- hosts ---
 
 void check_host_name(Checker& c, const Text& name) {
+  if (looks_like_template(name.value)) return c.report_template(name);
   const auto error = [&](std::string_view reason, std::string help) {
     c.findings.add(Code::E0313, name.span, fmt::format("hosts[\"{}\"]: {}", name.value, reason), std::move(help));
   };
@@ -214,16 +223,31 @@ std::string_view tag_fault(std::string_view tag) noexcept {
   return plain ? std::string_view() : "tag names can only contain numbers, letters, or dashes";
 }
 
+// Groups with an @ are those of the identity provider.
+bool is_undeclared_group(Checker& c, const Selector& owner) {
+  return owner.kind == SelectorKind::group && owner.fault == SelectorFault::none && !looks_like_template(owner.text) &&
+         owner.text.find('@') == std::string_view::npos && c.names.find(NameKind::group, owner.text) == nullptr;
+}
+
+std::string declared_help(std::string suggestion) {
+  return suggestion + (suggestion.empty() ? "" : " ") + "Groups are declared in \"groups\".";
+}
+
 void check_tag(Checker& c, const TagOwners& tag) {
   const std::string_view fault = tag_fault(tag.name.value);
-  if (!fault.empty()) {
+  if (looks_like_template(tag.name.value)) {
+    c.report_template(tag.name);
+  } else if (!fault.empty()) {
     std::string help = "a tag is tag: and a letter, then letters, digits and hyphens";
     if (!starts_with(tag.name.value, "tag:")) help = fmt::format("write \"tag:{}\"", tag.name.value);
     c.findings.add(Code::E0309, tag.name.span, fmt::format("tagOwners[\"{}\"]: {}", tag.name.value, fault), std::move(help));
   }
   const std::string prefix = fmt::format("tagOwners[\"{}\"]: ", short_name(tag.name.value));
   for (const Selector& owner : tag.owners) {
-    if (c.headscale() && owner.kind == SelectorKind::tag && c.names.find(NameKind::tag, owner.text) == nullptr) {
+    if (!c.headscale() && is_undeclared_group(c, owner)) {
+      c.findings.add(Code::W0344, owner.span, fmt::format("{}group not found: \"{}\"", prefix, owner.text),
+                     declared_help(c.suggestion(NameKind::group, owner.text)));
+    } else if (c.headscale() && owner.kind == SelectorKind::tag && c.names.find(NameKind::tag, owner.text) == nullptr) {
       c.findings.add(Code::E0301, owner.span,
                      fmt::format("tag \"{}\" references undefined tag \"{}\"", short_name(tag.name.value), owner.text),
                      c.suggestion(NameKind::tag, owner.text));
@@ -272,13 +296,32 @@ std::string_view operand_fault(const PostureAssertion& assertion) {
   return {};
 }
 
+// An IP set named anywhere in a condition is in use.
+void mark_ipsets(Checker& c, std::string_view text) {
+  constexpr std::string_view word = "ipset:";
+  for (std::size_t at = text.find(word); at != std::string_view::npos; at = text.find(word, at + word.size())) {
+    const std::size_t end = std::min(text.find_first_of(" \t'\"[],", at), text.size());
+    if (Definition* set = c.names.find(NameKind::ipset, text.substr(at, end - at))) set->used = true;
+  }
+}
+
 void check_assertion(Checker& c, const Posture& posture, std::size_t index) {
   const Text& text = posture.texts[index];
   const auto& assertion = posture.assertions[index];
   const std::string prefix = fmt::format("postures[\"{}\"]: ", short_name(posture.name.value));
+  mark_ipsets(c, text.value);
+  if (!assertion && parse_assertion(fmt::format("{} IS SET", text.value))) {  // an attribute, and no more
+    const AttributeKind kind = posture_attribute_kind(text.value);
+    const bool text_value = kind == AttributeKind::string || kind == AttributeKind::version;
+    c.findings.add(Code::W0345, text.span, fmt::format("{}\"{}\" has no operator: it never holds", prefix, text.value),
+                   fmt::format("write \"{} {}\"", text.value, text_value ? "IS SET" : "== true"));
+    return;
+  }
   if (!assertion) {
     const auto parsed = parse_assertion(text.value);
-    c.findings.add(Code::E0333, text.span, fmt::format("{}\"{}\" is no assertion", prefix, text.value), parsed.error().message);
+    std::string help = parsed.error().message;
+    if (text.value.find("&&") != std::string_view::npos) help = "all entries of a posture must hold: split into two strings";
+    c.findings.add(Code::E0333, text.span, fmt::format("{}\"{}\" is no assertion", prefix, text.value), std::move(help));
     return;
   }
   if (posture_attribute_kind(assertion->attribute) == AttributeKind::unknown) {
@@ -304,7 +347,7 @@ void check_groups(Checker& c) {
 void check_hosts(Checker& c) {
   for (const Host& host : c.policy.hosts) {
     check_host_name(c, host.name);
-    check_host_value(c, host);
+    if (!looks_like_template(host.name.value) || !looks_like_template(host.value.value)) check_host_value(c, host);
   }
 }
 

@@ -320,6 +320,20 @@ TEST(TagOwners, MayBeNobodyPeopleAndTags) {
                   .accepted());
 }
 
+TEST(TagOwners, AnUndeclaredGroupIsAWarningOnTheHostedServiceOnly) {
+  const std::string section = R"("groups":{"group:eng":[]},"tagOwners":{"tag:a":["group:engs"]})";
+  EXPECT_TRUE(with(section).accepted());
+  EXPECT_EQ(with(section).said(Code::W0344), "tagOwners[\"tag:a\"]: group not found: \"group:engs\"");
+  EXPECT_EQ(with(section).help(Code::W0344), "did you mean \"group:eng\" (line 1)? Groups are declared in \"groups\".");
+  EXPECT_EQ(with(section, headscale).errors(), "E0302");
+  EXPECT_EQ(acl(R"("group:x")", R"("*:*")").errors(), "E0302");
+}
+
+TEST(Templates, AsAKeyAreToldOnce) {
+  EXPECT_EQ(with(R"("tagOwners":{"tag:${env}":[]})").errors(), "E0319");
+  EXPECT_EQ(with(R"("hosts":{"${host}":"${address}"})").errors(), "E0319");
+}
+
 // The hosted service takes circles; Headscale does not.
 TEST(TagOwners, MayOwnEachOtherOnTheHostedServiceOnly) {
   for (const std::string owners : {R"({"tag:a":["tag:a"]})", R"({"tag:a":["tag:b"],"tag:b":["tag:a"]})",
@@ -346,6 +360,25 @@ TEST(Postures, AreListsOfAssertions) {
   EXPECT_EQ(c.errors(), "E0333");
   EXPECT_EQ(c.said(Code::E0333), "postures[\"posture:p\"]: \"node:os = 'linux'\" is no assertion");
   EXPECT_NE(c.help(Code::E0333), "");
+}
+
+TEST(Postures, AnAttributeAloneIsAWarning) {
+  const Checked c = with(R"("postures":{"posture:p":["node:tsAutoUpdate"]})");
+  EXPECT_TRUE(c.accepted());
+  EXPECT_EQ(c.help(Code::W0345), "write \"node:tsAutoUpdate == true\"");
+  EXPECT_EQ(with(R"("postures":{"posture:p":["node:os"]})").help(Code::W0345), "write \"node:os IS SET\"");
+}
+
+TEST(Postures, EntriesAreNotJoinedWithinAString) {
+  EXPECT_EQ(with(R"("postures":{"posture:p":["node:os == 'linux' && node:tsAutoUpdate == true"]})").help(Code::E0333),
+            "all entries of a posture must hold: split into two strings");
+}
+
+TEST(Postures, UseTheIpsetsTheyName) {
+  const std::string set = R"("ipsets":{"ipset:i":[]},)";
+  EXPECT_FALSE(with(set + R"("postures":{"posture:p":["ip:publicAddress IN ['ipset:i']"]})").has(Code::W0324));
+  EXPECT_FALSE(with(set + R"("postures":{"posture:p":["ip:publicAddress IN ['ipset:i']"]})").has(Code::W0334));
+  EXPECT_TRUE(with(set + R"("postures":{"posture:p":["ip:publicAddress IN ['ipset:ii']"]})").has(Code::W0324));
 }
 
 TEST(Postures, AnUnknownAttributeIsAWarning) {
@@ -381,6 +414,28 @@ TEST(UnusedNames, AreWarningsAndForTagsANote) {
   EXPECT_EQ(c.codes(), "W0322 W0323 W0324 I0325 W0326");
   EXPECT_EQ(c.said(Code::W0322), "group \"group:g\" is defined but never used");
   EXPECT_EQ(c.under(Code::I0325), "\"tag:t\"");
+}
+
+TEST(UnusedNames, OfTagsShareOneNote) {
+  const std::string two = R"("tagOwners":{"tag:a":[],"tag:b":[]})";
+  EXPECT_EQ(with(two).said(Code::I0325), "2 tags are defined but never used: \"tag:a\", \"tag:b\"");
+  std::string ten;
+  for (const char c : std::string("abcdefghij")) ten += std::string(ten.empty() ? "" : ",") + "\"tag:" + c + "\":[]";
+  EXPECT_EQ(with("\"tagOwners\":{" + ten + "}").count(Code::I0325), 1U);
+  EXPECT_NE(with("\"tagOwners\":{" + ten + "}").said(Code::I0325).find("\"tag:h\" and 2 more"), std::string::npos);
+}
+
+TEST(UnusedNames, OfTagsAreNoNewsWhereARuleReachesAllDevices) {
+  EXPECT_FALSE(acl(R"("group:eng")", R"("*:22")").has(Code::I0325));
+  EXPECT_FALSE(grant(R"("group:eng")", R"("autogroup:tagged")").has(Code::I0325));
+  EXPECT_TRUE(grant(R"("group:eng")", R"("tag:db")").has(Code::I0325));
+}
+
+TEST(UnusedNames, DoNotCountWhereTheirEntryIsRefused) {
+  const std::string base = R"("groups":{"group:g":[]},"hosts":{"h":"10.0.0.1"},)";
+  const Checked c = with(base + R"("ssh":[{"action":"accept","src":["h"],"dst":["group:g"],"users":["root"]}])");
+  EXPECT_FALSE(c.accepted());
+  EXPECT_FALSE(c.has(Code::W0322) || c.has(Code::W0323)) << c.summary();
 }
 
 TEST(UnusedNames, AnyUseCounts) {

@@ -5,6 +5,7 @@
 
 #include "compiler/policy/checker.h"
 #include "compiler/policy/decode.h"
+#include "engine/net/suggest.h"
 
 namespace acl::policy {
 namespace {
@@ -119,6 +120,12 @@ std::string port_help(const Target& target, std::string_view message) {
   if (message.find("must contain a colon") != std::string_view::npos) {
     return fmt::format("add the ports behind a colon: \"{}:443\", or \"{}:*\" for all", text, text);
   }
+  const std::string_view host = text.substr(0, text.rfind(':'));
+  const std::string_view port = text.substr(text.rfind(':') + 1);
+  const bool number = port.find_first_not_of("0123456789") == std::string_view::npos;
+  if (!number && target.selector.text.find(':') != std::string_view::npos && parse_protocol(port, ProtocolNames::hosted)) {
+    return fmt::format("{} is a protocol: \"proto\": \"{}\" and \"{}:*\"", port, port, host);
+  }
   const SelectorKind whole = parse_selector(text, {}).kind;
   const bool forgotten = target.selector.kind == SelectorKind::host &&
                          (whole == SelectorKind::tag || whole == SelectorKind::group || whole == SelectorKind::autogroup ||
@@ -132,9 +139,7 @@ bool check_ports(Checker& c, const Target& target, const std::optional<std::uint
   Target again;
   const auto ports = read_target(target.text, again);
   if (looks_like_template(target.text.value)) {
-    c.findings.add(Code::E0319, target.text.span,
-                   fmt::format("\"{}\" looks like a template, not like a policy", target.text.value),
-                   "check the text that the template makes: its placeholders must be filled in first");
+    c.report_template(target.text);
     return false;
   }
   if (!ports) {
@@ -165,8 +170,12 @@ bool check_ports(Checker& c, const Target& target, const std::optional<std::uint
 }
 
 void check_acl_target(Checker& c, const Acl& acl, const Target& target) {
-  if (!check_ports(c, target, acl.protocol)) return;
   const Selector& selector = target.selector;
+  if (!check_ports(c, target, acl.protocol)) {
+    c.mark_used(selector);
+    c.mark_used(parse_selector(target.text.value, {}));  // the ports may be what is missing
+    return;
+  }
   if (!check_danger_all(c, selector)) return;
   if (!c.selector(selector, Location::acl_dst, fmt::format("dst=\"{}\": ", selector.text))) return;
   const bool v6 = (selector.kind == SelectorKind::address || selector.kind == SelectorKind::prefix) &&
@@ -181,6 +190,7 @@ void check_acl_target(Checker& c, const Acl& acl, const Target& target) {
 }
 
 void check_acl(Checker& c, const Acl& acl, std::size_t index) {
+  const std::size_t errors = c.findings.errors();
   if (acl.action.value != "accept" && !(acl.damaged && acl.action.empty())) {
     c.findings.add(Code::E0401, acl.action.empty() ? acl.span : acl.action.span,
                    fmt::format("action=\"{}\" is not supported", acl.action.value),
@@ -193,7 +203,7 @@ void check_acl(Checker& c, const Acl& acl, std::size_t index) {
                                  [](const Target& target) { return target.selector.autogroup == Autogroup::self; });
   if (self != acl.dst.end()) check_self(c, acl.src, self->selector, true);
   c.posture_names(acl.src_posture);
-  if (!acl.damaged) check_matches_something(c, acl.span, "acls", index, acl.src, !acl.dst.empty());
+  if (!acl.damaged && c.findings.errors() == errors) check_matches_something(c, acl.span, "acls", index, acl.src, !acl.dst.empty());
 }
 
 // --- grants ---
@@ -223,10 +233,44 @@ void check_ip(Checker& c, const GrantIp& ip) {
   }
 }
 
-constexpr std::array<std::string_view, 8> service_capabilities = {
-    "tailscale.com/cap/drive", "tailscale.com/cap/relay",   "tailscale.com/cap/webui",  "tailscale.com/cap/kubernetes",
-    "tailscale.com/cap/tsidp", "tailscale.com/cap/secrets", "tailscale.com/cap/golink", "tailscale.com/cap/tailsql",
+// clang-format off
+constexpr std::array<std::string_view, 11> service_capabilities = {
+    "tailscale.com/cap/drive", "tailscale.com/cap/relay",     "tailscale.com/cap/webui",  "tailscale.com/cap/kubernetes",
+    "tailscale.com/cap/tsidp", "tailscale.com/cap/secrets",   "tailscale.com/cap/golink", "tailscale.com/cap/tailsql",
+    "tailscale.com/cap/pam",   "tailscale.com/cap/databases", "tailscale.com/cap/aperture",
 };
+// Given out by the control plane itself; no policy may.
+constexpr std::array<std::string_view, 4> reserved_capabilities = {
+    "tailscale.com/cap/relay-target", "tailscale.com/cap/ingress", "tailscale.com/cap/funnel", "tailscale.com/cap/service-proxy",
+};
+// clang-format on
+
+// The names that may stand instead, the nearest one first.
+std::string allowed_capabilities(std::string_view name) {
+  std::vector<std::string_view> names(service_capabilities.begin(), service_capabilities.end());
+  if (const auto near = nearest(name, names)) {
+    const auto found = std::find(names.begin(), names.end(), *near);
+    std::rotate(names.begin(), found, found + 1);
+  }
+  return fmt::format("use a domain of your own; of tailscale.com are allowed: {}", fmt::join(names, ", "));
+}
+
+// A name in the domain tailscale.com.
+void check_service_capability(Checker& c, const Capability& capability) {
+  const auto is_in = [&](const auto& list) { return std::find(list.begin(), list.end(), capability.name.value) != list.end(); };
+  if (is_in(service_capabilities)) return;
+  constexpr std::string_view below = "tailscale.com/cap/";
+  const std::string_view name = capability.name.value;
+  const bool one_word = name.substr(0, below.size()) == below && name.size() > below.size() &&
+                        name.find('/', below.size()) == std::string_view::npos;
+  if (c.headscale() || !one_word || is_in(reserved_capabilities)) {
+    c.findings.add(Code::E0411, capability.name.span, "capability name must not be in the tailscale.com domain",
+                   allowed_capabilities(name));
+  } else {
+    c.findings.add(Code::W0421, capability.name.span, fmt::format("unknown capability \"{}\"", name),
+                   allowed_capabilities(name));
+  }
+}
 
 void check_capability(Checker& c, const Capability& capability) {
   const std::string_view name = capability.name.value;
@@ -239,21 +283,44 @@ void check_capability(Checker& c, const Capability& capability) {
                    "name it below a domain of your own, without a scheme: example.com/cap/reports");
     return;
   }
-  const bool known = std::find(service_capabilities.begin(), service_capabilities.end(), name) != service_capabilities.end();
-  if (domain == "tailscale.com" && !known) {
-    c.findings.add(Code::E0411, capability.name.span, "capability name must not be in the tailscale.com domain",
-                   fmt::format("use a domain of your own; of tailscale.com are allowed: {}",
-                               fmt::join(service_capabilities, ", ")));
+  if (domain == "tailscale.com") {
+    check_service_capability(c, capability);
   } else if (domain == "tailscale.io") {
     c.findings.add(Code::W0420, capability.name.span, fmt::format("\"{}\": names below tailscale.io are reserved", name),
                    "use a domain of your own");
   }
 }
 
+// What to write instead of a destination with ports; nothing if it has none.
+std::string ports_in_grant_help(Checker& c, const Selector& dst) {
+  Target target;
+  const auto ports = read_target({dst.text, dst.span}, target);
+  const Selector& host = target.selector;
+  const bool alias = host.kind == SelectorKind::host;
+  const bool selects = host.fault == SelectorFault::none && host.kind != SelectorKind::empty &&
+                       (!alias || c.names.find(NameKind::host, host.name) != nullptr) &&
+                       host.autogroup != Autogroup::unknown;
+  if (!ports || !selects) return {};
+  std::vector<std::string> entries;
+  for (const PortRange& range : ports->ranges) {
+    if (range.is_all()) {
+      entries.emplace_back("\"*\"");
+    } else if (range.first == range.last) {
+      entries.push_back(fmt::format("\"{}\"", range.first));
+    } else {
+      entries.push_back(fmt::format("\"{}-{}\"", range.first, range.last));
+    }
+  }
+  return fmt::format("a grant's dst has no port: write \"{}\" and \"ip\": [{}]", host.text, fmt::join(entries, ", "));
+}
+
 void check_grant_dst(Checker& c, const Grant& grant) {
   for (const Selector& dst : grant.dst) {
     if (!check_danger_all(c, dst)) continue;
-    if (!c.selector(dst, Location::grant_dst, fmt::format("dst=\"{}\": ", dst.text))) continue;
+    c.findings.error_help(ports_in_grant_help(c, dst));
+    const bool good = c.selector(dst, Location::grant_dst, fmt::format("dst=\"{}\": ", dst.text));
+    c.findings.error_help({});
+    if (!good) continue;
     if (dst.kind == SelectorKind::prefix && dst.prefix.is_everything()) {
       c.findings.add(Code::E0409, dst.span,
                      fmt::format("dst \"{}\": to allow all IP addresses, use \"*\" or \"autogroup:internet\"", dst.text),
@@ -272,6 +339,7 @@ void check_grant_dst(Checker& c, const Grant& grant) {
 void check_via(Checker& c, const Grant& grant) {
   for (const Selector& via : grant.via) {
     if (via.kind != SelectorKind::tag) {
+      c.mark_used(via);
       c.findings.add(Code::E0412, via.span, "via can only be a tag",
                      fmt::format("tag the routers and name their tag instead of \"{}\"", via.text));
     } else if (Definition* tag = c.names.find(NameKind::tag, via.text)) {
@@ -285,6 +353,7 @@ void check_via(Checker& c, const Grant& grant) {
 }
 
 void check_grant(Checker& c, const Grant& grant, std::size_t index) {
+  const std::size_t errors = c.findings.errors();
   if (grant.ip.empty() && grant.app.empty() && !grant.damaged) {
     c.findings.add(Code::E0410, grant.span, "ip and app can not both be empty",
                    "say what is granted: \"ip\": [\"tcp:443\"], \"ip\": [\"*\"] for everything, or an \"app\" capability");
@@ -295,7 +364,9 @@ void check_grant(Checker& c, const Grant& grant, std::size_t index) {
   for (const Capability& capability : grant.app) check_capability(c, capability);
   check_via(c, grant);
   c.posture_names(grant.src_posture);
-  if (!grant.damaged) check_matches_something(c, grant.span, "grants", index, grant.src, !grant.dst.empty());
+  if (!grant.damaged && c.findings.errors() == errors) {
+    check_matches_something(c, grant.span, "grants", index, grant.src, !grant.dst.empty());
+  }
 }
 
 }  // namespace

@@ -65,6 +65,10 @@ TEST(AclDestinations, HelpWithAForgottenPort) {
             "add the ports behind a colon: \"100.64.0.1:443\", or \"100.64.0.1:*\" for all");
 }
 
+TEST(AclDestinations, HelpWithAProtocolInPlaceOfThePorts) {
+  EXPECT_EQ(dst("tag:db:icmp").help(Code::E0403), "icmp is a protocol: \"proto\": \"icmp\" and \"tag:db:*\"");
+}
+
 TEST(AclDestinations, OddListsOfPortsAreWarnings) {
   EXPECT_TRUE(dst("vault:22,*").has(Code::W0415));
   EXPECT_TRUE(dst("vault:22, 80").has(Code::W0417));
@@ -206,6 +210,21 @@ Checked ip(const std::string& entry, Dialect dialect = Dialect::tailscale) {
   return grant(any, any, ",\"ip\":[\"" + entry + "\"]", dialect);
 }
 
+TEST(Grants, HelpWithAPortInADestination) {
+  const auto help = [](const std::string& dst, Code code) { return grant(any, "\"" + dst + "\"").help(code); };
+  EXPECT_EQ(help("tag:db:22", Code::E0301), "a grant's dst has no port: write \"tag:db\" and \"ip\": [\"22\"]");
+  EXPECT_EQ(help("192.0.2.1:*", Code::E0303), "a grant's dst has no port: write \"192.0.2.1\" and \"ip\": [\"*\"]");
+  EXPECT_EQ(help("vault:22,80-81", Code::E0303),
+            "a grant's dst has no port: write \"vault\" and \"ip\": [\"22\", \"80-81\"]");
+  EXPECT_EQ(help("autogroup:self:22", Code::E0306),
+            "a grant's dst has no port: write \"autogroup:self\" and \"ip\": [\"22\"]");
+  for (const std::string dst : {"10.0.0.0/8:443", "192.0.2.0/24:*"}) {
+    const Checked c = grant(any, "\"" + dst + "\"");
+    ASSERT_FALSE(c.accepted()) << dst;
+    EXPECT_EQ(c.loaded->diagnostics.front().help.substr(0, 26), "a grant's dst has no port:") << dst;
+  }
+}
+
 TEST(GrantIp, HasAllItsForms) {
   for (const std::string entry : {"*", "443", "8000-8010", "tcp:*", "tcp:443", "udp:4000-4010", "icmp:*", "47:*", "47",
                                   "*:443", "*:*", "TCP:443"}) {
@@ -253,12 +272,17 @@ TEST(GrantApp, TheServicesDomainHasAFixedList) {
   const auto app = [](const std::string& name) {
     return grant(any, any, ",\"app\":{\"tailscale.com/cap/" + name + "\":[]}");
   };
-  for (const std::string name : {"drive", "relay", "webui", "kubernetes", "tsidp", "secrets", "golink", "tailsql"}) {
-    EXPECT_TRUE(app(name).accepted()) << name;
+  for (const std::string name : {"drive", "relay", "webui", "kubernetes", "tsidp", "secrets", "golink", "tailsql", "pam",
+                                 "databases", "aperture"}) {
+    EXPECT_FALSE(app(name).has(Code::E0411) || app(name).has(Code::W0421)) << name;
   }
-  for (const std::string name : {"relay-target", "ingress", "funnel", "x", "drive/x"}) {
+  for (const std::string name : {"relay-target", "ingress", "funnel", "service-proxy", "drive/x", ""}) {
     EXPECT_EQ(app(name).message(), "capability name must not be in the tailscale.com domain") << name;
   }
+  EXPECT_EQ(grant(any, any, R"(,"app":{"tailscale.com/drive":[]})").errors(), "E0411") << "not below cap/";
+  EXPECT_TRUE(app("databses").accepted());
+  EXPECT_EQ(app("databses").help(Code::W0421).substr(0, 86),
+            "use a domain of your own; of tailscale.com are allowed: tailscale.com/cap/databases, t") << "the nearest first";
   EXPECT_TRUE(grant(any, any, R"(,"app":{"tailscale.io/x":[]})").has(Code::W0420));
   EXPECT_FALSE(grant(any, any, R"(,"app":{"example.com/x":[]})").has(Code::W0420));
 }
@@ -286,6 +310,12 @@ TEST(IdleRules, WithoutASourceOrADestinationAreAWarning) {
   EXPECT_TRUE(acl("", R"("*:*")").accepted() && grant("", any).accepted());
   EXPECT_TRUE(checked(R"({"acls":[{"action":"accept"}]})").has(Code::W0413));
   EXPECT_FALSE(acl(any, R"("*:*")").has(Code::W0413));
+}
+
+TEST(IdleRules, AreNotToldOfARuleWithAnError) {
+  EXPECT_FALSE(acl("", R"("tag:x:22")").has(Code::W0413));
+  EXPECT_FALSE(grant("", R"("tag:x")").has(Code::W0413));
+  EXPECT_FALSE(ssh("accept", "", R"("tag:x")").has(Code::W0413));
 }
 
 TEST(IdleRules, FromEmptyGroupsOnlyAreAWarning) {

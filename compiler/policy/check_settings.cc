@@ -10,7 +10,7 @@ namespace {
 // --- nodeAttrs ---
 
 // Attributes that clients know (tailscale/tailscale, tailcfg): those meant for policies first.
-constexpr std::array<std::string_view, 43> known_attributes = {
+constexpr std::array<std::string_view, 44> known_attributes = {
     "funnel",
     "randomize-client-port",
     "disable-ipv4",
@@ -54,10 +54,11 @@ constexpr std::array<std::string_view, 43> known_attributes = {
     "client-side-reachability",
     "suggest-exit-node-ui",
     "nextdns:no-device-info",
+    "tailscale.com/visible-groups",
 };
 
 bool is_known_attribute(std::string_view attribute) noexcept {
-  for (const std::string_view prefix : {"nextdns:", "debug-", "https://tailscale.com/cap/"}) {
+  for (const std::string_view prefix : {"nextdns:", "controld:", "debug-", "https://tailscale.com/cap/"}) {
     if (attribute.substr(0, prefix.size()) == prefix) return true;
   }
   return std::find(known_attributes.begin(), known_attributes.end(), attribute) != known_attributes.end();
@@ -66,6 +67,8 @@ bool is_known_attribute(std::string_view attribute) noexcept {
 void check_attribute(Checker& c, const Text& attribute) {
   if (attribute.empty()) {
     c.findings.add(Code::W0705, attribute.span, "an empty attribute", "remove it");
+  } else if (looks_like_template(attribute.value)) {
+    c.report_template(attribute);
   } else if (c.headscale() && attribute.value == "funnel") {
     c.findings.add(Code::E0709, attribute.span, fmt::format("nodeAttr \"{}\" is not supported by headscale", attribute.value));
   } else if (!is_known_attribute(attribute.value)) {
@@ -142,9 +145,42 @@ void report_unused(Checker& c, NameKind kind, Code code, std::string_view word) 
   for (const Definition& definition : c.names.all(kind)) {
     if (definition.used) continue;
     c.findings.add(code, definition.span, fmt::format("{} \"{}\" is defined but never used", word, definition.name),
-                   kind == NameKind::tag ? "no rule names it: a device with this tag alone is reached by nobody"
-                                         : "remove it, or use it in a rule");
+                   "remove it, or use it in a rule");
   }
+}
+
+// Whether some rule reaches devices of every tag.
+bool reaches_every_tag(const Policy& policy) {
+  const auto everyone = [](const Selector& dst) {
+    return dst.kind == SelectorKind::wildcard || dst.autogroup == Autogroup::tagged;
+  };
+  const auto acl = [&](const Acl& rule) {
+    return std::any_of(rule.dst.begin(), rule.dst.end(), [&](const Target& dst) { return everyone(dst.selector); });
+  };
+  const auto grant = [&](const Grant& rule) { return std::any_of(rule.dst.begin(), rule.dst.end(), everyone); };
+  return (policy.acls && std::any_of(policy.acls->begin(), policy.acls->end(), acl)) ||
+         (policy.grants && std::any_of(policy.grants->begin(), policy.grants->end(), grant));
+}
+
+// One note for all of them: a tag that only marks devices is no mistake.
+void report_unused_tags(Checker& c) {
+  if (reaches_every_tag(c.policy)) return;
+  constexpr std::size_t most_named = 8;
+  std::vector<const Definition*> unused;
+  for (const Definition& tag : c.names.all(NameKind::tag)) {
+    if (!tag.used) unused.push_back(&tag);
+  }
+  if (unused.empty()) return;
+  const bool one = unused.size() == 1;
+  std::string message = one ? "tag" : fmt::format("{} tags are defined but never used:", unused.size());
+  for (std::size_t i = 0; i < std::min(unused.size(), most_named); ++i) {
+    message += fmt::format("{} \"{}\"", i == 0 ? "" : ",", short_name(unused[i]->name));
+  }
+  if (unused.size() > most_named) message += fmt::format(" and {} more", unused.size() - most_named);
+  if (one) message += " is defined but never used";
+  c.findings.add(Code::I0325, unused[0]->span, std::move(message),
+                 one ? "no rule names it: a device with this tag alone is reached by nobody"
+                     : "no rule names them: a device with such tags alone is reached by nobody");
 }
 
 }  // namespace
@@ -203,7 +239,7 @@ void check_unused(Checker& c) {
   report_unused(c, NameKind::group, Code::W0322, "group");
   report_unused(c, NameKind::host, Code::W0323, "host");
   report_unused(c, NameKind::ipset, Code::W0324, "ipset");
-  report_unused(c, NameKind::tag, Code::I0325, "tag");
+  report_unused_tags(c);
   report_unused(c, NameKind::posture, Code::W0326, "posture");
   if (c.plural_members && c.singular_members) {
     const hujson::Node& root = c.file.tree.nodes[0];

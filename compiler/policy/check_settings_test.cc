@@ -37,6 +37,7 @@ TEST(AutoApprovers, AreIdentities) {
                            "autogroup:tagged","user:*@example.com"])")
                   .accepted());
   EXPECT_EQ(approvers(R"("exitNode":["*"])").errors(), "E0308");
+  EXPECT_EQ(approvers(R"("exitNode":["*"])").help(Code::E0308), "list tags, groups or users");
   EXPECT_EQ(approvers(R"("exitNodes":[])").help(Code::E0201), "did you mean \"exitNode\"?");
 }
 
@@ -56,7 +57,7 @@ TEST(NodeAttrs, KnownOnesPassAndOthersAreAWarning) {
   for (const std::string name :
        {"funnel", "nextdns:abc123", "nextdns:no-device-info", "randomize-client-port", "disable-ipv4", "magicdns-aaaa",
         "drive:share", "drive:access", "ssh-env-vars", "linux-netfilter?v=nftables", "mullvad", "one-cgnat?v=true",
-        "debug-x", "https://tailscale.com/cap/x"}) {
+        "debug-x", "https://tailscale.com/cap/x", "controld:x", "tailscale.com/visible-groups"}) {
     EXPECT_FALSE(attr(name).has(Code::W0705)) << name;
   }
   for (const std::string name : {"funnels", "", "linux-netfilter?v=x"}) {
@@ -64,6 +65,8 @@ TEST(NodeAttrs, KnownOnesPassAndOthersAreAWarning) {
     EXPECT_TRUE(attr(name).accepted()) << name;
   }
 }
+
+TEST(NodeAttrs, TemplatesAreToldAsSuch) { EXPECT_EQ(attr("nextdns:${ID}").errors(), "E0319"); }
 
 TEST(NodeAttrs, WithoutEffectAreAWarning) {
   EXPECT_TRUE(attribute(R"("target":["*"])").has(Code::W0710));

@@ -133,6 +133,7 @@ void check_recorder(Checker& c, const SshRule& rule) {
     if (recorder.kind == SelectorKind::tag) {
       c.defined(NameKind::tag, recorder, "");
     } else {
+      c.mark_used(recorder);
       c.findings.add(Code::E0515, recorder.span, fmt::format("recorder \"{}\" is no tag", recorder.text),
                      "tag the nodes that record and name their tag");
     }
@@ -195,6 +196,7 @@ void check_hidden(Checker& c) {
 void check_ssh(Checker& c) {
   for (std::size_t i = 0; i < c.policy.ssh.size(); ++i) {
     const SshRule& rule = c.policy.ssh[i];
+    const std::size_t errors = c.findings.errors();
     check_action(c, rule);
     check_users(c, rule);
     check_sources(c, rule);
@@ -209,7 +211,7 @@ void check_ssh(Checker& c) {
     }
     c.posture_names(rule.src_posture);
     check_recorder(c, rule);
-    if ((rule.src.empty() || rule.dst.empty()) && !rule.damaged) {
+    if ((rule.src.empty() || rule.dst.empty()) && !rule.damaged && c.findings.errors() == errors) {
       c.findings.add(Code::W0413, rule.span, fmt::format("{} can never match: it has no {}", rule_name("ssh", i),
                                                          rule.src.empty() ? "src" : "dst"),
                      "it admits nobody; complete it or remove it");

@@ -153,6 +153,12 @@ TEST(SshDestinations, AreRefusedInTheServicesWords) {
   }
 }
 
+TEST(SshDestinations, HelpWithWhatMayStandInstead) {
+  EXPECT_EQ(ssh("accept", people, R"("group:eng")").help(Code::E0308),
+            "people may log in only to tagged devices and their own: use a tag or autogroup:self");
+  EXPECT_EQ(ssh("accept", people, R"("*")").help(Code::E0308), "list tags, autogroup:tagged or autogroup:self");
+}
+
 TEST(SshSources, AreIdentitiesOnly) {
   for (const std::string src : {"*", "10.0.0.1", "10.0.0.0/8", "vault", "ipset:dc", "svc:x", "autogroup:internet",
                                 "autogroup:shared", "autogroup:danger-all", "autogroup:self"}) {

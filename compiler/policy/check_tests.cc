@@ -63,14 +63,33 @@ std::string_view headscale_refusal(const Selector& dst) noexcept {
   return {};
 }
 
-void check_target(Checker& c, const Target& target, std::string_view name) {
+std::string target_help(const Target& target, const std::optional<std::uint8_t>& protocol) {
+  const std::string_view text = target.text.value;
+  const std::string_view port = protocol && !protocol_has_ports(*protocol) ? "0" : "22";
+  const SelectorKind whole = parse_selector(text, {}).kind;
+  const bool worded = whole == SelectorKind::tag || whole == SelectorKind::group || whole == SelectorKind::service ||
+                      whole == SelectorKind::autogroup;
+  const bool forgotten = text.find(':') == std::string_view::npos || (worded && text.find(':') == text.rfind(':'));
+  if (forgotten) return fmt::format("a test destination needs a port: \"{}:{}\"", text, port);
+  if (port == "0") {
+    return fmt::format("{} has no ports: write \"{}:0\"", protocol_name(*protocol), text.substr(0, text.rfind(':')));
+  }
+  return "a test asks about one host and one port: \"tag:db:5432\"";
+}
+
+void check_target(Checker& c, const PolicyTest& test, const Target& target, std::string_view name) {
   Target again;
   const auto ports = read_target(target.text, again);
   const std::string prefix = fmt::format("{}: \"{}\": ", name, target.text.value);
-  const std::string help = "a test asks about one host and one port: \"tag:db:5432\"";
-  if (!ports) return test_error(c, target.text.span, prefix + ports.error(), help);
-  if (ports->ranges.size() != 1 || ports->ranges[0].first != ports->ranges[0].last) {
-    return test_error(c, target.text.span, prefix + "not one port", help, "test destination port must be a single port");
+  const bool zero = target.ports.size() == 1 && target.ports[0] == PortRange{0, 0};  // of a protocol without ports
+  if (!ports && !zero) {
+    c.mark_used(target.selector);
+    return test_error(c, target.text.span, prefix + ports.error(), target_help(target, test.protocol));
+  }
+  if (!zero && (ports->ranges.size() != 1 || ports->ranges[0].first != ports->ranges[0].last)) {
+    c.mark_used(target.selector);
+    return test_error(c, target.text.span, prefix + "not one port", target_help(target, test.protocol),
+                      "test destination port must be a single port");
   }
   answer(c, headscale_refusal(target.selector));
   const bool good = c.selector(target.selector, Location::test_dst, fmt::format("{}: dst=", name));
@@ -97,8 +116,8 @@ void check_test(Checker& c, const PolicyTest& test, std::size_t index) {
   }
   check_src(c, test, Location::test_src, name);
   if (test.proto) check_protocol(c, *test.proto, name);
-  for (const Target& target : test.accept) check_target(c, target, name);
-  for (const Target& target : test.deny) check_target(c, target, name);
+  for (const Target& target : test.accept) check_target(c, test, target, name);
+  for (const Target& target : test.deny) check_target(c, test, target, name);
 }
 
 // The two refusals of a destination that the service words apart, and all others.

@@ -79,6 +79,31 @@ TEST(Tests, HaveAProtocol) {
   EXPECT_EQ(proto("x").message(), failed);
 }
 
+TEST(Tests, OfAProtocolWithoutPortsAskAboutPortZero) {
+  const auto ask = [](const std::string& proto, const std::string& target) {
+    return policy_test(R"("src":"tag:server","accept":[")" + target + R"("],"proto":")" + proto + "\"");
+  };
+  for (const std::string proto : {"icmp", "1", "ipv6-icmp"}) {
+    EXPECT_TRUE(ask(proto, "tag:db:0").accepted()) << proto;
+    EXPECT_EQ(ask(proto, "tag:db:*").errors(), "E0601") << proto;
+  }
+  EXPECT_EQ(ask("icmp", "tag:db:0").policy().tests[0].accept[0].ports, (std::vector<PortRange>{{0, 0}}));
+  EXPECT_EQ(ask("icmp", "tag:db:*").help(Code::E0601), "icmp has no ports: write \"tag:db:0\"");
+  EXPECT_EQ(ask("tcp", "tag:db:0").errors(), "E0601");
+  EXPECT_EQ(ask("icmp", "tag:x:0").errors(), "E0301");
+}
+
+TEST(Tests, HelpWithAForgottenPort) {
+  EXPECT_EQ(dst("tag:db").help(Code::E0601), "a test destination needs a port: \"tag:db:22\"");
+  EXPECT_EQ(dst("vault").help(Code::E0601), "a test destination needs a port: \"vault:22\"");
+}
+
+TEST(Tests, FromAnAutogroupAreReportedToFail) {
+  const Checked c = policy_test(R"("src":"autogroup:member","accept":["tag:db:22"])");
+  EXPECT_TRUE(c.accepted());
+  EXPECT_NE(c.said(Code::W0604).find("unknown user or host"), std::string::npos);
+}
+
 TEST(Tests, MayRepeatThemselves) {
   EXPECT_TRUE(in_tailnet(R"("tests":[{"src":"tag:server","accept":["tag:db:22","tag:db:22"]},
                                      {"src":"tag:server","accept":["tag:db:22"]}])")

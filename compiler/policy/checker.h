@@ -45,6 +45,12 @@ class Checker {
   bool selector(const Selector& selector, Location location, std::string_view prefix = {});
   void selectors(const std::vector<Selector>& selectors, Location location, std::string_view prefix = {});
 
+  // The name counts as used: what refuses it is no reason to call it unused too.
+  void mark_used(const Selector& selector);
+
+  // Reports a text with placeholders.
+  void report_template(const Text& text);
+
   // A name that must be defined. True if it is; then it counts as used.
   bool defined(NameKind kind, const Selector& selector, std::string_view prefix);
   void posture_names(const std::optional<std::vector<Text>>& names);
@@ -73,6 +79,11 @@ void check_ssh(Checker& c);
 void check_ssh_tests(Checker& c);
 void check_tests(Checker& c);
 void check_unused(Checker& c);
+
+// For a name without an @ where Headscale might have wanted a user.
+inline std::string trailing_at_help(std::string_view name) {
+  return fmt::format("if this is a user, Headscale writes it with a trailing @: \"{}@\"", name);
+}
 
 // The beginning of a name of any length: messages about its members repeat it.
 inline std::string_view short_name(std::string_view name) { return name.substr(0, 500); }

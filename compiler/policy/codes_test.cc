@@ -126,7 +126,7 @@ const std::map<Code, Pair>& table() {
        {with(R"("postures":{"posture:p":["node:bogus IS SET"]})"),
         with(R"("postures":{"posture:p":["custom:bogus IS SET"]})")}},
       {Code::I0335,
-       {test_of(R"("src":"autogroup:member","accept":["tag:db:22"])"),
+       {test_of(R"("src":"group:eng","accept":["autogroup:member:22"])"),
         test_of(R"("src":"group:eng","accept":["tag:db:22"])")}},
       {Code::E0336, {rule(R"("src":["*"],"dst":["svc:a_b:22"])"), rule(R"("src":["*"],"dst":["svc:a-b:22"])")}},
       {Code::W0337, {rule(R"("src":["user:*@X.org"],"dst":["*:*"])"), rule(R"("src":["user:*@x.org"],"dst":["*:*"])")}},
@@ -136,6 +136,11 @@ const std::map<Code, Pair>& table() {
       {Code::W0341, {with(R"("hosts":{"a:b":"10.0.0.1"})"), with(R"("hosts":{"a_b":"10.0.0.1"})")}},
       {Code::W0342,
        {with(R"("postures":{"posture:p":["node:os == 1"]})"), with(R"("postures":{"posture:p":["custom:x == 1"]})")}},
+      {Code::W0344,
+       {with(R"("tagOwners":{"tag:a":["group:g"]})"), with(R"("groups":{"group:g":[]},"tagOwners":{"tag:a":["group:g"]})")}},
+      {Code::W0345,
+       {with(R"("postures":{"posture:p":["node:tsAutoUpdate"]})"),
+        with(R"("postures":{"posture:p":["node:tsAutoUpdate == true"]})")}},
 
       {Code::E0401,
        {R"({"acls":[{"action":"deny","src":["*"],"dst":["*:*"]}]})",
@@ -158,7 +163,7 @@ const std::map<Code, Pair>& table() {
       {Code::E0409, {grant_of(R"("dst":["0.0.0.0/0"],"ip":["*"])"), grant_of(R"("dst":["*"],"ip":["*"])")}},
       {Code::E0410, {grant_of(R"("dst":["*"],"ip":[])"), grant_of(R"("dst":["*"],"ip":["*"])")}},
       {Code::E0411,
-       {grant_of(R"("dst":["*"],"app":{"tailscale.com/cap/x":[]})"),
+       {grant_of(R"("dst":["*"],"app":{"tailscale.com/cap/funnel":[]})"),
         grant_of(R"("dst":["*"],"app":{"tailscale.com/cap/drive":[]})")}},
       {Code::E0412,
        {grant_of(R"("dst":["lan"],"ip":["*"],"via":["vault"])"),
@@ -175,6 +180,9 @@ const std::map<Code, Pair>& table() {
        {grant_of(R"("dst":["*"],"ip":["tcp:80,443"])"), grant_of(R"("dst":["*"],"ip":["tcp:80","tcp:443"])")}},
       {Code::W0420,
        {grant_of(R"("dst":["*"],"app":{"tailscale.io/x":[]})"), grant_of(R"("dst":["*"],"app":{"example.io/x":[]})")}},
+      {Code::W0421,
+       {grant_of(R"("dst":["*"],"app":{"tailscale.com/cap/driv":[]})"),
+        grant_of(R"("dst":["*"],"app":{"tailscale.com/cap/drive":[]})")}},
 
       {Code::E0501,
        {ssh_rule(R"("action":"deny","src":["group:eng"],"dst":["tag:db"],"users":["root"])"),
@@ -224,6 +232,9 @@ const std::map<Code, Pair>& table() {
         login_test(R"("dst":["10.0.0.0"],"accept":["root"])")}},
       {Code::E0603,
        {login_test(R"("dst":["tag:db:22"],"accept":["root"])"), login_test(R"("dst":["tag:db"],"accept":["root"])")}},
+      {Code::W0604,
+       {test_of(R"("src":"autogroup:member","accept":["tag:db:22"])"),
+        test_of(R"("src":"group:eng","accept":["tag:db:22"])")}},
 
       {Code::E0701,
        {with(R"("autoApprovers":{"routes":{"lan":[]}})"), with(R"("autoApprovers":{"routes":{"10.0.0.0/8":[]}})")}},
@@ -245,6 +256,7 @@ const std::map<Code, Pair>& table() {
        {attributes(R"("target":["*"],"attr":["funnel"])"), attributes(R"("target":["*"],"attr":["nextdns:x"])"),
         headscale}},
       {Code::W0710, {attributes(R"("target":["*"])"), attributes(R"("target":["*"],"attr":["funnel"])")}},
+      {Code::W0711, {with(R"("attrConfig":{})"), with(R"("nodeAttrs":[])")}},
   };
   return pairs;
 }

@@ -46,9 +46,9 @@ bool Decoder::expect(Value value, Kind kind, std::string_view wanted) {
   } else if (kind == Kind::string && (value.is(Kind::number) || value.is(Kind::boolean))) {
     help = fmt::format("put it in double quotes: \"{}\"", value.text());
   }
-  findings_.add(Code::E0203, value.span(),
-                fmt::format("{} must be {}, not {}", field_ == "the policy" ? "the policy" : fmt::format("\"{}\"", field_),
-                            wanted, hujson::kind_name(value.kind())),
+  std::string what = field_ == "the policy" ? "the policy" : fmt::format("\"{}\"", field_);
+  if (key_ != nullptr) what = fmt::format("{}[\"{}\"]", field_, key_->value.substr(0, 500));
+  findings_.add(Code::E0203, value.span(), fmt::format("{} must be {}, not {}", what, wanted, hujson::kind_name(value.kind())),
                 std::move(help));
   return false;
 }
@@ -103,6 +103,13 @@ std::vector<Selector> Decoder::selectors(Value value) {
   for (const Value element : value) {
     if (expect(element, Kind::string, "an array of strings")) out.push_back(selector(element));
   }
+  return out;
+}
+
+std::vector<Selector> Decoder::selectors_of(const Text& key, Value value) {
+  key_ = &key;
+  std::vector<Selector> out = selectors(value);
+  key_ = nullptr;
   return out;
 }
 
@@ -177,6 +184,8 @@ void Decoder::report_unknown(std::string_view name, Span span, std::string_view 
     help = "HuJSON has comments: write // and the text on a line of its own";
   } else if (section == "the policy" && (name == "acl" || name == "policy")) {
     help = "this looks like the answer of an API: check the document inside it";
+  } else if (section == "the policy" && equal_ignoring_case(name, "dns")) {
+    help = "DNS is set in the admin console, not in the policy";
   } else if (suggestion) {
     help = fmt::format("did you mean \"{}\"?", *suggestion);
   } else {
@@ -191,14 +200,21 @@ void Decoder::report_unsupported(std::string_view name, Span span) {
                 "the hosted service knows it, Headscale does not");
 }
 
-void Decoder::report_case(std::string_view written, std::string_view documented, Span span) {
-  findings_.add(Code::W0207, span, fmt::format("\"{}\" is documented as \"{}\"", written, documented),
-                fmt::format("write \"{}\": not every tool ignores case", documented));
+void Decoder::note_spelling(Code code, std::string_view written, std::string_view documented, Span span) {
+  const auto [at, fresh] = spelling_index_.try_emplace({code, written}, spellings_.size());
+  if (fresh) spellings_.push_back({code, written, documented, span, 0});
+  ++spellings_[at->second].count;
 }
 
-void Decoder::report_old_name(std::string_view written, std::string_view modern, Span span) {
-  findings_.add(Code::W0209, span, fmt::format("\"{}\" is the old name of \"{}\"", written, modern),
-                fmt::format("write \"{}\"", modern));
+void Decoder::report_spellings() {
+  for (const Spelling& found : spellings_) {
+    const bool old = found.code == Code::W0209;
+    const std::string often = found.count == 1 ? "" : fmt::format(" ({} times in this file)", found.count);
+    findings_.add(found.code, found.span,
+                  fmt::format(fmt::runtime(old ? "\"{}\" is the old name of \"{}\"{}" : "\"{}\" is documented as \"{}\"{}"),
+                              found.written, found.documented, often),
+                  fmt::format("write \"{}\"{}", found.documented, old ? "" : ": not every tool ignores case"));
+  }
 }
 
 // --- targets ----------------------------------------------------------------------------------------------------------
@@ -246,7 +262,7 @@ void read_groups(Decoder& d, Value value, Policy& policy) {
   if (!d.expect(value, Kind::object, "an object of groups")) return;
   d.map(value, false, [&](Value name, Value members) {
     Group group{d.key(name), {}};
-    if (!members.is(Kind::null)) group.members = d.selectors(members);
+    if (!members.is(Kind::null)) group.members = d.selectors_of(group.name, members);
     policy.groups.push_back(std::move(group));
   });
 }
@@ -294,7 +310,7 @@ void read_tag_owners(Decoder& d, Value value, Policy& policy) {
   if (!d.expect(value, Kind::object, "an object of tags")) return;
   d.map(value, true, [&](Value name, Value owners) {
     TagOwners entry{d.tag_key(name), {}};
-    if (!owners.is(Kind::null)) entry.owners = d.selectors(owners);
+    if (!owners.is(Kind::null)) entry.owners = d.selectors_of(entry.name, owners);
     policy.tag_owners.push_back(std::move(entry));
   });
 }
@@ -323,7 +339,7 @@ const Fields<AutoApprovers> auto_approver_fields = {
          const auto parsed = net::Prefix::parse(route.route.value);
          const bool usable = parsed.error == net::PrefixError::none || parsed.error == net::PrefixError::host_bits;
          if (usable) route.prefix = parsed.prefix;
-         if (!approvers.is(Kind::null)) route.approvers = d.selectors(approvers);
+         if (!approvers.is(Kind::null)) route.approvers = d.selectors_of(route.route, approvers);
          out.routes.push_back(std::move(route));
        });
      }},
@@ -421,6 +437,11 @@ const Fields<Policy> policy_fields = {
      FieldIn::tailscale},
     {"OneCGNATRoute", [](Decoder& d, Value value, Policy& out) { out.one_cgnat_route = d.text(value); },
      FieldIn::tailscale},
+    {"attrConfig",
+     [](Decoder& d, Value value, Policy&) {
+       d.findings().add(Code::W0711, value.span(), "\"attrConfig\" is not documented; it needs a feature flag");
+     },
+     FieldIn::tailscale},
     {"randomizeClientPort", [](Decoder& d, Value value, Policy& out) { out.randomize_client_port = d.boolean(value); }},
 };
 
@@ -440,6 +461,7 @@ void decode(PolicyFile& file, Findings& findings) {
   Decoder decoder(file, findings);
   const Value root = file.tree.root();
   decoder.object(root, policy_fields, "the policy", file.policy);
+  decoder.report_spellings();
   if (root.is(Kind::object)) warn_of_null_sections(root, findings);
 }
 

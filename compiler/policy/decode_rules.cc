@@ -1,6 +1,8 @@
 // The sections that hold rules and tests.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "compiler/policy/decoder.h"
 #include "compiler/policy/duration.h"
 
@@ -126,8 +128,24 @@ void read_grants(Decoder& d, Value value, Policy& policy) {
 
 void read_ssh(Decoder& d, Value value, Policy& policy) { policy.ssh = d.objects(value, ssh_fields, "an ssh entry"); }
 
+namespace {
+
+// A test of a protocol without ports is written with port 0, which is none anywhere else.
+void read_port_zero(Target& target) {
+  constexpr std::string_view zero = ":0";
+  const std::string_view text = target.text.value;
+  const bool ends = text.size() > zero.size() && text.substr(text.size() - zero.size()) == zero;
+  if (target.ports.empty() && ends && text.find(',') == std::string_view::npos) target.ports = {PortRange{0, 0}};
+}
+
+}  // namespace
+
 void read_tests(Decoder& d, Value value, Policy& policy) {
   policy.tests = d.objects(value, test_fields, "a tests entry");
+  for (PolicyTest& test : policy.tests) {
+    if (d.headscale() || !test.protocol || protocol_has_ports(*test.protocol)) continue;
+    for (auto* list : {&test.accept, &test.deny}) std::for_each(list->begin(), list->end(), read_port_zero);
+  }
 }
 
 void read_ssh_tests(Decoder& d, Value value, Policy& policy) {

@@ -227,6 +227,29 @@ TEST(Decode, KeysMatchInAnyCaseWithAWarning) {
   EXPECT_TRUE(checked(R"({"TAGOWNERS":{}})", headscale).accepted());
 }
 
+TEST(Decode, AKeyInAnotherCaseIsToldOnce) {
+  const Checked c = checked(R"({"acls":[{"Action":"accept","src":["*"],"dst":["*:1"]},
+                                        {"Action":"accept","src":["*"],"dst":["*:2"]}]})");
+  EXPECT_EQ(c.count(Code::W0207), 1U);
+  EXPECT_EQ(c.said(Code::W0207), "\"Action\" is documented as \"action\" (2 times in this file)");
+}
+
+TEST(Decode, AListUnderAKeyIsNamedByTheKey) {
+  EXPECT_EQ(checked(R"({"acls":[],"groups":{"group:x":"ana@example.com"}})").said(Code::E0203),
+            "groups[\"group:x\"] must be an array of strings, not a string");
+  EXPECT_EQ(checked(R"({"acls":[],"groups":[]})").said(Code::E0203).substr(0, 8), "\"groups\"");
+}
+
+TEST(Decode, DnsIsNoMatterOfThePolicy) {
+  EXPECT_EQ(checked(R"({"acls":[],"dns":{}})").help(Code::E0201), "DNS is set in the admin console, not in the policy");
+}
+
+TEST(Decode, AnUndocumentedSectionIsAWarning) {
+  EXPECT_TRUE(checked(R"({"acls":[],"attrConfig":{"x":1}})").accepted());
+  EXPECT_TRUE(checked(R"({"acls":[],"attrConfig":{"x":1}})").has(Code::W0711));
+  EXPECT_EQ(checked(R"({"acls":[],"attrConfig":{}})", headscale).errors(), "E0201");
+}
+
 // --- old names ---
 
 TEST(Decode, OldNamesOfFieldsAreReadWithAWarning) {

@@ -5,6 +5,7 @@
 // null counts as absent.
 #pragma once
 
+#include <map>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -68,7 +69,19 @@ class Decoder {
   // Whether the value is of this kind; reports it if not. `wanted` in words: "an array of strings".
   bool expect(hujson::Value value, hujson::Kind kind, std::string_view wanted);
 
+  // As selectors(), of a member whose key is data: messages name `section["key"]`.
+  std::vector<Selector> selectors_of(const Text& key, hujson::Value value);
+
+  // Spellings of keys, which are collected: one warning for each, at its first place.
+  void report_spellings();
+
  private:
+  struct Spelling {
+    Code code;
+    std::string_view written, documented;
+    Span span;
+    std::size_t count = 0;
+  };
   struct Seen {
     std::string_view name;
     Span span;
@@ -79,13 +92,15 @@ class Decoder {
   void report_duplicate(std::string_view name, Span span, Span first, bool ignore_case);
   void report_unknown(std::string_view name, Span span, std::string_view section,
                       const std::vector<std::string_view>& known);
-  void report_case(std::string_view written, std::string_view documented, Span span);
-  void report_old_name(std::string_view written, std::string_view modern, Span span);
+  void note_spelling(Code code, std::string_view written, std::string_view documented, Span span);
   void report_unsupported(std::string_view name, Span span);
 
   PolicyFile& file_;
   Findings& findings_;
   std::string_view field_ = "the policy";  // the field whose value is being read, for messages
+  const Text* key_ = nullptr;              // inside it, the key that is data
+  std::vector<Spelling> spellings_;
+  std::map<std::pair<Code, std::string_view>, std::size_t> spelling_index_;
 };
 
 // The sections with rules and tests, in decode_rules.cc.
@@ -125,8 +140,8 @@ void Decoder::object(hujson::Value value, const Fields<T>& fields, std::string_v
       continue;
     }
     seen[index] = {written, name.span()};
-    if (written != field.name) report_case(written, field.name, name.span());
-    if (!field.modern.empty()) report_old_name(field.name, field.modern, name.span());
+    if (written != field.name) note_spelling(Code::W0207, written, field.name, name.span());
+    if (!field.modern.empty()) note_spelling(Code::W0209, field.name, field.modern, name.span());
     if (member.is(hujson::Kind::null)) continue;
     field_ = field.name;
     field.read(*this, member, out);

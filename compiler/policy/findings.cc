@@ -30,6 +30,7 @@ Diagnostic& Findings::add(Code code, Span span, std::string message, std::string
   list_.push_back(make_diagnostic(code, shortened(std::move(message)), shortened(std::move(help))));
   list_.back().place = source_.place(span);
   if (error) list_.back().service_text = service_text_;
+  if (error && !error_help_.empty()) list_.back().help = shortened(error_help_);
   return list_.back();
 }
 

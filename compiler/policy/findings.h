@@ -27,6 +27,8 @@ class Findings {
   Diagnostic& add(Code code, Span span, std::string message, std::string help = {});
   // While set, the service's answer to every error added, whatever our own message says.
   void service_text(std::string text) { service_text_ = std::move(text); }
+  // While set, the help of every error added.
+  void error_help(std::string text) { error_help_ = std::move(text); }
   void relate(Diagnostic& diagnostic, std::string message, Span span) const;
 
   [[nodiscard]] Place place(Span span) const { return source_.place(span); }
@@ -38,6 +40,7 @@ class Findings {
   std::vector<Diagnostic> list_;
   Diagnostic beyond_;
   std::string service_text_;
+  std::string error_help_;
   std::size_t errors_ = 0;  // all of them, listed or not
   std::size_t others_ = 0;
 };

@@ -27,7 +27,7 @@ TEST(Report, WarningsAndErrorsStandTogetherInTheOrderOfTheFile) {
     "acls": [{"action": "accept", "src": [], "dst": ["x:22"]}, {"action": "deny", "src": ["*"], "dst": ["*:*"]}],
     "groups": {"group:unused": []},
   })");
-  EXPECT_EQ(c.codes(), "E0303 W0323 W0413 E0401 W0322");
+  EXPECT_EQ(c.codes(), "E0303 W0323 E0401 W0322");
 }
 
 TEST(Report, TheStructureIsJudgedBeforeTheMeaning) {

@@ -154,7 +154,7 @@ TEST(Places, EveryCellOfTheMatrixHolds) {
       const std::string where = table[i][0] + " at " + table[0][j] + ": " + c.summary();
       const char cell = table[i][j][0];
       EXPECT_EQ(c.accepted(), cell != 'N') << where;
-      EXPECT_EQ(c.has(Code::I0335), cell == '?') << where;
+      EXPECT_EQ(c.has(Code::I0335) || c.has(Code::W0604), cell == '?') << where;
       EXPECT_EQ(c.has(Code::W0511), cell == 'L') << where;
       EXPECT_EQ(c.has(Code::W0338) || c.has(Code::W0340), cell == 'W') << where;
     }
@@ -274,7 +274,15 @@ TEST(HeadscalePlaces, ApproversAreUsersGroupsAndTags) {
 TEST(HeadscalePlaces, MembersOfGroupsHaveAnAt) {
   EXPECT_TRUE(headscale_place("mem", "ana@example.com").accepted());
   EXPECT_TRUE(headscale_place("mem", "ana@").accepted());
+  EXPECT_TRUE(headscale_place("mem", "*@x.org").accepted());
+  EXPECT_TRUE(headscale_place("mem", "*@x.org").has(Code::W0340));
   EXPECT_EQ(headscale_place("mem", "ana").errors(), "E0311");
+  EXPECT_EQ(headscale_place("mem", "ana").help(Code::E0311),
+            "if this is a user, Headscale writes it with a trailing @: \"ana@\"");
+  EXPECT_EQ(headscale_place("own", "bob").help(Code::E0308),
+            "if this is a user, Headscale writes it with a trailing @: \"bob@\"");
+  EXPECT_EQ(headscale_place("asr", "bob").help(Code::E0303),
+            "if this is a user, Headscale writes it with a trailing @: \"bob@\"");
 }
 
 }  // namespace

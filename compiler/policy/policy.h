@@ -62,7 +62,7 @@ struct TagOwners {
 // `selector:ports` of acls, `selector:port` of tests.
 struct Target {
   Selector selector;
-  std::vector<PortRange> ports;  // empty if they could not be read
+  std::vector<PortRange> ports;  // empty if they could not be read; 0-0 in tests of protocols without ports
   Text text;
 };
 

@@ -171,6 +171,7 @@ AttributeKind posture_attribute_kind(std::string_view attribute) noexcept {
       Known{"node:tsAutoUpdate", AttributeKind::boolean},
       Known{"node:tsStateEncrypted", AttributeKind::boolean},
       Known{"ip:country", AttributeKind::string},
+      Known{"ip:publicAddress", AttributeKind::any},
   };
   static constexpr std::array<std::string_view, 9> open = {"custom",  "falcon", "intune",      "jamfpro", "kandji",
                                                           "kolide", "fleet",  "sentinelone", "huntress"};

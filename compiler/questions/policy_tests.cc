@@ -65,7 +65,7 @@ class Stage {
     const Inventory& all = extended_ ? *extended_ : base_;
     resolved_ = std::make_unique<resolve::Resolved>(resolve::resolve(rules_, all, resolve::Depth::rules));
     views_ = std::make_unique<resolve::Views>(*resolved_);
-    tailnet_ = std::make_unique<resolve::Tailnet>(all);
+    if (extended_) extended_tailnet_ = std::make_unique<resolve::Tailnet>(all);
   }
   [[nodiscard]] const resolve::Views& views() const { return *views_; }
   [[nodiscard]] const std::string& name(NodeId node) const { return resolved_->inventory->nodes[node].name; }
@@ -97,7 +97,7 @@ class Stage {
         return {{}, fmt::format("unknown service \"{}\"", selector.text)};
       default: break;
     }
-    const auto nodes = tailnet_->identities(selector, policy_);
+    const auto nodes = tailnet().identities(selector, policy_);
     if (!nodes) return {{}, fmt::format("\"{}\" cannot be tested", selector.text)};
     if (nodes->empty()) {
       return {{}, selector.kind == SelectorKind::user ? fmt::format("user not found: \"{}\"", selector.text)
@@ -107,6 +107,7 @@ class Stage {
   }
 
  private:
+  [[nodiscard]] const resolve::Tailnet& tailnet() const { return extended_tailnet_ ? *extended_tailnet_ : base_tailnet_; }
   [[nodiscard]] static std::string key(const Selector& selector, const Attributes& attributes) {
     std::string out(selector.text);
     for (const auto& [name, value] : attributes) {
@@ -204,7 +205,7 @@ class Stage {
   std::uint64_t next_v4_ = 0x647ffffe;  // from the top of 100.64.0.0/10
   std::unique_ptr<resolve::Resolved> resolved_;
   std::unique_ptr<resolve::Views> views_;
-  std::unique_ptr<resolve::Tailnet> tailnet_;
+  std::unique_ptr<resolve::Tailnet> extended_tailnet_;
 };
 
 class Runner {

@@ -37,6 +37,7 @@ Resolver::Resolver(const policy::PolicyFile& file, const inventory::Inventory& i
 }
 
 Resolved Resolver::run(Depth depth) {
+  out_.depth = depth;
   approve_routes();
   find_routes();
   collect_selectors();

@@ -52,6 +52,7 @@ struct SelectorSet {
   bool everything = false;        // `*` or autogroup:danger-all: the wire's "*"
   bool wildcard = false;          // `*` as a source: the tailnet's ranges (in literals)
   bool internet = false;          // reaches approved exit nodes, too
+  bool exits_only = false;        // autogroup:internet itself: reaches these alone, whatever others route
   bool self = false;              // autogroup:self: see Rule
   std::vector<NodeId> reached;    // as a destination: the nodes that receive it, ascending; all nodes if `everything`
 };
@@ -144,7 +145,14 @@ struct SshRule {
   std::vector<std::string_view> localpart_domains;
 };
 
+// How much to work out.
+enum class Depth : std::uint8_t {
+  rules,  // rules and SSH rules: enough for questions about packets and logins; entries in no particular order
+  all,    // entries in the order of the wire, and who sees which route
+};
+
 struct Resolved {
+  Depth depth = Depth::all;
   const policy::PolicyFile* file = nullptr;
   const inventory::Inventory* inventory = nullptr;
 
@@ -175,12 +183,6 @@ struct Resolved {
   std::vector<bool> ipv4_disabled;  // by the node attribute disable-ipv4 or the network-wide setting
 
   [[nodiscard]] std::size_t node_count() const noexcept { return inventory->nodes.size(); }
-};
-
-// How much to work out.
-enum class Depth : std::uint8_t {
-  rules,  // rules and SSH rules: enough for questions about packets and logins
-  all,    // who sees which route, too
 };
 
 // `file` holds an accepted policy. Total: names that do not exist stand for nothing.

@@ -45,8 +45,8 @@ class Resolver {
   void add(Rule part, Destination destination);
   void join_via_rules();
   std::uint32_t sources(const std::vector<policy::Selector>& src, const std::optional<std::vector<policy::Text>>& posture);
-  std::uint32_t intern(std::vector<EntryId> entries, std::vector<NodeId> nodes);
-  void cover(Sources& sources) const;
+  std::uint32_t intern(std::vector<EntryId> entries, std::vector<NodeId> nodes, std::vector<EntryId> written);
+  void cover(Sources& sources, std::vector<EntryId> written) const;
   std::uint32_t port_list(std::vector<policy::PortRange> ports);
   [[nodiscard]] bool passes(NodeId node, const std::optional<std::vector<policy::Text>>& posture) const;
   void find_incidences();

@@ -49,6 +49,7 @@ void Resolver::find_viewers() {
   std::vector<bool> selector_done(out_.selectors.size());
   const auto routes_in = [&](const std::vector<EntryId>& entries) {
     std::vector<std::uint32_t> found;
+    if (entries.empty()) return found;
     for (std::uint32_t r = 0; r < out_.routes.size(); ++r) {
       const bool hit = std::any_of(entries.begin(), entries.end(), [&](EntryId id) {
         return overlaps(out_.entries[id], out_.routes[r].prefix);
@@ -87,6 +88,7 @@ void Resolver::find_viewers() {
       }
       for (const std::uint32_t id : of_selector[destination.selector]) {
         Route& route = out_.routes[id];
+        if (out_.selectors[destination.selector].exits_only && !out_.exit_node[route.nodes.front()]) continue;
         if (destination.via == none) {
           mark(route.by_rule, sources.covered, sources.covers_all);
         } else {

@@ -82,13 +82,14 @@ bool Resolver::passes(NodeId node, const std::optional<std::vector<policy::Text>
 }
 
 std::uint32_t Resolver::sources(const std::vector<Selector>& src, const std::optional<std::vector<policy::Text>>& posture) {
-  std::vector<EntryId> entries;
+  std::vector<EntryId> entries, written;
   std::vector<NodeId> nodes;
   const bool asked = (posture && !posture->empty()) || (!posture && policy_.default_src_posture &&
                                                         !policy_.default_src_posture->empty());
   for (const Selector& one : src) {
     const std::uint32_t id = selector(one, true);
     const SelectorSet& set = out_.selectors[id];
+    written.insert(written.end(), set.literals.begin(), set.literals.end());
     if (!asked) {
       unite(entries, selector_entries_[id]);
       unite(nodes, set.nodes);
@@ -121,11 +122,12 @@ std::uint32_t Resolver::sources(const std::vector<Selector>& src, const std::opt
   if (asked) {
     make_set(entries);
     make_set(nodes);
+    std::erase_if(written, [&](EntryId id) { return !std::binary_search(entries.begin(), entries.end(), id); });
   }
-  return intern(std::move(entries), std::move(nodes));
+  return intern(std::move(entries), std::move(nodes), std::move(written));
 }
 
-std::uint32_t Resolver::intern(std::vector<EntryId> entries, std::vector<NodeId> nodes) {
+std::uint32_t Resolver::intern(std::vector<EntryId> entries, std::vector<NodeId> nodes, std::vector<EntryId> written) {
   auto& same_hash = sources_index_[hash_of(entries)];
   for (const std::uint32_t id : same_hash) {
     if (out_.sources[id].entries == entries) return id;
@@ -133,29 +135,29 @@ std::uint32_t Resolver::intern(std::vector<EntryId> entries, std::vector<NodeId>
   const auto id = static_cast<std::uint32_t>(out_.sources.size());
   same_hash.push_back(id);
   Sources sources{std::move(entries), std::move(nodes), {}, {}, false};
-  cover(sources);
+  cover(sources, std::move(written));
   out_.sources.push_back(std::move(sources));
   return id;
 }
 
 // The nodes of which an address or an approved subnet route overlaps the sources.
-void Resolver::cover(Sources& sources) const {
+void Resolver::cover(Sources& sources, std::vector<EntryId> written) const {
   std::vector<NodeId>& covered = sources.covered;
   covered = sources.nodes;
-  const auto cover_entry = [&](EntryId id) {
-    const auto nodes = holders(out_.entries[id]);
-    covered.insert(covered.end(), nodes.begin(), nodes.end());
-  };
-  for (const EntryId id : sources.entries) {
+  // Entries that were written, and not made from identities; one that is the address of one of the identities is not counted.
+  make_set(written);
+  std::erase_if(written, [&](EntryId id) {
     const NodeId owner = out_.entry_owner[id];
-    const bool identity = owner != none && std::binary_search(sources.nodes.begin(), sources.nodes.end(), owner);
-    if (identity && !out_.routes_hold_nodes) continue;
-    if (!identity) sources.literals.push_back(id);
+    return owner != none && std::binary_search(sources.nodes.begin(), sources.nodes.end(), owner);
+  });
+  sources.literals = std::move(written);
+  for (const EntryId id : out_.routes_hold_nodes ? sources.entries : sources.literals) {
     if (out_.entries[id].kind == EntryKind::any) {
       sources.covers_all = true;
-    } else {
-      cover_entry(id);
+      continue;
     }
+    const auto nodes = holders(out_.entries[id]);
+    covered.insert(covered.end(), nodes.begin(), nodes.end());
   }
   if (covered.size() != sources.nodes.size()) make_set(covered);
   if (covered.size() == out_.node_count()) sources.covers_all = true;
@@ -221,7 +223,7 @@ void Resolver::build_self(const std::vector<Selector>& src, const std::optional<
                      out_.node_entries.begin() + out_.node_first_entry[node + 1]);
     }
     make_set(entries);
-    part.sources = intern(std::move(entries), std::move(nodes));
+    part.sources = intern(std::move(entries), std::move(nodes), {});
     destination.user = user;
     add(part, destination);
   }
@@ -405,6 +407,7 @@ bool Resolver::routes_through(NodeId node, const Destination& destination) const
   if (!tagged) return false;
   const SelectorSet& set = out_.selectors[destination.selector];
   if (set.internet && out_.exit_node[node]) return true;
+  if (set.exits_only) return false;
   const auto overlaps_route = [&](const Entry& entry) {
     const auto& routes = out_.approved_routes[node];
     return std::any_of(routes.begin(), routes.end(), [&](const net::Prefix& route) {

@@ -165,6 +165,7 @@ void Resolver::read_literals(const Selector& selector, SelectorSet& set) {
       if (selector.autogroup == Autogroup::internet) {
         for (const Interval& interval : internet_set().list()) add(range_entry(interval.first, interval.last));
         set.internet = true;
+        set.exits_only = true;
       }
       break;
     default: break;
@@ -239,11 +240,12 @@ void Resolver::number_entries() {
   const std::size_t count = out_.entries.size();
   std::vector<std::string> texts(count);
   std::vector<EntryId> order(count);
+  const bool by_text = out_.depth == Depth::all;
   for (EntryId id = 0; id < count; ++id) {
-    texts[id] = entry_text(out_.entries[id]);
+    if (by_text) texts[id] = entry_text(out_.entries[id]);
     order[id] = id;
   }
-  std::sort(order.begin(), order.end(), [&](EntryId a, EntryId b) { return texts[a] < texts[b]; });
+  if (by_text) std::sort(order.begin(), order.end(), [&](EntryId a, EntryId b) { return texts[a] < texts[b]; });
   std::vector<EntryId> rank(count);
   std::vector<Entry> entries(count);
   std::vector<NodeId> owners(count);
@@ -303,6 +305,7 @@ void Resolver::reach(SelectorSet& set) {
     }
   }
   for (const EntryId literal : set.literals) {
+    if (set.exits_only) break;
     const Entry& entry = out_.entries[literal];
     const auto nodes = holders(entry);
     set.reached.insert(set.reached.end(), nodes.begin(), nodes.end());

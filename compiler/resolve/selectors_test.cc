@@ -252,6 +252,17 @@ TEST(Internet, IsSevenRangesForApprovedExitNodesAlone) {
   EXPECT_THAT(targets_of(network(), R"("autogroup:internet:*")"), ElementsAre("exit: (internet):*"));
 }
 
+// Even a public network of one's own is behind a router and not behind an exit node.
+TEST(Internet, IsNotForRoutersOfPublicNetworks) {
+  auto net = network().node("public", "tag:router").approved(R"("198.51.100.0/24","2001:db8::/32")");
+  const auto world = net.under(acl(R"("ana@example.com")", R"("autogroup:internet:*")"));
+  EXPECT_THAT(world.everyone(), ElementsAre("exit: laptop -> (internet):*"));
+  EXPECT_EQ(world.peers("laptop"), "exit");
+  EXPECT_THAT(world.routes("laptop"), IsEmpty());
+  EXPECT_THAT(targets_of(net, R"("198.51.100.7:443")"),
+              ElementsAre("exit: 198.51.100.7:443", "public: 198.51.100.7:443"));
+}
+
 TEST(Internet, AccessToAnExitNodeIsNoAccessThroughIt) {
   EXPECT_THAT(targets_of(network(), R"("tag:exit:*")"), ElementsAre("exit: exit:*", "closed: closed:*"));
 }

@@ -43,8 +43,10 @@ Views::Views(const Resolved& resolved) : resolved_(resolved) {
   }
   std::vector<NodeId> by_name(nodes);
   std::iota(by_name.begin(), by_name.end(), 0);
-  std::sort(by_name.begin(), by_name.end(),
-            [&](NodeId a, NodeId b) { return resolved.inventory->nodes[a].name < resolved.inventory->nodes[b].name; });
+  const auto& all = resolved.inventory->nodes;
+  if (resolved.depth == Depth::all) {
+    std::sort(by_name.begin(), by_name.end(), [&](NodeId a, NodeId b) { return all[a].name < all[b].name; });
+  }
   name_order_.resize(nodes);
   for (std::uint32_t place = 0; place < nodes; ++place) name_order_[by_name[place]] = place;
 }
@@ -70,7 +72,7 @@ bool Views::holds_entry(NodeId node, const Entry& entry) const {
 
 // The node holds the entry, or the entry is internet and the node an exit.
 bool Views::receives_entry(NodeId node, const Entry& entry, const SelectorSet& set) const {
-  if (entry.kind == EntryKind::any || holds_entry(node, entry)) return true;
+  if (entry.kind == EntryKind::any || (!set.exits_only && holds_entry(node, entry))) return true;
   // Services are received by their hosts; the internet and public prefixes by exit nodes: `reached` holds both, and whoever
   // is there without an address or a route in any literal is there for one of these reasons.
   if (is_service(set)) return std::binary_search(set.reached.begin(), set.reached.end(), node);

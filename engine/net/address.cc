@@ -1,7 +1,6 @@
 #include "engine/net/address.h"
 
 #include <arpa/inet.h>
-#include <fmt/format.h>
 
 #include <array>
 #include <cstring>
@@ -32,8 +31,29 @@ std::uint64_t big_endian(const unsigned char* bytes) noexcept {
   return value;
 }
 
+void append_decimal(std::string& out, std::uint32_t byte) {
+  if (byte >= 100) out += static_cast<char>('0' + byte / 100);
+  if (byte >= 10) out += static_cast<char>('0' + byte / 10 % 10);
+  out += static_cast<char>('0' + byte % 10);
+}
+
+void append_hex(std::string& out, unsigned group) {
+  static constexpr char digits[] = "0123456789abcdef";
+  if (group >= 0x1000) out += digits[group >> 12];
+  if (group >= 0x100) out += digits[group >> 8 & 15];
+  if (group >= 0x10) out += digits[group >> 4 & 15];
+  out += digits[group & 15];
+}
+
+// Written by hand: hundreds of thousands of them are printed for a large tailnet.
 std::string dotted(std::uint32_t bits) {
-  return fmt::format("{}.{}.{}.{}", bits >> 24, bits >> 16 & 255, bits >> 8 & 255, bits & 255);
+  std::string out;
+  for (unsigned shift = 24; shift != 0; shift -= 8) {
+    append_decimal(out, bits >> shift & 255);
+    out += '.';
+  }
+  append_decimal(out, bits & 255);
+  return out;
 }
 
 }  // namespace
@@ -73,6 +93,7 @@ std::string Address::text() const {
     i = end + 1;
   }
   std::string out;
+  out.reserve(40);
   for (unsigned i = 0; i < 8; ++i) {
     if (i == run_begin) {
       out += "::";
@@ -80,7 +101,7 @@ std::string Address::text() const {
       continue;
     }
     if (!out.empty() && out.back() != ':') out += ':';
-    fmt::format_to(std::back_inserter(out), "{:x}", groups[i]);
+    append_hex(out, groups[i]);
   }
   return out;
 }

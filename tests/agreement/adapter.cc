@@ -26,7 +26,8 @@ tl::expected<Compiled, std::string> compile(const std::string& policy, const std
   const inventory::LoadedInventory tailnet = inventory::load_inventory({&source});
   if (!tailnet.ok()) return tl::unexpected(describe(tailnet.diagnostics));
   // As on saving: with what the inventory knows, tests included.
-  const policy::Loaded loaded = questions::full_check("policy.hujson", policy, policy::Dialect::tailscale, tailnet.inventory);
+  const policy::Loaded loaded =
+      questions::full_check("policy.hujson", policy, policy::Dialect::tailscale, tailnet.inventory);
   if (!loaded.accepted()) return tl::unexpected(describe(loaded.diagnostics));
 
   const resolve::Resolved resolved = resolve::resolve(*loaded.file, tailnet.inventory);

@@ -1,7 +1,8 @@
 // The compiler against the oracle: random policies and tailnets, and every answer of the one asked of the other.
 //
 // ACL_AGREEMENT_RUNS: how many pairs (the default keeps a test run short; make test-all asks for 100,000).
-// ACL_AGREEMENT_SEED: where to begin. A pair that is answered in two ways is made as small as possible and printed.
+// ACL_AGREEMENT_SEED: where to begin. ACL_AGREEMENT_FAILURES: how many to show. A pair that is answered in two ways is made as
+// small as possible and printed.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -77,7 +78,8 @@ class Comparison {
 
  private:
   void differ(const Node& node, const std::string& question, const std::string& oracle, const std::string& compiler) {
-    if (!difference_) difference_ = node.name + ": " + question + "\n  oracle:   " + oracle + "\n  compiler: " + compiler;
+    if (!difference_)
+      difference_ = node.name + ": " + question + "\n  oracle:   " + oracle + "\n  compiler: " + compiler;
   }
 
   // --- packets and capabilities ---
@@ -93,7 +95,8 @@ class Comparison {
           if (source.family() != destination.family()) continue;
           capability(node, awards, answer.awards, source, destination);
           for (const std::uint8_t protocol : asked_protocols) {
-            for (const std::uint16_t port : asked_ports) packet(node, ours, answer.passages, source, destination, protocol, port);
+            for (const std::uint16_t port : asked_ports)
+              packet(node, ours, answer.passages, source, destination, protocol, port);
           }
         }
       }
@@ -122,7 +125,8 @@ class Comparison {
 
   std::vector<Address> interesting_addresses() const {
     oracle::Ranges ranges;
-    for (const char* text : {"8.8.8.8", "203.0.113.1", "100.115.92.9", "10.33.5.9", "2001:db8::1", "fd00:1::5", "127.0.0.1"}) {
+    for (const char* text :
+         {"8.8.8.8", "203.0.113.1", "100.115.92.9", "10.33.5.9", "2001:db8::1", "fd00:1::5", "127.0.0.1"}) {
       ranges.push_back(oracle::range_of(*Address::parse(text)));
     }
     for (const Node& node : tailnet_.nodes) {
@@ -153,24 +157,27 @@ class Comparison {
     return random_.pick(around);
   }
 
-  void edge(const Node& node, const Passage& passage, const std::vector<Passage>& ours, const std::vector<Passage>& theirs,
-            const std::vector<Address>& places) {
+  void edge(const Node& node, const Passage& passage, const std::vector<Passage>& ours,
+            const std::vector<Passage>& theirs, const std::vector<Address>& places) {
     const auto side = random_.below(8);
-    const Address source = side == 0 || passage.sources.empty() ? random_.pick(places) : near(random_.pick(passage.sources));
+    const Address source =
+        side == 0 || passage.sources.empty() ? random_.pick(places) : near(random_.pick(passage.sources));
     const Address destination = side == 1 ? random_.pick(places) : near(passage.destination);
     const std::uint8_t protocol = side == 2 ? random_.pick(asked_protocols) : random_.pick(passage.protocols);
-    const std::array<int, 5> around = {passage.ports.first, passage.ports.last, passage.ports.first - 1, passage.ports.last + 1, 0};
+    const std::array<int, 5> around = {passage.ports.first, passage.ports.last, passage.ports.first - 1,
+                                       passage.ports.last + 1, 0};
     const int port = std::clamp(random_.pick(around), 0, 65535);
     packet(node, ours, theirs, source, destination, protocol, static_cast<std::uint16_t>(port));
   }
 
-  void packet(const Node& node, const std::vector<Passage>& ours, const std::vector<Passage>& theirs, const Address& source,
-              const Address& destination, std::uint8_t protocol, std::uint16_t port) {
+  void packet(const Node& node, const std::vector<Passage>& ours, const std::vector<Passage>& theirs,
+              const Address& source, const Address& destination, std::uint8_t protocol, std::uint16_t port) {
     if (difference_ || source.family() != destination.family() || is_nobody(source)) return;
     const bool expected = oracle::passes(ours, source, destination, protocol, port);
     if (expected == oracle::passes(theirs, source, destination, protocol, port)) return;
-    differ(node, "from " + source.text() + " to " + destination.text() + " protocol " + std::to_string(protocol) + " port " +
-                     std::to_string(port),
+    differ(node,
+           "from " + source.text() + " to " + destination.text() + " protocol " + std::to_string(protocol) + " port " +
+               std::to_string(port),
            expected ? "passes" : "is dropped", expected ? "is dropped" : "passes");
   }
 
@@ -204,7 +211,8 @@ class Comparison {
     }
     for (const oracle::WireSshRule& rule : answer.ssh) {
       for (const Address& principal : rule.principals) {
-        if (oracle::node_of(tailnet_, principal) == nullptr) differ(node, "ssh principal " + principal.text(), "nobody", "listed");
+        if (oracle::node_of(tailnet_, principal) == nullptr)
+          differ(node, "ssh principal " + principal.text(), "nobody", "listed");
       }
     }
   }
@@ -233,7 +241,8 @@ class Comparison {
            oracle::texts(oracle::allowed_ips(policy_, tailnet_, openings_, node, other)), allowed_of(answer, other));
     }
     same(node, "peers", peers, answer.peers);
-    same(node, "own prefixes", oracle::texts(oracle::allowed_ips(policy_, tailnet_, openings_, node, node)), own_allowed(answer, node));
+    same(node, "own prefixes", oracle::texts(oracle::allowed_ips(policy_, tailnet_, openings_, node, node)),
+         own_allowed(answer, node));
     same(node, "primary for", oracle::texts(oracle::primary_routes(tailnet_, node)), answer.primary_routes);
     for (const std::string& attribute : oracle::attributes(policy_, tailnet_, node)) {
       if (answer.self_caps.count(attribute) == 0) differ(node, "attribute " + attribute, "set", "not set");
@@ -280,9 +289,12 @@ Choices shrink(Choices choices) {
     for (std::size_t size = std::max<std::size_t>(choices.size() / 2, 1);; size /= 2) {
       for (std::size_t at = 0; at + size <= choices.size();) {
         Choices fewer = choices;
-        fewer.erase(fewer.begin() + static_cast<std::ptrdiff_t>(at), fewer.begin() + static_cast<std::ptrdiff_t>(at + size));
-        if (still(fewer)) choices = std::move(fewer), progress = true;
-        else at += size;
+        fewer.erase(fewer.begin() + static_cast<std::ptrdiff_t>(at),
+                    fewer.begin() + static_cast<std::ptrdiff_t>(at + size));
+        if (still(fewer))
+          choices = std::move(fewer), progress = true;
+        else
+          at += size;
       }
       if (size == 1) break;
     }
@@ -310,32 +322,42 @@ std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
 // Long enough that most models are not cut short, and some short ones.
 Choices choices_of(std::uint64_t seed) { return generate::random_choices(seed, 40 + seed * 37 % 500); }
 
+std::uint64_t runs() { return number_from("ACL_AGREEMENT_RUNS", 4000); }
+std::uint64_t first_seed() { return number_from("ACL_AGREEMENT_SEED", 1); }
+
+// The pairs are the same as below. Of 100,000, 1,000 must have each kind of selector at each place, each section, each kind of
+// protocol; of few, one.
+TEST(Generator, EveryKindComesUp) {
+  generate::Coverage coverage = generate::no_coverage();
+  for (std::uint64_t seed = first_seed(); seed < first_seed() + runs(); ++seed) {
+    generate::count_coverage(generate::tailnet_model(choices_of(seed)), coverage);
+  }
+  std::printf("%-50s %10s\n", "pairs", std::to_string(runs()).c_str());
+  for (const auto& [cell, count] : coverage) {
+    std::printf("%-50s %10zu\n", cell.c_str(), count);
+    EXPECT_GE(count, runs() >= 50000 ? runs() / 100 : std::min<std::uint64_t>(runs() / 500, 1))
+        << cell << " comes up too seldom";
+  }
+}
+
 // A share of the runs each, so that they can go side by side.
 constexpr std::uint64_t shards = 4;
 
 class Agreement : public testing::TestWithParam<std::uint64_t> {};
 
 TEST_P(Agreement, CompilerAndOracleGiveTheSameAnswers) {
-  const std::uint64_t runs = number_from("ACL_AGREEMENT_RUNS", 4000) / shards;
-  const std::uint64_t begin = number_from("ACL_AGREEMENT_SEED", 1) + GetParam() * runs;
+  const std::uint64_t share = runs() / shards;
+  const std::uint64_t begin = first_seed() + GetParam() * share;
   const std::uint64_t most = number_from("ACL_AGREEMENT_FAILURES", 1);
-  generate::Coverage coverage = generate::no_coverage();
   std::uint64_t failures = 0;
-  for (std::uint64_t seed = begin; seed < begin + runs; ++seed) {
+  for (std::uint64_t seed = begin; seed < begin + share; ++seed) {
     const Choices choices = choices_of(seed);
-    generate::count_coverage(generate::tailnet_model(choices), coverage);
     if (!difference_of(choices)) continue;
     const Choices small = shrink(choices);
     const Model model = generate::tailnet_model(small);
     ADD_FAILURE() << "seed " << seed << ", made smaller: " << *difference_of(small) << "\n"
                   << generate::policy_text(model.policy) << generate::inventory_text(model.tailnet);
     if (++failures == most) return;
-  }
-  std::printf("%-50s %10s\n", "pairs", std::to_string(runs).c_str());
-  for (const auto& [cell, count] : coverage) {
-    std::printf("%-50s %10zu\n", cell.c_str(), count);
-    // Of 100,000 pairs, 1,000 must have it; of few, at least one.
-    EXPECT_GE(count, runs >= 10000 ? runs / 100 : runs / 500) << cell << " comes up too seldom";
   }
 }
 

@@ -54,7 +54,8 @@ class Renaming {
     const std::size_t colon = name.find(':');
     const std::size_t begin = colon == std::string::npos ? 0 : colon + 1;
     std::string mark;
-    for (std::uint64_t bits = std::hash<std::string>()(name) ^ seed_ * 0x9e3779b97f4a7c15U; mark.size() < 3; bits /= 26) {
+    for (std::uint64_t bits = std::hash<std::string>()(name) ^ seed_ * 0x9e3779b97f4a7c15U; mark.size() < 3;
+         bits /= 26) {
       mark += static_cast<char>('a' + (bits ^ bits >> 29U) % 26);
     }
     set(name, name.substr(0, begin) + mark + name.substr(begin));
@@ -81,7 +82,8 @@ void shuffle(List& list, std::uint64_t& state) {
 
 void rename(std::vector<oracle::Selector>& selectors, const Renaming& names) {
   for (oracle::Selector& selector : selectors) {
-    if (selector.kind != oracle::Kind::role && selector.kind != oracle::Kind::user_domain) selector.name = names.known(selector.name);
+    if (selector.kind != oracle::Kind::role && selector.kind != oracle::Kind::user_domain)
+      selector.name = names.known(selector.name);
   }
 }
 
@@ -225,14 +227,16 @@ void expect_same(const Compiled& before, const Compiled& after, const Renaming& 
   for (const auto& [name, wire] : before.wire) {
     const std::string other = names.known(name);
     ASSERT_EQ(after.wire.count(other), 1U) << where << ": " << name;
-    ASSERT_EQ(in_old_names(wire, same, any_rule_order).dump(1), in_old_names(after.wire.at(other), names, any_rule_order).dump(1))
+    ASSERT_EQ(in_old_names(wire, same, any_rule_order).dump(1),
+              in_old_names(after.wire.at(other), names, any_rule_order).dump(1))
         << where << ": " << name << ", then " << other;
   }
 }
 
 bool has_localpart(const oracle::Policy& policy) {
   return std::any_of(policy.ssh.begin(), policy.ssh.end(), [](const oracle::SshRule& rule) {
-    return std::any_of(rule.users.begin(), rule.users.end(), [](const std::string& user) { return user.rfind("localpart:", 0) == 0; });
+    return std::any_of(rule.users.begin(), rule.users.end(),
+                       [](const std::string& user) { return user.rfind("localpart:", 0) == 0; });
   });
 }
 
@@ -255,8 +259,9 @@ TEST(Renaming, RandomPairsGiveTheSameAnswers) {
     ASSERT_TRUE(after) << after.error() << generate::policy_text(other.policy);
     expect_same(*before, *after, names, has_localpart(model.policy), "seed " + std::to_string(seed));
     if (HasFatalFailure()) {
-      std::printf("%s%s%s%s", generate::policy_text(model.policy).c_str(), generate::inventory_text(model.tailnet).c_str(),
-                  generate::policy_text(other.policy).c_str(), generate::inventory_text(other.tailnet).c_str());
+      std::printf("%s%s%s%s", generate::policy_text(model.policy).c_str(),
+                  generate::inventory_text(model.tailnet).c_str(), generate::policy_text(other.policy).c_str(),
+                  generate::inventory_text(other.tailnet).c_str());
       return;
     }
   }
@@ -284,7 +289,8 @@ void learn_names(const std::string& policy, Renaming& names) {
     const std::size_t end = policy.find('"', begin + 1);
     const std::string text = policy.substr(begin + 1, end - begin - 1);
     const auto is = [&](const std::string& word) {
-      return text.rfind(word, 0) == 0 && text.size() > word.size() && text.find_first_of(":@", word.size()) == std::string::npos;
+      return text.rfind(word, 0) == 0 && text.size() > word.size() &&
+             text.find_first_of(":@", word.size()) == std::string::npos;
     };
     const bool host = hosts != std::string::npos && begin > hosts && begin < end_of_hosts && policy[end + 1] == ':';
     if (is("tag:") || is("group:") || host) names(text);
@@ -336,7 +342,8 @@ TEST(Renaming, RecordedCasesGiveTheSameAnswers) {
     learn_names(policy, names);
     const Json inventory = rename_inventory(recorded.at("inventory"), names, 7);
     const auto after = compile(rename_policy(policy, names), inventory.dump());
-    ASSERT_EQ(before.has_value(), after.has_value()) << entry.path() << (before ? "" : before.error()) << (after ? "" : after.error());
+    ASSERT_EQ(before.has_value(), after.has_value())
+        << entry.path() << (before ? "" : before.error()) << (after ? "" : after.error());
     if (!before) continue;
     ++accepted;
     expect_same(*before, *after, names, false, entry.path().stem().string());

@@ -18,7 +18,8 @@ int main(int argc, char** argv) {
   std::error_code ignored;  // if it cannot be made, writing says so
   std::filesystem::create_directories(folder, ignored);
   const auto tailnet = acl::generate::large_tailnet(*shape, argc > 3 ? std::strtoull(argv[3], nullptr, 10) : 1);
-  for (const auto& [name, text] : {std::pair("policy.hujson", &tailnet.policy), std::pair("inventory.hujson", &tailnet.inventory)}) {
+  for (const auto& [name, text] :
+       {std::pair("policy.hujson", &tailnet.policy), std::pair("inventory.hujson", &tailnet.inventory)}) {
     const auto written = acl::replace_file(folder + "/" + name, *text);
     if (!written) {
       std::fprintf(stderr, "aclc_gen: %s\n", written.error().message.c_str());

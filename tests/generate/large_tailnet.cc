@@ -20,7 +20,8 @@ constexpr std::array accounts = {"ubuntu", "deploy", "admin", "postgres"};
 
 // Reserved by the service.
 bool is_reserved(std::uint32_t address) {
-  return (address & 0xfffffe00U) == 0x64735c00U || (address & 0xffffff00U) == 0x64640000U || (address & 0xffffff00U) == 0x64646400U;
+  return (address & 0xfffffe00U) == 0x64735c00U || (address & 0xffffff00U) == 0x64640000U ||
+         (address & 0xffffff00U) == 0x64646400U;
 }
 
 class LargeGenerator {
@@ -126,17 +127,18 @@ class LargeGenerator {
       format_to(to, "\"user\": \"{}\"", user(node.user));
     } else {
       out += "\"tags\": [";
-      for (std::size_t at = 0; at < node.tags.size(); ++at) format_to(to, "{}\"tag:role{}\"", at == 0 ? "" : ", ", node.tags[at]);
+      for (std::size_t at = 0; at < node.tags.size(); ++at)
+        format_to(to, "{}\"tag:role{}\"", at == 0 ? "" : ", ", node.tags[at]);
       out += "]";
     }
     format_to(to, ", \"addresses\": [\"{}\", \"{}\"]", ipv4(i), ipv6(i));
     std::string routes = node.route.empty() ? "" : "\"" + node.route + "\"";
     if (node.exit) routes += std::string(routes.empty() ? "" : ", ") + R"("0.0.0.0/0", "::/0")";
     if (!routes.empty()) format_to(to, ", \"advertisedRoutes\": [{}], \"approvedRoutes\": [{}]", routes, routes);
-    format_to(to, ", \"created\": \"202{}-{:02}-{:02}T{:02}:{:02}:{:02}Z\"", below(6), 1 + below(12), 1 + below(28), below(24),
-              below(60), below(60));
-    format_to(to, ", \"key\": \"{}\", \"posture\": {{\"node:os\": \"{}\", \"node:tsVersion\": \"1.{}.{}\"}}}},\n", key(i),
-              pick(systems), 60 + below(30), below(9));
+    format_to(to, ", \"created\": \"202{}-{:02}-{:02}T{:02}:{:02}:{:02}Z\"", below(6), 1 + below(12), 1 + below(28),
+              below(24), below(60), below(60));
+    format_to(to, ", \"key\": \"{}\", \"posture\": {{\"node:os\": \"{}\", \"node:tsVersion\": \"1.{}.{}\"}}}},\n",
+              key(i), pick(systems), 60 + below(30), below(9));
   }
 
   // --- the policy ---
@@ -167,13 +169,17 @@ class LargeGenerator {
       for (std::size_t count = 2 + below(size); count != 0; --count) members.push_back(below(shape_.users));
       std::sort(members.begin(), members.end());
       members.erase(std::unique(members.begin(), members.end()), members.end());
-      for (std::size_t at = 0; at < members.size(); ++at) format_to(to, "{}\"{}\"", at == 0 ? "" : ", ", user(members[at]));
+      for (std::size_t at = 0; at < members.size(); ++at)
+        format_to(to, "{}\"{}\"", at == 0 ? "" : ", ", user(members[at]));
       first_members_.push_back(members[0]);
       out += "],\n";
     }
     out += "\t},\n\n\t\"tagOwners\": {\n";
     for (std::size_t i = 0; i < shape_.tags; ++i) {
-      format_to(to, "\t\t\"tag:role{}\": [{}],\n", i, i % 3 == 0 ? "" : i % 3 == 1 ? "\"autogroup:admin\"" : "\"" + any_group() + "\"");
+      format_to(to, "\t\t\"tag:role{}\": [{}],\n", i,
+                i % 3 == 0   ? ""
+                : i % 3 == 1 ? "\"autogroup:admin\""
+                             : "\"" + any_group() + "\"");
     }
     out += "\t},\n\n\t\"hosts\": {\n";
     for (std::size_t i = 0; i < shape_.hosts; ++i) {
@@ -221,8 +227,8 @@ class LargeGenerator {
   void write_acl(std::string& out, std::size_t i) {
     auto to = std::back_inserter(out);
     if (i < shape_.tests && i % 2 == 0) {
-      format_to(to, "\t\t{{\"action\": \"accept\", \"src\": [\"group:team{}\"], \"dst\": [\"tag:role{}:7777\"]}},\n", i % shape_.groups,
-                i % shape_.tags);
+      format_to(to, "\t\t{{\"action\": \"accept\", \"src\": [\"group:team{}\"], \"dst\": [\"tag:role{}:7777\"]}},\n",
+                i % shape_.groups, i % shape_.tags);
       return;
     }
     if (percent(5)) format_to(to, "\t\t// asked for in ticket {}\n", below(100000));
@@ -244,7 +250,9 @@ class LargeGenerator {
       format_to(to, "\t\t{{\"src\": {}, \"dst\": [\"{}\"], \"ip\": [\"443\"], \"via\": [\"{}\"]}},\n", people(),
                 subnet(below(subnets())), any_tag());
     } else if (kind < 6) {
-      format_to(to, "\t\t{{\"src\": {}, \"dst\": {}, \"app\": {{\"example.com/cap/service{}\": [{{\"role\": \"reader\", \"scope\": [{}]}}]}}}},\n",
+      format_to(to,
+                "\t\t{{\"src\": {}, \"dst\": {}, \"app\": {{\"example.com/cap/service{}\": [{{\"role\": \"reader\", "
+                "\"scope\": [{}]}}]}}}},\n",
                 people(), some(2, [&] { return any_tag(); }), below(10), below(100));
     } else {
       format_to(to, "\t\t{{\"src\": {}, \"dst\": {}, \"ip\": {}}},\n", some(3, [&] { return source(); }),
@@ -259,22 +267,26 @@ class LargeGenerator {
   void write_ssh(std::string& out, std::size_t i) {
     auto to = std::back_inserter(out);
     if (i == 0) {
-      out += "\t\t{\"action\": \"check\", \"src\": [\"autogroup:member\"], \"dst\": [\"autogroup:self\"], "
-             "\"users\": [\"autogroup:nonroot\", \"root\"]},\n";
+      out +=
+          "\t\t{\"action\": \"check\", \"src\": [\"autogroup:member\"], \"dst\": [\"autogroup:self\"], "
+          "\"users\": [\"autogroup:nonroot\", \"root\"]},\n";
       return;
     }
-    format_to(to, "\t\t{{\"action\": \"{}\", \"src\": {}, \"dst\": {}, \"users\": {}}},\n", percent(30) ? "check" : "accept",
-              some(3, [&] { return percent(80) ? any_group() : any_user(); }), some(2, [&] { return any_tag(); }), some(2, [&] {
+    format_to(to, "\t\t{{\"action\": \"{}\", \"src\": {}, \"dst\": {}, \"users\": {}}},\n",
+              percent(30) ? "check" : "accept", some(3, [&] { return percent(80) ? any_group() : any_user(); }),
+              some(2, [&] { return any_tag(); }), some(2, [&] {
                 return percent(20) ? "root" : percent(30) ? "autogroup:nonroot" : std::string(pick(accounts));
               }));
   }
 
   void write_settings(std::string& out) {
     auto to = std::back_inserter(out);
-    format_to(to, "\t\"autoApprovers\": {{\"routes\": {{\"10.0.0.0/8\": [\"{}\", \"{}\"]}}, \"exitNode\": [\"{}\"]}},\n\n", any_tag(),
-              any_group(), any_tag());
-    format_to(to, "\t\"nodeAttrs\": [\n\t\t{{\"target\": [\"autogroup:member\"], \"attr\": [\"funnel\"]}},\n"
-                  "\t\t{{\"target\": [\"{}\"], \"attr\": [\"ssh-env-vars\"]}},\n\t],\n\n",
+    format_to(to,
+              "\t\"autoApprovers\": {{\"routes\": {{\"10.0.0.0/8\": [\"{}\", \"{}\"]}}, \"exitNode\": [\"{}\"]}},\n\n",
+              any_tag(), any_group(), any_tag());
+    format_to(to,
+              "\t\"nodeAttrs\": [\n\t\t{{\"target\": [\"autogroup:member\"], \"attr\": [\"funnel\"]}},\n"
+              "\t\t{{\"target\": [\"{}\"], \"attr\": [\"ssh-env-vars\"]}},\n\t],\n\n",
               any_tag());
   }
 
@@ -310,6 +322,8 @@ std::optional<LargeShape> large_shape(std::string_view size) {
   return std::nullopt;
 }
 
-LargeTailnet large_tailnet(const LargeShape& shape, std::uint64_t seed) { return LargeGenerator(shape, seed).generate(); }
+LargeTailnet large_tailnet(const LargeShape& shape, std::uint64_t seed) {
+  return LargeGenerator(shape, seed).generate();
+}
 
 }  // namespace acl::generate

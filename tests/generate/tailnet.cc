@@ -29,37 +29,39 @@ constexpr std::array tags = {"tag:web", "tag:db", "tag:router", "tag:exit", "tag
 constexpr std::array ipsets = {"ipset:one", "ipset:two", "ipset:three"};
 constexpr std::array postures = {"posture:managed", "posture:fresh", "posture:odd"};
 constexpr std::array services = {"svc:wiki", "svc:mail"};
-constexpr std::array accounts = {"ubuntu", "root", "autogroup:nonroot", "localpart:*@example.com", "localpart:*@corp.example",
-                                 "ana",    "tag:foo"};
+constexpr std::array accounts = {
+    "ubuntu", "root", "autogroup:nonroot", "localpart:*@example.com", "localpart:*@corp.example", "ana", "tag:foo"};
 
 // Nested, overlapping, of both families, public, 4via6, one around tailnet addresses, exit routes.
-constexpr std::array routes = {"10.33.0.0/16",   "10.0.0.0/8",      "10.33.5.0/24", "0.0.0.0/0",     "::/0",
-                               "10.44.0.0/16",   "192.168.1.0/24",  "fd00:1::/64",  "fd00:1::/48",   "10.33.0.0/17",
-                               "198.51.100.0/24", "192.168.0.0/23", "10.45.0.0/16", "2001:db8::/32", "fd7a:115c:a1e0:b1a:0:7:a21:0/112"};
+constexpr std::array routes = {
+    "10.33.0.0/16",    "10.0.0.0/8",     "10.33.5.0/24", "0.0.0.0/0",     "::/0",
+    "10.44.0.0/16",    "192.168.1.0/24", "fd00:1::/64",  "fd00:1::/48",   "10.33.0.0/17",
+    "198.51.100.0/24", "192.168.0.0/23", "10.45.0.0/16", "2001:db8::/32", "fd7a:115c:a1e0:b1a:0:7:a21:0/112"};
 // Literals that are no routes: a single address, wider and narrower ones, the tailnet, parts of the internet.
-constexpr std::array literals = {"10.33.5.9/32",    "100.64.0.0/24",     "10.33.4.0/23",      "100.64.0.1/32",
-                                 "100.64.0.0/10",   "fd7a:115c:a1e0::/64", "fd7a:115c:a1e0::1/128", "198.51.100.8/32",
-                                 "192.168.0.0/16",  "10.44.9.0/24",      "fd00:1::5/128",     "8.8.8.0/24",
-                                 "172.16.0.0/12",   "2001:db8::53/128",  "203.0.113.0/24",    "100.115.92.0/23"};
-constexpr std::array ports = {Ports{0, 65535}, Ports{22, 22},         Ports{443, 443},     Ports{8000, 8010},
-                              Ports{80, 80},   Ports{1, 65535},       Ports{65535, 65535}, Ports{1, 1},
+constexpr std::array literals = {"10.33.5.9/32",   "100.64.0.0/24",       "10.33.4.0/23",          "100.64.0.1/32",
+                                 "100.64.0.0/10",  "fd7a:115c:a1e0::/64", "fd7a:115c:a1e0::1/128", "198.51.100.8/32",
+                                 "192.168.0.0/16", "10.44.9.0/24",        "fd00:1::5/128",         "8.8.8.0/24",
+                                 "172.16.0.0/12",  "2001:db8::53/128",    "203.0.113.0/24",        "100.115.92.0/23"};
+constexpr std::array ports = {Ports{0, 65535}, Ports{22, 22},    Ports{443, 443},     Ports{8000, 8010},
+                              Ports{80, 80},   Ports{1, 65535},  Ports{65535, 65535}, Ports{1, 1},
                               Ports{53, 53},   Ports{8005, 9000}};
 constexpr std::array<std::uint8_t, 18> protocols = {6, 17, 1, 58, 132, 2, 4, 8, 9, 33, 47, 50, 51, 99, 89, 0, 255, 6};
 constexpr std::array attributes = {"funnel", "magicdns-aaaa", "disable-ipv4", "ssh-env-vars", "drive:share"};
 
 constexpr std::array people = {Kind::user, Kind::group, Kind::member, Kind::role, Kind::user_domain};
 constexpr std::array devices = {Kind::tag, Kind::tagged};
-constexpr std::array rule_sources = {Kind::everything, Kind::user,   Kind::tag,         Kind::group,      Kind::member,
-                                     Kind::address,    Kind::prefix, Kind::user_domain, Kind::tagged,     Kind::role,
+constexpr std::array rule_sources = {Kind::everything, Kind::user,   Kind::tag,         Kind::group,     Kind::member,
+                                     Kind::address,    Kind::prefix, Kind::user_domain, Kind::tagged,    Kind::role,
                                      Kind::host,       Kind::ipset,  Kind::shared,      Kind::danger_all};
-constexpr std::array rule_destinations = {Kind::everything, Kind::tag,    Kind::user,        Kind::group,   Kind::member,
-                                          Kind::address,    Kind::prefix, Kind::user_domain, Kind::tagged,  Kind::role,
-                                          Kind::host,       Kind::ipset,  Kind::service,     Kind::internet};
+constexpr std::array rule_destinations = {
+    Kind::everything,  Kind::tag,    Kind::user, Kind::group, Kind::member, Kind::address, Kind::prefix,
+    Kind::user_domain, Kind::tagged, Kind::role, Kind::host,  Kind::ipset,  Kind::service, Kind::internet};
 constexpr std::array approvers = {Kind::tag,  Kind::user,   Kind::group,      Kind::member,
                                   Kind::role, Kind::tagged, Kind::user_domain};
-constexpr std::array attribute_targets = {Kind::everything, Kind::tag,    Kind::user,    Kind::group, Kind::member,
+constexpr std::array attribute_targets = {Kind::everything, Kind::tag,    Kind::user,    Kind::group,  Kind::member,
                                           Kind::role,       Kind::tagged, Kind::address, Kind::prefix, Kind::host};
-constexpr std::array ipset_targets = {Kind::prefix, Kind::address, Kind::range, Kind::host, Kind::ipset, Kind::internet};
+constexpr std::array ipset_targets = {Kind::prefix, Kind::address, Kind::range,
+                                      Kind::host,   Kind::ipset,   Kind::internet};
 constexpr std::array test_sources = {Kind::user, Kind::tag, Kind::group, Kind::address, Kind::host, Kind::host};
 constexpr std::array test_destinations = {Kind::address, Kind::tag, Kind::host, Kind::service, Kind::host};
 
@@ -151,7 +153,8 @@ class Generator {
     if (families != 9) node.addresses.push_back(Address::v6(0xfd7a115ca1e00000U, number));
     // Some joined at the same time, of some it is not known when.
     const std::size_t joined = choose(8);
-    node.created = joined == 7 ? std::numeric_limits<std::int64_t>::max() : 1767225600 + static_cast<std::int64_t>(joined);
+    node.created =
+        joined == 7 ? std::numeric_limits<std::int64_t>::max() : 1767225600 + static_cast<std::int64_t>(joined);
     if (!node.shared && one_in(3)) make_routes(node);
     make_attributes(node);
     model_.tailnet.nodes.push_back(std::move(node));
@@ -178,7 +181,8 @@ class Generator {
 
   void make_service(std::size_t index) {
     const auto low = static_cast<std::uint32_t>(0x0900 + index);
-    oracle::Service service{services[index], {Address::v4(0x64410000U + low), Address::v6(0xfd7a115ca1e00000U, 0x10000 + low)}, {}};
+    oracle::Service service{
+        services[index], {Address::v4(0x64410000U + low), Address::v6(0xfd7a115ca1e00000U, 0x10000 + low)}, {}};
     for (const auto& node : model_.tailnet.nodes) {
       if (!node.tags.empty() && choose(2) == 0) service.hosts.push_back(node.name);  // only tagged nodes host services
     }
@@ -190,7 +194,8 @@ class Generator {
   void make_names() {
     auto& policy = model_.policy;
     for (const char* group : groups) {
-      if (choose(3) != 0) policy.groups[group] = std::string_view(group) == "group:none" ? std::vector<std::string>() : some_logins();
+      if (choose(3) != 0)
+        policy.groups[group] = std::string_view(group) == "group:none" ? std::vector<std::string>() : some_logins();
     }
     for (const char* name : {"vault", "lab", "box"}) {
       if (choose(3) != 0) policy.hosts[name] = literal();
@@ -362,7 +367,9 @@ class Generator {
     if (!one_in(24)) {
       for (std::size_t count = 1 + choose(3); count != 0; --count) acl.dst.push_back({selector(rule_destinations), {}});
     }
-    if (self) acl.dst.insert(acl.dst.begin() + static_cast<std::ptrdiff_t>(choose(acl.dst.size() + 1)), {selector_of(Kind::self), {}});
+    if (self)
+      acl.dst.insert(acl.dst.begin() + static_cast<std::ptrdiff_t>(choose(acl.dst.size() + 1)),
+                     {selector_of(Kind::self), {}});
     for (oracle::Target& target : acl.dst) {
       target.ports.push_back(has_ports(acl.protocol) ? pick(ports) : Ports{});
       while (target.ports[0] != Ports{} && one_in(3)) {
@@ -450,7 +457,8 @@ class Generator {
   void make_settings() {
     auto& policy = model_.policy;
     for (std::size_t count = choose(4); count != 0; --count) {
-      const Prefix key = one_in(6) ? Prefix::parse(choose(2) == 0 ? "0.0.0.0/0" : "::/0").prefix : Prefix::parse(pick(routes)).prefix;
+      const Prefix key =
+          one_in(6) ? Prefix::parse(choose(2) == 0 ? "0.0.0.0/0" : "::/0").prefix : Prefix::parse(pick(routes)).prefix;
       const auto is_key = [&](const auto& entry) { return entry.first == key; };
       if (std::any_of(policy.route_approvers.begin(), policy.route_approvers.end(), is_key)) continue;
       policy.route_approvers.emplace_back(key, selectors(approvers, 2));
@@ -486,7 +494,8 @@ class Generator {
     }
   }
 
-  std::optional<bool> test_verdict(const oracle::Tailnet& tailnet, const oracle::Test& test, const oracle::Target& target) {
+  std::optional<bool> test_verdict(const oracle::Tailnet& tailnet, const oracle::Test& test,
+                                   const oracle::Target& target) {
     const auto& policy = model_.policy;
     const oracle::Ranges from = oracle::addresses_of(policy, tailnet, test.src);
     const oracle::Ranges to = oracle::addresses_of(policy, tailnet, target.selector);
@@ -505,7 +514,8 @@ class Generator {
           if (test.protocol && *test.protocol != protocol) continue;
           for (const bool posture : {true, false}) {
             (oracle::permits(policy, tailnet, source.first, destination.first, protocol, target.ports[0].first, posture)
-                 ? accepted : denied) = true;
+                 ? accepted
+                 : denied) = true;
           }
         }
       }
@@ -517,10 +527,12 @@ class Generator {
   void make_ssh_tests() {
     const auto& policy = model_.policy;
     // What a test assumes of postures, and whether localpart: reaches back to the sources, is not told.
-    const bool plain = !policy.default_posture && std::all_of(policy.ssh.begin(), policy.ssh.end(), [](const oracle::SshRule& rule) {
-      return !rule.posture && std::none_of(rule.users.begin(), rule.users.end(),
-                                           [](const std::string& user) { return user.rfind("localpart:", 0) == 0; });
-    });
+    const bool plain =
+        !policy.default_posture && std::all_of(policy.ssh.begin(), policy.ssh.end(), [](const oracle::SshRule& rule) {
+          return !rule.posture && std::none_of(rule.users.begin(), rule.users.end(), [](const std::string& user) {
+            return user.rfind("localpart:", 0) == 0;
+          });
+        });
     if (!plain || choose(3) == 0) return;
     oracle::SshTest test;
     test.src = selector(std::array{Kind::group, Kind::tag, Kind::user, Kind::group});
@@ -533,7 +545,8 @@ class Generator {
                                                              : test.accept;
       list.emplace_back(login);
     }
-    if (!test.accept.empty() || !test.check.empty() || !test.deny.empty()) model_.policy.ssh_tests.push_back(std::move(test));
+    if (!test.accept.empty() || !test.check.empty() || !test.deny.empty())
+      model_.policy.ssh_tests.push_back(std::move(test));
   }
 
   std::optional<oracle::LoginVerdict> ssh_verdict(const oracle::SshTest& test, const char* login) {

@@ -53,34 +53,66 @@ constexpr std::array<std::pair<const char*, const char*>, 13> kinds_at = {{
 }};
 
 constexpr std::array<std::pair<int, const char*>, 17> protocol_kinds = {{{-1, "none"},
-                                                                        {1, "icmp"},
-                                                                        {2, "igmp"},
-                                                                        {4, "ipv4"},
-                                                                        {6, "tcp"},
-                                                                        {8, "egp"},
-                                                                        {9, "igp"},
-                                                                        {17, "udp"},
-                                                                        {33, "dccp"},
-                                                                        {47, "gre"},
-                                                                        {50, "esp"},
-                                                                        {51, "ah"},
-                                                                        {58, "ipv6-icmp"},
-                                                                        {99, "tsmp"},
-                                                                        {132, "sctp"},
-                                                                        {89, "89"},
-                                                                        {255, "255"}}};
+                                                                         {1, "icmp"},
+                                                                         {2, "igmp"},
+                                                                         {4, "ipv4"},
+                                                                         {6, "tcp"},
+                                                                         {8, "egp"},
+                                                                         {9, "igp"},
+                                                                         {17, "udp"},
+                                                                         {33, "dccp"},
+                                                                         {47, "gre"},
+                                                                         {50, "esp"},
+                                                                         {51, "ah"},
+                                                                         {58, "ipv6-icmp"},
+                                                                         {99, "tsmp"},
+                                                                         {132, "sctp"},
+                                                                         {89, "89"},
+                                                                         {255, "255"}}};
 
-constexpr std::array sections = {"groups", "hosts",         "ipsets",   "tagOwners", "acls",     "grants",
-                                 "neither acls nor grants", "ssh",      "postures",  "defaultSrcPosture", "autoApprovers routes",
-                                 "autoApprovers exitNode",  "nodeAttrs", "tests",    "sshTests", "derpMap",
-                                 "disableIPv4",             "OneCGNATRoute", "randomizeClientPort"};
+constexpr std::array sections = {"groups",
+                                 "hosts",
+                                 "ipsets",
+                                 "tagOwners",
+                                 "acls",
+                                 "grants",
+                                 "neither acls nor grants",
+                                 "ssh",
+                                 "postures",
+                                 "defaultSrcPosture",
+                                 "autoApprovers routes",
+                                 "autoApprovers exitNode",
+                                 "nodeAttrs",
+                                 "tests",
+                                 "sshTests",
+                                 "derpMap",
+                                 "disableIPv4",
+                                 "OneCGNATRoute",
+                                 "randomizeClientPort"};
 
-constexpr std::array features = {"synced group",      "shared node",  "service",      "exit node", "HA route",  "overlapping routes",
-                                 "app",               "via",          "ip and app",   "app and via", "srcPosture in acls",
-                                 "srcPosture in grants", "srcPosture in ssh", "ipset with remove", "localpart", "nonroot", "root",
-                                 "check",             "accept"};
+constexpr std::array features = {"synced group",
+                                 "shared node",
+                                 "service",
+                                 "exit node",
+                                 "HA route",
+                                 "overlapping routes",
+                                 "app",
+                                 "via",
+                                 "ip and app",
+                                 "app and via",
+                                 "srcPosture in acls",
+                                 "srcPosture in grants",
+                                 "srcPosture in ssh",
+                                 "ipset with remove",
+                                 "localpart",
+                                 "nonroot",
+                                 "root",
+                                 "check",
+                                 "accept"};
 
-std::string cell(std::string_view place, std::string_view what) { return std::string(place) + ": " + std::string(what); }
+std::string cell(std::string_view place, std::string_view what) {
+  return std::string(place) + ": " + std::string(what);
+}
 
 std::string protocol_cell(std::string_view place, const std::optional<std::uint8_t>& protocol) {
   for (const auto& [number, name] : protocol_kinds) {

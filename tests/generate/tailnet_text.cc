@@ -127,18 +127,22 @@ std::string grant_text(const oracle::Grant& grant, std::size_t turn) {
     out += ", \"ip\": " + array(grant.ip, [&](const oracle::Traffic& ip) { return traffic_text(ip, turn++); });
   }
   if (!grant.app.empty()) {
-    out += ", \"app\": {" + joined(grant.app, [](const oracle::Capability& capability) {
-             return quoted(capability.name) + ": " + array(capability.values, [](const auto& value) { return value; });
-           }) + "}";
+    out += ", \"app\": {" +
+           joined(grant.app,
+                  [](const oracle::Capability& capability) {
+                    return quoted(capability.name) + ": " +
+                           array(capability.values, [](const auto& value) { return value; });
+                  }) +
+           "}";
   }
   if (!grant.via.empty()) out += ", \"via\": " + strings(grant.via);
   return out + posture_member(grant.posture) + "},\n";
 }
 
 std::string ssh_text(const oracle::SshRule& rule) {
-  std::string out = fmt::format("    {{\"action\": \"{}\", \"src\": {}, \"dst\": {}, \"users\": {}",
-                                rule.check ? "check" : "accept", selector_list(rule.src), selector_list(rule.dst),
-                                strings(rule.users));
+  std::string out =
+      fmt::format("    {{\"action\": \"{}\", \"src\": {}, \"dst\": {}, \"users\": {}", rule.check ? "check" : "accept",
+                  selector_list(rule.src), selector_list(rule.dst), strings(rule.users));
   if (!rule.accept_env.empty()) out += ", \"acceptEnv\": " + strings(rule.accept_env);
   return out + posture_member(rule.posture) + "},\n";
 }
@@ -190,9 +194,12 @@ std::string approvers_text(const oracle::Policy& policy) {
   if (policy.route_approvers.empty() && policy.exit_approvers.empty()) return {};
   std::string out = "  \"autoApprovers\": {\n";
   if (!policy.route_approvers.empty()) {
-    out += "    \"routes\": {" + joined(policy.route_approvers, [](const auto& entry) {
-             return quoted(entry.first.text_with_length()) + ": " + selector_list(entry.second);
-           }) + "},\n";
+    out += "    \"routes\": {" +
+           joined(policy.route_approvers,
+                  [](const auto& entry) {
+                    return quoted(entry.first.text_with_length()) + ": " + selector_list(entry.second);
+                  }) +
+           "},\n";
   }
   if (!policy.exit_approvers.empty()) out += "    \"exitNode\": " + selector_list(policy.exit_approvers) + ",\n";
   return out + "  },\n";
@@ -207,7 +214,8 @@ std::string test_text(const oracle::Test& test) {
 }
 
 std::string ssh_test_text(const oracle::SshTest& test) {
-  std::string out = fmt::format("    {{\"src\": {}, \"dst\": {}", quoted(selector_text(test.src)), selector_list(test.dst));
+  std::string out =
+      fmt::format("    {{\"src\": {}, \"dst\": {}", quoted(selector_text(test.src)), selector_list(test.dst));
   if (!test.accept.empty()) out += ", \"accept\": " + strings(test.accept);
   if (!test.check.empty()) out += ", \"check\": " + strings(test.check);
   if (!test.deny.empty()) out += ", \"deny\": " + strings(test.deny);
@@ -244,11 +252,15 @@ std::string node_text(const oracle::Node& node) {
   };
   if (!node.advertised.empty()) out += ", \"advertisedRoutes\": " + routes(node.advertised);
   if (!node.approved.empty()) out += ", \"approvedRoutes\": " + routes(node.approved);
-  if (node.created != std::numeric_limits<std::int64_t>::max()) out += ", \"created\": " + quoted(time_text(node.created));
+  if (node.created != std::numeric_limits<std::int64_t>::max())
+    out += ", \"created\": " + quoted(time_text(node.created));
   if (!node.attributes.empty()) {
-    out += ", \"posture\": {" + joined(node.attributes, [](const auto& attribute) {
-             return quoted(attribute.first) + ": " + attribute_text(attribute.second);
-           }) + "}";
+    out += ", \"posture\": {" +
+           joined(node.attributes,
+                  [](const auto& attribute) {
+                    return quoted(attribute.first) + ": " + attribute_text(attribute.second);
+                  }) +
+           "}";
   }
   if (node.shared) out += ", \"shared\": true";
   return out + "},\n";
@@ -265,14 +277,17 @@ std::string policy_text(const oracle::Policy& policy) {
   out += section("postures", policy.postures, [](const auto& conditions) { return array(conditions, condition_text); });
   if (policy.grants) out += list_section("grants", *policy.grants, grant_text);
   if (policy.acls) out += list_section("acls", *policy.acls, acl_text);
-  if (!policy.ssh.empty()) out += list_section("ssh", policy.ssh, [](const auto& rule, std::size_t) { return ssh_text(rule); });
+  if (!policy.ssh.empty())
+    out += list_section("ssh", policy.ssh, [](const auto& rule, std::size_t) { return ssh_text(rule); });
   out += approvers_text(policy);
   if (!policy.node_attributes.empty()) {
     out += list_section("nodeAttrs", policy.node_attributes, [](const oracle::NodeAttribute& entry, std::size_t) {
-      return fmt::format("    {{\"target\": {}, \"attr\": {}}},\n", selector_list(entry.target), strings(entry.attributes));
+      return fmt::format("    {{\"target\": {}, \"attr\": {}}},\n", selector_list(entry.target),
+                         strings(entry.attributes));
     });
   }
-  if (!policy.tests.empty()) out += list_section("tests", policy.tests, [](const auto& t, std::size_t) { return test_text(t); });
+  if (!policy.tests.empty())
+    out += list_section("tests", policy.tests, [](const auto& t, std::size_t) { return test_text(t); });
   if (!policy.ssh_tests.empty()) {
     out += list_section("sshTests", policy.ssh_tests, [](const auto& t, std::size_t) { return ssh_test_text(t); });
   }
@@ -280,7 +295,8 @@ std::string policy_text(const oracle::Policy& policy) {
 }
 
 std::string inventory_text(const oracle::Tailnet& tailnet) {
-  std::string out = "{\n  \"tailnet\": \"example.com\",\n  \"domains\": " + strings(tailnet.domains) + ",\n  \"users\": [\n";
+  std::string out =
+      "{\n  \"tailnet\": \"example.com\",\n  \"domains\": " + strings(tailnet.domains) + ",\n  \"users\": [\n";
   for (const oracle::User& user : tailnet.users) {
     out += fmt::format("    {{\"login\": \"{}\", \"role\": \"{}\"}},\n", user.login, user.role);
   }

@@ -108,7 +108,18 @@ using Value = std::variant<std::string, double, bool>;
 
 // One assertion of a posture.
 struct Condition {
-  enum class Operator : std::uint8_t { equal, not_equal, less, at_most, greater, at_least, in, not_in, is_set, not_set };
+  enum class Operator : std::uint8_t {
+    equal,
+    not_equal,
+    less,
+    at_most,
+    greater,
+    at_least,
+    in,
+    not_in,
+    is_set,
+    not_set
+  };
 
   std::string attribute;
   Operator op = Operator::equal;

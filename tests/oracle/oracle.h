@@ -96,8 +96,8 @@ std::vector<Prefix> primary_routes(const Tailnet& tailnet, const Node& node);
 std::vector<Prefix> shown_routes(const Openings& openings, const Node& viewer, const Node& peer);
 // All that `viewer` may send to `peer`: its addresses, the routes above, its exit routes. The IPv4 addresses are missing if one
 // of the two has none. Of the node itself (viewer == peer): its addresses and all its approved routes. In no order.
-std::vector<Prefix> allowed_ips(const Policy& policy, const Tailnet& tailnet, const Openings& openings, const Node& viewer,
-                                const Node& peer);
+std::vector<Prefix> allowed_ips(const Policy& policy, const Tailnet& tailnet, const Openings& openings,
+                                const Node& viewer, const Node& peer);
 
 // The attributes that nodeAttrs give a node, sorted, each once.
 std::vector<std::string> attributes(const Policy& policy, const Tailnet& tailnet, const Node& node);

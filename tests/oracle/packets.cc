@@ -30,7 +30,8 @@ Ranges own_addresses(const Tailnet& tailnet, const Node& node) {
 
 bool overlaps_route(const Node& node, const Range& entry) {
   const std::vector<Prefix> routes = subnet_routes(node);
-  return std::any_of(routes.begin(), routes.end(), [&](const Prefix& route) { return overlap(range_of(route), entry); });
+  return std::any_of(routes.begin(), routes.end(),
+                     [&](const Prefix& route) { return overlap(range_of(route), entry); });
 }
 
 // Whether the whole entry is public internet, which exit nodes forward.
@@ -110,8 +111,8 @@ std::vector<Capability> companions(const Grant& grant) {
 }
 
 // The reverse of a grant with such a capability, at one of its source nodes.
-void add_reversed(const Policy& policy, const Tailnet& tailnet, const Node& node, const Grant& grant, const Selector& dst,
-                  std::vector<Award>& awards) {
+void add_reversed(const Policy& policy, const Tailnet& tailnet, const Node& node, const Grant& grant,
+                  const Selector& dst, std::vector<Award>& awards) {
   const std::vector<Capability> capabilities = companions(grant);
   if (capabilities.empty()) return;
   Award award{{}, {}, capabilities};
@@ -122,9 +123,10 @@ void add_reversed(const Policy& policy, const Tailnet& tailnet, const Node& node
       for (const Address& address : other.addresses) award.sources.push_back(range_of(address));
     }
     award.destinations = sources_at(policy, tailnet, node, grant.src, grant.posture, dst);
-    award.destinations.erase(std::remove_if(award.destinations.begin(), award.destinations.end(),
-                                            [&](const Range& range) { return !overlap(own_addresses(tailnet, node), range); }),
-                             award.destinations.end());
+    award.destinations.erase(
+        std::remove_if(award.destinations.begin(), award.destinations.end(),
+                       [&](const Range& range) { return !overlap(own_addresses(tailnet, node), range); }),
+        award.destinations.end());
   } else {
     for (const Selector& src : grant.src) {
       const Ranges entries = sources_of(policy, tailnet, {src}, grant.posture);
@@ -141,7 +143,8 @@ std::vector<Passage> passages(const Policy& policy, const Tailnet& tailnet, cons
   std::vector<Passage> out;
   const std::optional<std::vector<std::string>> no_posture;  // of its own
   const auto add = [&](const std::vector<Selector>& src, const auto& posture, const Selector& dst,
-                       const std::vector<std::string>& via, const std::optional<std::uint8_t>& protocol, const Ports& ports) {
+                       const std::vector<std::string>& via, const std::optional<std::uint8_t>& protocol,
+                       const Ports& ports) {
     const Ranges sources = sources_at(policy, tailnet, node, src, posture, dst);
     if (sources.empty()) return;
     for (const Range& entry : entries_at(policy, tailnet, node, dst, via)) {

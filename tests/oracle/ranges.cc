@@ -14,7 +14,9 @@ bool contains(const Range& range, const Address& address) {
   return address.family() == range.first.family() && range.first <= address && address <= range.last;
 }
 
-bool contains(const Range& outer, const Range& inner) { return contains(outer, inner.first) && contains(outer, inner.last); }
+bool contains(const Range& outer, const Range& inner) {
+  return contains(outer, inner.first) && contains(outer, inner.last);
+}
 
 bool contains(const Ranges& ranges, const Address& address) {
   return std::any_of(ranges.begin(), ranges.end(), [&](const Range& range) { return contains(range, address); });

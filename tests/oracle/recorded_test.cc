@@ -38,8 +38,10 @@ std::string standard_json(std::string text) {
   std::size_t comma = std::string::npos;  // the last one with nothing but space behind it
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (in_string) {
-      if (text[i] == '\\') ++i;
-      else if (text[i] == '"') in_string = false;
+      if (text[i] == '\\')
+        ++i;
+      else if (text[i] == '"')
+        in_string = false;
       continue;
     }
     if (text.compare(i, 2, "//") == 0) {
@@ -72,10 +74,14 @@ Selector read_selector(const std::string& written) {
   const auto begins = [&](std::string_view word) { return text.compare(0, word.size(), word) == 0; };
   Selector selector;
   selector.name = text;
-  static const std::map<std::string, Kind> words = {
-      {"*", Kind::everything},           {"autogroup:member", Kind::member},     {"autogroup:members", Kind::member},
-      {"autogroup:tagged", Kind::tagged}, {"autogroup:shared", Kind::shared},     {"autogroup:self", Kind::self},
-      {"autogroup:internet", Kind::internet}, {"autogroup:danger-all", Kind::danger_all}};
+  static const std::map<std::string, Kind> words = {{"*", Kind::everything},
+                                                    {"autogroup:member", Kind::member},
+                                                    {"autogroup:members", Kind::member},
+                                                    {"autogroup:tagged", Kind::tagged},
+                                                    {"autogroup:shared", Kind::shared},
+                                                    {"autogroup:self", Kind::self},
+                                                    {"autogroup:internet", Kind::internet},
+                                                    {"autogroup:danger-all", Kind::danger_all}};
   const auto parsed = Prefix::parse(text);
   if (const auto word = words.find(text); word != words.end()) {
     selector.kind = word->second;
@@ -106,10 +112,9 @@ Ports read_ports(const std::string& text) {
 }
 
 std::optional<std::uint8_t> read_protocol(const std::string& text) {
-  static const std::map<std::string, std::uint8_t> names = {{"icmp", 1}, {"tcp", 6},  {"udp", 17},  {"sctp", 132},
-                                                            {"gre", 47}, {"esp", 50}, {"ah", 51},   {"igmp", 2},
-                                                            {"egp", 8},  {"igp", 9},  {"ipv4", 4},  {"ip-in-ip", 4},
-                                                            {"ipv6-icmp", 58}};
+  static const std::map<std::string, std::uint8_t> names = {
+      {"icmp", 1}, {"tcp", 6}, {"udp", 17}, {"sctp", 132}, {"gre", 47},     {"esp", 50},      {"ah", 51},
+      {"igmp", 2}, {"egp", 8}, {"igp", 9},  {"ipv4", 4},   {"ip-in-ip", 4}, {"ipv6-icmp", 58}};
   if (text.empty()) return std::nullopt;
   const auto found = names.find(text);
   return found != names.end() ? found->second : static_cast<std::uint8_t>(std::stoi(text));
@@ -138,8 +143,10 @@ Grant read_grant(const Json& json) {
   for (const auto& ip : elements(json, "ip")) {
     const auto text = ip.get<std::string>();
     const std::size_t colon = text.rfind(':');
-    if (colon == std::string::npos) grant.ip.push_back({{}, read_ports(text)});
-    else grant.ip.push_back({read_protocol(text.substr(0, colon)), read_ports(text.substr(colon + 1))});
+    if (colon == std::string::npos)
+      grant.ip.push_back({{}, read_ports(text)});
+    else
+      grant.ip.push_back({read_protocol(text.substr(0, colon)), read_ports(text.substr(colon + 1))});
   }
   for (const auto& [name, values] : members(json, "app")) {
     grant.app.push_back({name, {}});
@@ -160,7 +167,8 @@ SshRule read_ssh(const Json& json) {
 
 Policy read_policy(const Json& json) {
   Policy policy;
-  for (const auto& [name, logins] : members(json, "groups")) policy.groups[name] = logins.get<std::vector<std::string>>();
+  for (const auto& [name, logins] : members(json, "groups"))
+    policy.groups[name] = logins.get<std::vector<std::string>>();
   for (const auto& [name, value] : members(json, "hosts")) {
     policy.hosts[name] = Prefix::parse(value.get<std::string>()).prefix;
   }
@@ -182,7 +190,8 @@ Policy read_policy(const Json& json) {
     for (const auto& text : list) policy.route_approvers.back().second.push_back(read_selector(text));
   }
   for (const auto& entry : elements(json, "nodeAttrs")) {
-    policy.node_attributes.push_back({read_selectors(entry, "target"), entry.value("attr", std::vector<std::string>())});
+    policy.node_attributes.push_back(
+        {read_selectors(entry, "target"), entry.value("attr", std::vector<std::string>())});
   }
   policy.exit_approvers = read_selectors(approvers, "exitNode");
   for (const auto& rule : elements(json, "ssh")) policy.ssh.push_back(read_ssh(rule));
@@ -202,8 +211,10 @@ Tailnet read_tailnet(const Json& json) {
     node.name = entry.at("name");
     if (entry.at("user").is_string()) node.user = logins.at(entry.at("user"));
     node.tags = entry.at("tags").get<std::vector<std::string>>();
-    for (const char* family : {"ipv4", "ipv6"}) node.addresses.push_back(*Address::parse(entry.at(family).get<std::string>()));
-    for (const auto& [member, list] : {std::pair("routable_ips", &node.advertised), {"approved_routes", &node.approved}}) {
+    for (const char* family : {"ipv4", "ipv6"})
+      node.addresses.push_back(*Address::parse(entry.at(family).get<std::string>()));
+    for (const auto& [member, list] :
+         {std::pair("routable_ips", &node.advertised), {"approved_routes", &node.approved}}) {
       for (const auto& route : entry.at(member)) list->push_back(Prefix::parse(route.get<std::string>()).prefix);
     }
     node.created = entry.at("created_rank").is_number() ? entry.at("created_rank").get<int>() : 1000000;
@@ -232,7 +243,8 @@ void compare_filters(const NodeAnswer& answer, const std::vector<Passage>& ours,
       for (const Range& source : passage.sources) {
         if (source.first != source.last) ranges.push_back(source);
       }
-      for (const int port : {passage.ports.first - 1, passage.ports.first + 0, passage.ports.last + 0, passage.ports.last + 1}) {
+      for (const int port :
+           {passage.ports.first - 1, passage.ports.first + 0, passage.ports.last + 0, passage.ports.last + 1}) {
         if (port >= 0 && port <= 65535) ports.insert(static_cast<std::uint16_t>(port));
       }
     }
@@ -256,8 +268,8 @@ void compare_filters(const NodeAnswer& answer, const std::vector<Passage>& ours,
         for (const std::uint16_t port : ports) {
           ASSERT_EQ(passes(ours, source, destination, protocol, port),
                     passes(answer.passages, source, destination, protocol, port))
-              << where << ": " << source.text() << " to " << destination.text() << " protocol " << int{protocol} << " port "
-              << port << " (left: the oracle)";
+              << where << ": " << source.text() << " to " << destination.text() << " protocol " << int{protocol}
+              << " port " << port << " (left: the oracle)";
         }
       }
     }

@@ -146,8 +146,8 @@ std::vector<Prefix> shown_routes(const Openings& openings, const Node& viewer, c
   return out;
 }
 
-std::vector<Prefix> allowed_ips(const Policy& policy, const Tailnet& tailnet, const Openings& openings, const Node& viewer,
-                                const Node& peer) {
+std::vector<Prefix> allowed_ips(const Policy& policy, const Tailnet& tailnet, const Openings& openings,
+                                const Node& viewer, const Node& peer) {
   const auto without_ipv4 = [&](const Node& node) {
     const std::vector<std::string> has = attributes(policy, tailnet, node);
     return policy.disable_ipv4 || std::find(has.begin(), has.end(), "disable-ipv4") != has.end();

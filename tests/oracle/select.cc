@@ -56,7 +56,7 @@ int sign(bool less, bool greater) { return less ? -1 : greater ? 1 : 0; }
 // The order of two values, if they have one: numbers, or strings as versions.
 std::optional<int> order(const Value& a, const Value& b) {
   if (a.index() != b.index()) return std::nullopt;
-  if (const auto* x = std::get_if<double>(&a)) return sign(*x < std::get<double>(b), *x > std::get<double>(b));
+  if (const auto* x = std::get_if<double>(&a)) return sign(*x<std::get<double>(b), *x> std::get<double>(b));
   if (const auto* x = std::get_if<std::string>(&a)) return compare_versions(*x, std::get<std::string>(b));
   return std::nullopt;
 }
@@ -169,7 +169,8 @@ Ranges internet() {
 }
 
 Ranges whole_tailnet(const Tailnet& tailnet) {
-  Ranges ranges = {range_of(Prefix::parse("100.64.0.0/10").prefix), range_of(Prefix::parse("fd7a:115c:a1e0::/48").prefix)};
+  Ranges ranges = {range_of(Prefix::parse("100.64.0.0/10").prefix),
+                   range_of(Prefix::parse("fd7a:115c:a1e0::/48").prefix)};
   ranges = without(ranges, range_of(Prefix::parse("100.115.92.0/23").prefix));
   for (const Node& node : tailnet.nodes) {
     for (const Prefix& route : subnet_routes(node)) ranges.push_back(range_of(route));
@@ -225,8 +226,6 @@ std::vector<Prefix> subnet_routes(const Node& node) {
   return routes;
 }
 
-bool is_exit_node(const Node& node) {
-  return std::any_of(node.approved.begin(), node.approved.end(), is_exit_route);
-}
+bool is_exit_node(const Node& node) { return std::any_of(node.approved.begin(), node.approved.end(), is_exit_route); }
 
 }  // namespace acl::oracle

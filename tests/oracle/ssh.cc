@@ -55,7 +55,8 @@ bool allows_account(const SshRule& rule, const Node& source, std::string_view re
       const std::string_view login = source.user;
       const std::size_t at = login.rfind('@');
       const bool owned = source.tags.empty() && at != std::string_view::npos;
-      if (owned && login.substr(at + 1) == user.substr(localpart.size()) && login.substr(0, at) == requested) return true;
+      if (owned && login.substr(at + 1) == user.substr(localpart.size()) && login.substr(0, at) == requested)
+        return true;
     } else if (user == requested) {
       return true;
     }

@@ -15,8 +15,10 @@ Ranges read_ranges(const Json& list, NodeAnswer& answer) {
   Ranges out;
   for (const auto& text : list) {
     const auto ranges = parse_wire_addresses(text.get<std::string>());
-    if (ranges) out.insert(out.end(), ranges->begin(), ranges->end());
-    else answer.faults.push_back(text.get<std::string>());
+    if (ranges)
+      out.insert(out.end(), ranges->begin(), ranges->end());
+    else
+      answer.faults.push_back(text.get<std::string>());
   }
   return out;
 }
@@ -27,7 +29,8 @@ void read_filter_rule(const Json& rule, NodeAnswer& answer) {
   const Json ports = member(rule, "DstPorts", Json::array());
   for (const auto& dst : ports) {
     for (const Range& range : read_ranges(Json::array({dst.at("IP")}), answer)) {
-      answer.passages.push_back({sources, range, protocols, {dst.at("Ports").at("First"), dst.at("Ports").at("Last")}, false});
+      answer.passages.push_back(
+          {sources, range, protocols, {dst.at("Ports").at("First"), dst.at("Ports").at("Last")}, false});
     }
   }
   const Json grants = member(rule, "CapGrant", Json::array());
@@ -46,8 +49,10 @@ void read_ssh_rule(const Json& rule, NodeAnswer& answer) {
   wire.check = rule.at("action").contains("holdAndDelegate");
   for (const auto& principal : rule.at("principals")) {
     const auto address = Address::parse(principal.at("nodeIP").get<std::string>());
-    if (address) wire.principals.push_back(*address);
-    else answer.faults.push_back(principal.dump());
+    if (address)
+      wire.principals.push_back(*address);
+    else
+      answer.faults.push_back(principal.dump());
   }
   for (const auto& [name, local] : rule.at("sshUsers").items()) wire.users.emplace_back(name, local);
   answer.ssh.push_back(std::move(wire));
