@@ -19,7 +19,7 @@ try: deps-build build/build.ninja ## build, then see aclc at work on examples/
 	@tools/try.sh
 
 test: build ## build, then run all tests
-	@ctest --preset release --no-tests=error -j$(JOBS)
+	@ctest --preset release -LE long --no-tests=error -j$(JOBS)
 
 build: deps-build build/build.ninja ## build/bin/aclc
 	@cmake --build --preset release -j$(JOBS)

@@ -46,26 +46,37 @@ struct Row {
 // What all files came to.
 struct Report {
   std::vector<Row> rows;
-  // For each policy: its rules, and whether a test exercised them.
-  std::map<std::string, std::map<std::string, bool>> rules;
+  // For each policy, however its path was written: its rules in their order, and whether a test exercised them.
+  std::map<std::string, std::vector<std::pair<std::string, bool>>> rules;
   int exit_code = exit_yes;
 };
 
+std::string canonical(const std::string& path) {
+  std::error_code error;
+  const auto whole = std::filesystem::weakly_canonical(path, error);
+  return error ? path : whole.string();
+}
+
 void note_rules(Report& report, const std::string& file, const policy::Policy& policy) {
-  auto& rules = report.rules[file];
+  auto& rules = report.rules[canonical(file)];
+  if (!rules.empty()) return;
   const auto note = [&](std::string_view section, std::size_t count) {
-    for (std::size_t i = 0; i < count; ++i) rules.try_emplace(fmt::format("{}[{}]", section, i), false);
+    for (std::size_t i = 0; i < count; ++i) rules.emplace_back(fmt::format("{}[{}]", section, i), false);
   };
   note("acls", policy.acls ? policy.acls->size() : 0);
   note("grants", policy.grants ? policy.grants->size() : 0);
   note("ssh", policy.ssh.size());
 }
 
+void mark_used(Report& report, const std::string& file, const std::string& rule) {
+  for (auto& [name, used] : report.rules[canonical(file)]) used = used || name == rule;
+}
+
 void add_run(Report& report, const SourceText& source, const questions::TestRun& run, const std::string& policy) {
   for (const TestCase& test : run.cases) {
     report.rows.push_back({source.name(), source.position(test.span.begin).line, test});
   }
-  for (const resolve::Origin& origin : run.exercised) report.rules[policy][resolve::origin_name(origin)] = true;
+  for (const resolve::Origin& origin : run.exercised) mark_used(report, policy, resolve::origin_name(origin));
 }
 
 void run_policy(Report& report, const std::string& path, const TestOptions& options) {
@@ -166,7 +177,7 @@ void run_fixture(Report& report, const std::string& path, const TestOptions& opt
     const resolve::Views views(resolved);
     for (std::uint32_t i = 0; i < fixture.expect.size(); ++i) {
       run.cases.push_back(judge(views, fixture.expect[i], i));
-      if (!run.cases.back().rule.empty()) report.rules[policy_path][run.cases.back().rule] = true;
+      if (!run.cases.back().rule.empty()) mark_used(report, policy_path, run.cases.back().rule);
     }
   }
   add_run(report, file.source, run, policy_path);
@@ -204,7 +215,7 @@ std::string as_text(const Report& report, bool coverage) {
                        emit::printable(row.test.name), emit::printable(outcome(row.test)));
   }
   const std::size_t failed = failures(report);
-  if (report.rows.empty()) out += "no tests: nothing was tested, which counts as a failure\n";
+  if (report.rows.empty() && report.exit_code <= exit_no) out += "no tests: nothing was tested, which counts as a failure\n";
   if (coverage) {
     const auto unused = unused_rules(report);
     for (const std::string& rule : unused) out += fmt::format("not exercised by any test: {}\n", rule);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "compiler/emit/display.h"
 
@@ -33,11 +34,24 @@ const std::vector<policy::Selector>& sources_of(const policy::Policy& policy, co
   return policy.ssh[origin.index].src;
 }
 
+const std::optional<std::vector<policy::Text>>& posture_of(const policy::Policy& policy, const Origin& origin) {
+  if (origin.section == Section::grants) return (*policy.grants)[origin.index].src_posture;
+  if (origin.section == Section::acls) return (*policy.acls)[origin.index].src_posture;
+  return policy.ssh[origin.index].src_posture;
+}
+
+// The sources as the rule names them, and the postures they must meet.
 std::string source_names(const policy::Policy& policy, const Origin& origin) {
   if (origin.section == Section::allow_all) return "*";
   std::vector<std::string> names;
   for (const policy::Selector& selector : sources_of(policy, origin)) names.emplace_back(selector.text);
-  return join_names(names);
+  std::string out = join_names(names);
+  const auto& own = posture_of(policy, origin);
+  const auto& postures = own ? own : policy.default_src_posture;
+  if (!postures || postures->empty()) return out;
+  names.clear();
+  for (const policy::Text& posture : *postures) names.emplace_back(posture.value);
+  return out + " meeting " + join_names(names);
 }
 
 std::string row(std::string_view what, std::string_view from, std::string_view rule) {
@@ -70,7 +84,11 @@ std::string packets(const Views& views, NodeId node) {
       const bool literal = set.nodes.empty() && !set.everything;
       if (literal) what += fmt::format(" to {}", printable(set.text));
     }
-    out += row(what, source_names(file.policy, destination.origin), describe_origin(file, destination.origin));
+    std::string from = source_names(file.policy, destination.origin);
+    if (destination.user != resolve::none) {
+      from = fmt::format("{}'s own devices", printable(resolved.inventory->users[destination.user].login));
+    }
+    out += row(what, from, describe_origin(file, destination.origin));
   }
   return out;
 }

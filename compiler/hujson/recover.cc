@@ -195,7 +195,7 @@ class Reader {
     if (expect_ == Expect::end) return;
     if (expect_ == Expect::colon) doing = "parsing object after name";
     if (expect_ == Expect::separator) doing = stack_.back().object ? "parsing object after value" : "parsing array after value";
-    std::string help = "a policy is one object: { … }";
+    std::string help = "the text is one value, most often an object: { … }";
     if (!stack_.empty()) help = fmt::format("close it with \"{}\"", stack_.back().object ? '}' : ']');
     Diagnostic* diagnostic = error(Code::E0103, {at_, at_}, fmt::format("{}: unexpected EOF", doing), std::move(help));
     if (diagnostic != nullptr && !stack_.empty()) {

@@ -67,6 +67,12 @@ std::string chain(const Resolved& resolved, const resolve::Tailnet& tailnet, con
 
 // Nodes that hold an address: as theirs, or behind an approved route.
 std::string router_of(const Resolved& resolved, const net::Address& address) {
+  for (const inventory::Service& service : resolved.inventory->services) {
+    const auto& list = service.addresses;
+    if (std::find(list.begin(), list.end(), address) != list.end() && !service.hosts.empty()) {
+      return resolved.inventory->nodes[service.hosts.front()].name;
+    }
+  }
   for (const resolve::Route& route : resolved.routes) {
     if (route.prefix.contains(address)) return resolved.inventory->nodes[route.nodes.front()].name;
   }
@@ -103,12 +109,37 @@ std::string service_name(const Packet& packet) {
   return packet.port ? fmt::format("{} port {}", protocol, *packet.port) : fmt::format("every {} port", protocol);
 }
 
+// The postures that keep a source out of a rule which otherwise is for it; "" if that is not the reason.
+std::string failing_posture(const Resolved& resolved, const Origin& origin, const End& source) {
+  const policy::Policy& policy = resolved.file->policy;
+  if (origin.section == Section::allow_all || source.node == none) return {};
+  const auto& own = origin.section == Section::grants ? (*policy.grants)[origin.index].src_posture
+                    : origin.section == Section::acls ? (*policy.acls)[origin.index].src_posture
+                                                      : policy.ssh[origin.index].src_posture;
+  const auto& postures = own ? own : policy.default_src_posture;
+  if (!postures || postures->empty()) return {};
+  const resolve::Tailnet tailnet(*resolved.inventory);
+  const auto& selectors = sources_of(policy, origin);
+  const bool meant = std::any_of(selectors.begin(), selectors.end(), [&](const Selector& selector) {
+    if (selector.kind == policy::SelectorKind::wildcard) return true;
+    const auto nodes = tailnet.identities(selector, policy);
+    return nodes && std::binary_search(nodes->begin(), nodes->end(), source.node);
+  });
+  if (!meant) return {};
+  std::string names;
+  for (const policy::Text& name : *postures) names += fmt::format("{}{}", names.empty() ? "" : " or ", name.value);
+  return names;
+}
+
 std::string failure(const Resolved& resolved, const Rule& rule, const Destination& destination, const Packet& packet,
                     Failed failed) {
   const Origin& origin = destination.origin;
   const std::string source = end_name(resolved, {packet.source});
   switch (failed) {
     case Failed::source:
+      if (const std::string posture = failing_posture(resolved, origin, packet.source); !posture.empty()) {
+        return fmt::format("posture: {} does not meet {}", source, posture);
+      }
       return fmt::format("source: {} is not in {}", source,
                          origin.section == Section::allow_all ? "*" : list_selectors(sources_of(resolved.file->policy, origin)));
     case Failed::destination: {
@@ -150,10 +181,15 @@ std::vector<Nearest> nearest_rules(const Views& views, const Packet& packet) {
       found.push_back({failed, {destination.origin, failure(resolved, rule, destination, packet, failed)}});
     }
   }
+  // A rule of which all but one condition holds is nearer than one that merely begins at the source.
   std::stable_sort(found.begin(), found.end(), [](const Found& a, const Found& b) {
-    // Where all but the source fits, the rule is as near as one that only leads elsewhere.
     const auto rank = [](Failed failed) {
-      return failed == Failed::source ? static_cast<int>(Failed::destination) : static_cast<int>(failed);
+      switch (failed) {
+        case Failed::port: return 3;
+        case Failed::source: return 2;
+        case Failed::protocol: return 1;
+        default: return 0;
+      }
     };
     return rank(a.failed) > rank(b.failed);
   });
@@ -195,10 +231,21 @@ std::vector<Nearest> nearest_ssh_rules(const Views& views, const std::vector<End
   return out;
 }
 
+bool reaches_port_22(const Views& views, const std::vector<End>& from, const std::vector<End>& to) {
+  for (const End& source : from) {
+    for (const End& destination : to) {
+      if (decide(views, {source, destination, 6, std::uint16_t{22}}).allowed) return true;
+    }
+  }
+  return false;
+}
+
 Layer known_layer(const Party& source, const Party& destination) {
   const auto words = [](const Party& party) {
-    return party.members.size() == 1 ? fmt::format("{} is a {}", party.text, party.kind)
-                                     : fmt::format("{} is a {} of {} devices", party.text, party.kind, party.members.size());
+    const std::string_view article = party.kind.front() == 'a' ? "an" : "a";
+    return party.members.size() == 1
+               ? fmt::format("{} is {} {}", party.text, article, party.kind)
+               : fmt::format("{} is {} {} of {} devices", party.text, article, party.kind, party.members.size());
   };
   for (const Party* party : {&source, &destination}) {
     if (party->members.empty()) return {"known", false, fmt::format("{} has no devices", party->text)};
@@ -299,7 +346,7 @@ Expected<Answer> can_login(const Views& views, std::string_view source_name, std
   const bool packets = answer.verdict == Verdict::accept;
   answer.verdict = Verdict::deny;
   if (!answer.layers[0].ok) return answer;
-  bool every = true, checked = false;
+  bool every = true, every_login = true, checked = false;
   answer.pairs.clear();
   Layer ssh;
   Origin origin;
@@ -307,18 +354,22 @@ Expected<Answer> can_login(const Views& views, std::string_view source_name, std
     for (const auto& to : destination->members) {
       Login login;
       if (from[0].node != none && to[0].node != none) login = decide_login(views, from[0].node, to[0].node, user);
-      const bool yes = login.verdict != Verdict::deny;
+      const bool admitted = login.verdict != Verdict::deny;
+      const bool yes = admitted && reaches_port_22(views, from, to);
+      every_login = every_login && admitted;
       if (source->members.size() * destination->members.size() > 1 && answer.pairs.size() < most_pairs) {
         answer.pairs.push_back(fmt::format("{} -> {}@{}: {}", end_name(resolved, from), user, end_name(resolved, to),
-                                           verdict_name(login.verdict)));
+                                           yes ? verdict_name(login.verdict) : "deny"));
       }
-      if (yes && every) {
+      if (!every) continue;
+      // The first pair that fails is told of, as in the packet layer; else the last that is let in.
+      every = yes;
+      if (admitted) {
         origin = {Section::ssh, login.rule};
         checked = checked || login.verdict == Verdict::check;
         ssh = {"ssh", true, fmt::format("{} lets {} in as {}{}", resolve::origin_name(origin), end_name(resolved, from), login.local,
                                         login.verdict == Verdict::check ? ", after a check" : "")};
-      } else if (!yes && every) {
-        every = false;
+      } else {
         ssh = {"ssh", false,
                login.reaches_node ? fmt::format("no rule lets {} in as \"{}\" on {}, though as somebody else", end_name(resolved, from),
                                                 user, end_name(resolved, to))
@@ -332,9 +383,15 @@ Expected<Answer> can_login(const Views& views, std::string_view source_name, std
     answer.origin = origin;
     answer.has_rule = true;
     answer.nearest.clear();
-  } else if (packets) {
-    answer.has_rule = false;
-    answer.nearest = nearest_ssh_rules(views, source->members[0], destination->members[0], user);
+    return answer;
+  }
+  answer.has_rule = false;
+  if (!every_login) {
+    // What the SSH rules lack stands before what the packet rules lack.
+    std::vector<Nearest> nearest = nearest_ssh_rules(views, source->members[0], destination->members[0], user);
+    nearest.insert(nearest.end(), answer.nearest.begin(), answer.nearest.end());
+    if (nearest.size() > most_nearest) nearest.resize(most_nearest);
+    answer.nearest = std::move(nearest);
   }
   return answer;
 }

@@ -71,6 +71,17 @@ Expected<Party> find_party(const Resolved& resolved, std::string_view name) {
     add_address(selector.prefix.first());
     return party;
   }
+  if (selector.kind == SelectorKind::service) {
+    for (const inventory::Service& service : resolved.inventory->services) {
+      if (service.name != selector.text) continue;
+      party.kind = "service";
+      party.members.emplace_back();
+      for (const net::Address& address : service.addresses) party.members[0].push_back({address, resolve::none});
+      if (party.members[0].empty()) party.members.clear();
+      return party;
+    }
+    return unknown(resolved, name);
+  }
   const policy::Policy& policy = resolved.file->policy;
   if (selector.kind == SelectorKind::host) {
     for (const policy::Host& host : policy.hosts) {

@@ -25,7 +25,7 @@ TEST(Bits, HoldWhatIsSetAndNothingBesides) {
 }
 
 TEST(Bits, SettingTheFirstNumbersLeavesTheOthersAsTheyWere) {
-  for (const std::size_t count : {0, 1, 63, 64, 65, 127, 128, 129, 192}) {
+  for (const std::size_t count : {0U, 1U, 63U, 64U, 65U, 127U, 128U, 129U, 192U}) {
     Bits bits(192);
     bits.set(191);
     bits.set_all(count);

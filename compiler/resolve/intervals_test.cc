@@ -149,8 +149,9 @@ using Step = std::tuple<std::size_t, std::size_t, std::size_t, bool>;
 
 TEST(Intervals, AreTheSetsThatABitmapIs) {
   EXPECT_TRUE(rc::check([] {
-    const auto step = rc::gen::tuple(rc::gen::inRange<std::size_t>(0, windows), rc::gen::inRange<std::size_t>(0, window),
-                                     rc::gen::inRange<std::size_t>(0, window), rc::gen::arbitrary<bool>());
+    const auto step =
+        rc::gen::tuple(rc::gen::inRange<std::size_t>(0, windows), rc::gen::inRange<std::size_t>(0, window),
+                       rc::gen::inRange<std::size_t>(0, window), rc::gen::arbitrary<bool>());
     const auto steps = *rc::gen::container<std::vector<Step>>(step);
     Intervals set;
     Oracle oracle;

@@ -58,7 +58,8 @@ bool meets(const Attributes& attributes, std::string_view assertion) {
   return parsed && holds(*parsed, attributes);
 }
 
-const Attributes linux{{"node:os", "linux"}, {"node:osVersion", "6.10"}, {"custom:score", 80.0}, {"custom:managed", true}};
+const Attributes linux{
+    {"node:os", "linux"}, {"node:osVersion", "6.10"}, {"custom:score", 80.0}, {"custom:managed", true}};
 
 TEST(Assertions, Equality) {
   EXPECT_TRUE(meets(linux, "node:os == 'linux'"));
@@ -104,9 +105,9 @@ TEST(Assertions, WhatIsNotSetMeetsNothingButNotSet) {
 
 // A number is never compared with a text: neither is it equal to it nor, of all things, different from it.
 TEST(Assertions, AValueOfAnotherTypeMeetsNothing) {
-  for (const char* assertion :
-       {"custom:score == '80'", "custom:score != '80'", "custom:score IN ['80']", "custom:score NOT IN ['80', true]",
-        "custom:score < '90'", "custom:score >= '0'", "node:os == true", "node:os != true", "custom:managed == 'true'"}) {
+  for (const char* assertion : {"custom:score == '80'", "custom:score != '80'", "custom:score IN ['80']",
+                                "custom:score NOT IN ['80', true]", "custom:score < '90'", "custom:score >= '0'",
+                                "node:os == true", "node:os != true", "custom:managed == 'true'"}) {
     EXPECT_FALSE(meets(linux, assertion)) << assertion;
   }
   EXPECT_TRUE(meets(linux, "custom:score NOT IN ['gold', 81]"));
@@ -117,10 +118,14 @@ TEST(Assertions, AValueOfAnotherTypeMeetsNothing) {
 // A managed laptop, an unmanaged one, and one that is shared in.
 Net laptops() {
   return Net{}
-      .node("good", "ana@example.com").posture(R"("custom:managed":true,"node:os":"linux")")
-      .node("bad", "ana@example.com").posture(R"("custom:managed":false,"node:os":"linux")")
-      .node("guest", "eve@example.org").shared()
-      .node("db", "tag:db").posture(R"("node:os":"linux")");
+      .node("good", "ana@example.com")
+      .posture(R"("custom:managed":true,"node:os":"linux")")
+      .node("bad", "ana@example.com")
+      .posture(R"("custom:managed":false,"node:os":"linux")")
+      .node("guest", "eve@example.org")
+      .shared()
+      .node("db", "tag:db")
+      .posture(R"("node:os":"linux")");
 }
 
 const std::string postures = R"("postures":{
@@ -130,8 +135,8 @@ const std::string postures = R"("postures":{
   "posture:both":["custom:managed == true", "node:os == 'macos'"]},)";
 
 std::string asked(const std::string& src, const std::string& src_posture, const std::string& sections = "") {
-  const auto world = laptops().under(postures + sections + grant(src, R"("tag:db")", R"(,"ip":["22"],"srcPosture":[)" +
-                                                                                         src_posture + "]"));
+  const auto world = laptops().under(postures + sections +
+                                     grant(src, R"("tag:db")", R"(,"ip":["22"],"srcPosture":[)" + src_posture + "]"));
   return world.rules("db").empty() ? "(nobody)" : world.rules("db").at(0);
 }
 
@@ -144,9 +149,7 @@ TEST(Posture, OfSeveralOneIsEnough) {
   EXPECT_EQ(asked(R"("ana@example.com")", R"("posture:mac","posture:managed")"), "good -> db:22");
 }
 
-TEST(Posture, NeedsAllOfItsAssertions) {
-  EXPECT_EQ(asked(R"("ana@example.com")", R"("posture:both")"), "(nobody)");
-}
+TEST(Posture, NeedsAllOfItsAssertions) { EXPECT_EQ(asked(R"("ana@example.com")", R"("posture:both")"), "(nobody)"); }
 
 TEST(Posture, IsNotAskedOfDevicesSharedIn) {
   EXPECT_EQ(asked(R"("autogroup:shared")", R"("posture:mac")"), "guest -> db:22");
@@ -188,8 +191,8 @@ TEST(Posture, NobodyLeftIsNoRule) {
 }
 
 TEST(Posture, IsAskedOfTheSourceAndNotOfTheDestination) {
-  const auto world = laptops().under(
-      postures + acl(R"("tag:db")", R"("ana@example.com:22")", R"(,"srcPosture":["posture:linux"])"));
+  const auto world =
+      laptops().under(postures + acl(R"("tag:db")", R"("ana@example.com:22")", R"(,"srcPosture":["posture:linux"])"));
   EXPECT_THAT(world.rules("bad"), ElementsAre("db -> bad:22"));
 }
 
@@ -201,8 +204,8 @@ TEST(Posture, NarrowsTheOwnDevicesOfAutogroupSelf) {
 }
 
 TEST(Posture, NarrowsTheSourcesOfSshRules) {
-  const std::string rule = R"("acls":[],)" + ssh(R"("ana@example.com")", R"("tag:db")", R"("root")",
-                                                R"(,"srcPosture":["posture:managed"])");
+  const std::string rule =
+      R"("acls":[],)" + ssh(R"("ana@example.com")", R"("tag:db")", R"("root")", R"(,"srcPosture":["posture:managed"])");
   EXPECT_THAT(laptops().under(postures + rule).ssh("db"), ElementsAre("accept good -> root"));
 }
 

@@ -98,13 +98,16 @@ TEST(Acl, ListsDestinationsByKind) {
 // --- one grant ----------------------------------------------------------------------------------------------------------
 
 TEST(Grant, ListsDestinationsAsWritten) {
-  EXPECT_THAT(small().under(grant(R"("9.9.9.9")", R"("autogroup:member","*","100.64.0.1")", R"(,"ip":["22"])")).rules("laptop"),
-              ElementsAre("9.9.9.9 -> laptop:22 *:22 laptop.v4:22"));
+  EXPECT_THAT(
+      small().under(grant(R"("9.9.9.9")", R"("autogroup:member","*","100.64.0.1")", R"(,"ip":["22"])")).rules("laptop"),
+      ElementsAre("9.9.9.9 -> laptop:22 *:22 laptop.v4:22"));
 }
 
 TEST(Grant, IsOneRulePerProtocolInTheOrderOfTheirFirstEntries) {
   EXPECT_THAT(
-      small().under(grant(R"("ana@example.com")", R"("tag:db")", R"(,"ip":["udp:53","443","tcp:22","udp:123","80"])")).rules("db"),
+      small()
+          .under(grant(R"("ana@example.com")", R"("tag:db")", R"(,"ip":["udp:53","443","tcp:22","udp:123","80"])"))
+          .rules("db"),
       ElementsAre("laptop -> db:53 db:123 udp", "laptop -> db:443 db:80", "laptop -> db:22 tcp"));
 }
 
@@ -115,9 +118,11 @@ TEST(Grant, WithoutSourcesOrDestinationsIsNothing) {
 }
 
 TEST(Grant, GivesPortsFirstThenCapabilities) {
-  EXPECT_THAT(small().under(grant(R"("ana@example.com")", R"("tag:db")",
-                                  R"(,"app":{"example.com/cap/x":[{"a":1}]},"ip":["22"])")).rules("db"),
-              ElementsAre("laptop -> db:22", R"(laptop => db example.com/cap/x=[{"a":1}])"));
+  EXPECT_THAT(
+      small()
+          .under(grant(R"("ana@example.com")", R"("tag:db")", R"(,"app":{"example.com/cap/x":[{"a":1}]},"ip":["22"])"))
+          .rules("db"),
+      ElementsAre("laptop -> db:22", R"(laptop => db example.com/cap/x=[{"a":1}])"));
 }
 
 // --- joining ------------------------------------------------------------------------------------------------------------
@@ -127,32 +132,41 @@ std::string two_acls(const std::string& first, const std::string& second) {
 }
 
 TEST(Joining, SameSourcesAndProtocolAreOneRule) {
-  EXPECT_THAT(small().under(two_acls(R"("src":["ana@example.com"],"dst":["tag:db:22"])",
-                                     R"("src":["ana@example.com"],"dst":["tag:db:443","100.64.0.3:22"])")).rules("db"),
+  EXPECT_THAT(small()
+                  .under(two_acls(R"("src":["ana@example.com"],"dst":["tag:db:22"])",
+                                  R"("src":["ana@example.com"],"dst":["tag:db:443","100.64.0.3:22"])"))
+                  .rules("db"),
               ElementsAre("laptop -> db:22 db.v4:22 db:443"));
 }
 
 // It is the addresses that count, not how they were named.
 TEST(Joining, LooksAtAddressesAndNotAtNames) {
-  EXPECT_THAT(small().under(two_acls(R"("src":["autogroup:member"],"dst":["tag:db:22"])",
-                                     R"("src":["bo@example.com","100.64.0.1","fd7a:115c:a1e0::1"],"dst":["tag:db:443"])"))
+  EXPECT_THAT(small()
+                  .under(two_acls(R"("src":["autogroup:member"],"dst":["tag:db:22"])",
+                                  R"("src":["bo@example.com","100.64.0.1","fd7a:115c:a1e0::1"],"dst":["tag:db:443"])"))
                   .rules("db"),
               ElementsAre("laptop,desk -> db:22 db:443"));
 }
 
 TEST(Joining, OtherSourcesOrAnotherProtocolAreAnotherRule) {
-  EXPECT_THAT(small().under(two_acls(R"("src":["ana@example.com"],"dst":["tag:db:22"])",
-                                     R"("src":["ana@example.com","bo@example.com"],"dst":["tag:db:22"])")).rules("db"),
+  EXPECT_THAT(small()
+                  .under(two_acls(R"("src":["ana@example.com"],"dst":["tag:db:22"])",
+                                  R"("src":["ana@example.com","bo@example.com"],"dst":["tag:db:22"])"))
+                  .rules("db"),
               ElementsAre("laptop -> db:22", "laptop,desk -> db:22"));
-  EXPECT_THAT(small().under(two_acls(R"("src":["ana@example.com"],"dst":["tag:db:22"])",
-                                     R"("src":["ana@example.com"],"proto":"tcp","dst":["tag:db:22"])")).rules("db"),
+  EXPECT_THAT(small()
+                  .under(two_acls(R"("src":["ana@example.com"],"dst":["tag:db:22"])",
+                                  R"("src":["ana@example.com"],"proto":"tcp","dst":["tag:db:22"])"))
+                  .rules("db"),
               ElementsAre("laptop -> db:22", "laptop -> db:22 tcp"));
 }
 
 TEST(Joining, GoesAcrossGrantsAndAclsWithGrantsFirst) {
-  EXPECT_THAT(small().under(acl(R"("bo@example.com","ana@example.com")", R"("tag:db:1")") + "," +
-                            R"("grants":[{"src":["ana@example.com"],"dst":["tag:db"],"ip":["2"]},
-                                         {"src":["autogroup:member"],"dst":["tag:db"],"ip":["3"]}])").rules("db"),
+  EXPECT_THAT(small()
+                  .under(acl(R"("bo@example.com","ana@example.com")", R"("tag:db:1")") + "," +
+                         R"("grants":[{"src":["ana@example.com"],"dst":["tag:db"],"ip":["2"]},
+                                         {"src":["autogroup:member"],"dst":["tag:db"],"ip":["3"]}])")
+                  .rules("db"),
               ElementsAre("laptop -> db:2", "laptop,desk -> db:3 db:1"));
 }
 
@@ -195,9 +209,10 @@ TEST(Capabilities, APrefixThatOverlapsARouteStaysWhole) {
 // The wire has prefixes there and nothing else.
 TEST(Capabilities, ARangeThatOverlapsARouteStaysWholeAsPrefixes) {
   auto net = small().node("router", "tag:router").approved(R"("10.33.0.0/16")");
-  EXPECT_THAT(net.under(R"("ipsets":{"ipset:x":["10.33.0.1-10.33.0.6"]},)" + grant(R"("ana@example.com")", R"("ipset:x")", app))
-                  .rules("router"),
-              ElementsAre("laptop => 10.33.0.1,10.33.0.2/31,10.33.0.4/31,10.33.0.6 example.com/cap/x=[]"));
+  EXPECT_THAT(
+      net.under(R"("ipsets":{"ipset:x":["10.33.0.1-10.33.0.6"]},)" + grant(R"("ana@example.com")", R"("ipset:x")", app))
+          .rules("router"),
+      ElementsAre("laptop => 10.33.0.1,10.33.0.2/31,10.33.0.4/31,10.33.0.6 example.com/cap/x=[]"));
 }
 
 // An exit node forwards packets; it has no say in what is behind it.
@@ -219,8 +234,10 @@ TEST(Capabilities, OfNobodyAreSentAllTheSame) {
 }
 
 TEST(Capabilities, KeepTheirValuesWithoutComments) {
-  EXPECT_THAT(small().under(grant(R"("ana@example.com")", R"("tag:db")",
-                                  R"(,"app":{"example.com/cap/x":[{"b":1, /* first */ "a":[true,]},]})")).rules("db"),
+  EXPECT_THAT(small()
+                  .under(grant(R"("ana@example.com")", R"("tag:db")",
+                               R"(,"app":{"example.com/cap/x":[{"b":1, /* first */ "a":[true,]},]})"))
+                  .rules("db"),
               ElementsAre(R"(laptop => db example.com/cap/x=[{"b":1,"a":[true]}])"));
 }
 
@@ -243,7 +260,8 @@ TEST(Companions, OfAStarComeFromTheWholeTailnet) {
 }
 
 TEST(Companions, NoOtherCapabilityHasOne) {
-  const auto world = small().under(grant(R"("ana@example.com")", R"("tag:db")", R"(,"app":{"tailscale.com/cap/webui":[]})"));
+  const auto world =
+      small().under(grant(R"("ana@example.com")", R"("tag:db")", R"(,"app":{"tailscale.com/cap/webui":[]})"));
   EXPECT_THAT(world.rules("laptop"), IsEmpty());
 }
 
@@ -258,8 +276,9 @@ Net two_devices() {
 }
 
 TEST(Self, IsFromAndToAUsersOwnUntaggedDevices) {
-  for (const auto& policy : {acl(R"("autogroup:member")", R"("autogroup:self:22")"), acl(R"("*")", R"("autogroup:self:22")"),
-                             grant(R"("autogroup:member")", R"("autogroup:self")", R"(,"ip":["22"])")}) {
+  for (const auto& policy :
+       {acl(R"("autogroup:member")", R"("autogroup:self:22")"), acl(R"("*")", R"("autogroup:self:22")"),
+        grant(R"("autogroup:member")", R"("autogroup:self")", R"(,"ip":["22"])")}) {
     const auto world = two_devices().under(policy);
     EXPECT_THAT(world.everyone(), ElementsAre("laptop: laptop,phone -> laptop:22", "phone: laptop,phone -> phone:22",
                                               "desk: desk -> desk:22"))
@@ -275,28 +294,35 @@ TEST(Self, IsForTheSourcesAlone) {
 }
 
 TEST(Self, ComesAfterOtherDestinations) {
-  EXPECT_THAT(two_devices().under(acl(R"("autogroup:member")", R"("autogroup:self:22","ana@example.com:80","*:443")")).rules("laptop"),
+  EXPECT_THAT(two_devices()
+                  .under(acl(R"("autogroup:member")", R"("autogroup:self:22","ana@example.com:80","*:443")"))
+                  .rules("laptop"),
               ElementsAre("laptop,phone,desk -> *:443 laptop:80", "laptop,phone -> laptop:22"));
-  EXPECT_THAT(two_devices().under(grant(R"("autogroup:member")", R"("autogroup:self","ana@example.com")", R"(,"ip":["22"])"))
+  EXPECT_THAT(two_devices()
+                  .under(grant(R"("autogroup:member")", R"("autogroup:self","ana@example.com")", R"(,"ip":["22"])"))
                   .rules("laptop"),
               ElementsAre("laptop,phone,desk -> laptop:22", "laptop,phone -> laptop:22"));
 }
 
 TEST(Self, AmongAutogroupsStandsWhereItIsWritten) {
-  EXPECT_THAT(two_devices().under(acl(R"("autogroup:member")", R"("autogroup:self:22","autogroup:member:80")")).rules("laptop"),
-              ElementsAre("laptop,phone -> laptop:22", "laptop,phone,desk -> laptop:80"));
+  EXPECT_THAT(
+      two_devices().under(acl(R"("autogroup:member")", R"("autogroup:self:22","autogroup:member:80")")).rules("laptop"),
+      ElementsAre("laptop,phone -> laptop:22", "laptop,phone,desk -> laptop:80"));
 }
 
 TEST(Self, IsJoinedLikeOtherRules) {
-  EXPECT_THAT(two_devices().under(two_acls(R"("src":["autogroup:member"],"dst":["autogroup:self:22"])",
-                                           R"("src":["ana@example.com"],"dst":["ana@example.com:80"])")).rules("laptop"),
+  EXPECT_THAT(two_devices()
+                  .under(two_acls(R"("src":["autogroup:member"],"dst":["autogroup:self:22"])",
+                                  R"("src":["ana@example.com"],"dst":["ana@example.com:80"])"))
+                  .rules("laptop"),
               ElementsAre("laptop,phone -> laptop:22 laptop:80"));
 }
 
 TEST(Self, HasCapabilitiesToo) {
-  EXPECT_THAT(two_devices().under(grant(R"("autogroup:member")", R"("autogroup:self")", app)).everyone(),
-              ElementsAre("laptop: laptop,phone => laptop example.com/cap/x=[]",
-                          "phone: laptop,phone => phone example.com/cap/x=[]", "desk: desk => desk example.com/cap/x=[]"));
+  EXPECT_THAT(
+      two_devices().under(grant(R"("autogroup:member")", R"("autogroup:self")", app)).everyone(),
+      ElementsAre("laptop: laptop,phone => laptop example.com/cap/x=[]",
+                  "phone: laptop,phone => phone example.com/cap/x=[]", "desk: desk => desk example.com/cap/x=[]"));
 }
 
 TEST(Self, IsNoPartOfTaggedAndOwnerlessNodes) {
@@ -311,42 +337,60 @@ TEST(Self, IsNoPartOfTaggedAndOwnerlessNodes) {
 Net offices() {
   return Net{}
       .node("laptop", "ana@example.com")
-      .node("east", "tag:east").approved(R"("10.0.0.0/16")")
-      .node("west", "tag:west").approved(R"("10.0.0.0/16")")
-      .node("far", "tag:east").approved(R"("10.9.0.0/16")")
+      .node("east", "tag:east")
+      .approved(R"("10.0.0.0/16")")
+      .node("west", "tag:west")
+      .approved(R"("10.0.0.0/16")")
+      .node("far", "tag:east")
+      .approved(R"("10.9.0.0/16")")
       .node("idle", "tag:east");
 }
 
 TEST(Via, IsForTaggedNodesWithAFittingApprovedRoute) {
-  EXPECT_THAT(offices().under(grant(R"("ana@example.com")", R"("10.0.5.0/24")", R"(,"ip":["443"],"via":["tag:east"])")).everyone(),
+  EXPECT_THAT(offices()
+                  .under(grant(R"("ana@example.com")", R"("10.0.5.0/24")", R"(,"ip":["443"],"via":["tag:east"])"))
+                  .everyone(),
               ElementsAre("east: laptop -> 10.0.5.0/24:443"));
-  EXPECT_THAT(offices().under(grant(R"("ana@example.com")", R"("10.0.0.0/8")", R"(,"ip":["443"],"via":["tag:east"])")).everyone(),
+  EXPECT_THAT(offices()
+                  .under(grant(R"("ana@example.com")", R"("10.0.0.0/8")", R"(,"ip":["443"],"via":["tag:east"])"))
+                  .everyone(),
               ElementsAre("east: laptop -> 10.0.0.0/8:443", "far: laptop -> 10.0.0.0/8:443"));
-  EXPECT_THAT(offices().under(grant(R"("ana@example.com")", R"("10.0.0.0/16")",
-                                    R"(,"ip":["443"],"via":["tag:east","tag:west"])")).everyone(),
-              ElementsAre("east: laptop -> 10.0.0.0/16:443", "west: laptop -> 10.0.0.0/16:443"));
+  EXPECT_THAT(
+      offices()
+          .under(grant(R"("ana@example.com")", R"("10.0.0.0/16")", R"(,"ip":["443"],"via":["tag:east","tag:west"])"))
+          .everyone(),
+      ElementsAre("east: laptop -> 10.0.0.0/16:443", "west: laptop -> 10.0.0.0/16:443"));
 }
 
 TEST(Via, AnotherGrantWithoutItOpensEveryRouter) {
-  EXPECT_THAT(offices().under(R"("grants":[
+  EXPECT_THAT(offices()
+                  .under(R"("grants":[
       {"src":["ana@example.com"],"dst":["10.0.0.0/16"],"ip":["443"],"via":["tag:east"]},
-      {"src":["ana@example.com"],"dst":["10.0.0.0/16"],"ip":["80"]}])").everyone(),
+      {"src":["ana@example.com"],"dst":["10.0.0.0/16"],"ip":["80"]}])")
+                  .everyone(),
               ElementsAre("east: laptop -> 10.0.0.0/16:443 10.0.0.0/16:80", "west: laptop -> 10.0.0.0/16:80"));
 }
 
 TEST(Via, ToTheInternetIsForTaggedExitNodes) {
   auto net = offices()
-                 .node("open", "tag:east").approved(R"("0.0.0.0/0","::/0")")
-                 .node("other", "tag:west").approved(R"("0.0.0.0/0","::/0")")
-                 .node("closed", "tag:east").advertises(R"("0.0.0.0/0","::/0")");
-  EXPECT_THAT(net.under(grant(R"("ana@example.com")", R"("autogroup:internet")", R"(,"ip":["*"],"via":["tag:east"])")).everyone(),
+                 .node("open", "tag:east")
+                 .approved(R"("0.0.0.0/0","::/0")")
+                 .node("other", "tag:west")
+                 .approved(R"("0.0.0.0/0","::/0")")
+                 .node("closed", "tag:east")
+                 .advertises(R"("0.0.0.0/0","::/0")");
+  EXPECT_THAT(net.under(grant(R"("ana@example.com")", R"("autogroup:internet")", R"(,"ip":["*"],"via":["tag:east"])"))
+                  .everyone(),
               ElementsAre("open: laptop -> (internet):*"));
 }
 
 TEST(Via, ToIdentitiesLeadsNowhere) {
-  EXPECT_THAT(offices().under(grant(R"("ana@example.com")", R"("tag:east")", R"(,"ip":["*"],"via":["tag:east"])")).everyone(),
-              IsEmpty());
-  EXPECT_THAT(offices().under(grant(R"("ana@example.com")", R"("autogroup:self")", R"(,"ip":["*"],"via":["tag:east"])")).everyone(),
+  EXPECT_THAT(
+      offices().under(grant(R"("ana@example.com")", R"("tag:east")", R"(,"ip":["*"],"via":["tag:east"])")).everyone(),
+      IsEmpty());
+  EXPECT_THAT(offices()
+                  .under(grant(R"("ana@example.com")", R"("autogroup:self")", R"(,"ip":["*"],"via":["tag:east"])"))
+                  .everyone(),
               IsEmpty());
 }
 
@@ -357,7 +401,9 @@ TEST(Via, OfCapabilitiesGivesVisibilityAlone) {
   EXPECT_EQ(world.peers("laptop"), "west");
   EXPECT_EQ(world.peers("west"), "laptop");
   EXPECT_THAT(world.routes("laptop"), ElementsAre("west: 10.0.0.0/16"));
-  EXPECT_THAT(offices().under(grant(R"("ana@example.com")", R"("10.0.0.0/16")", app + R"(,"ip":["1"],"via":["tag:west"])")).everyone(),
+  EXPECT_THAT(offices()
+                  .under(grant(R"("ana@example.com")", R"("10.0.0.0/16")", app + R"(,"ip":["1"],"via":["tag:west"])"))
+                  .everyone(),
               ElementsAre("west: laptop -> 10.0.0.0/16:1"));
 }
 
@@ -369,8 +415,7 @@ TEST(Via, IsJoinedOnlyWhereItApplies) {
     {"src":["bo@example.com"],"dst":["10.0.0.0/16"],"ip":["2"]},
     {"src":["ana@example.com"],"dst":["10.0.0.0/16"],"ip":["3"]},
     {"src":["ana@example.com"],"dst":["10.0.0.0/16"],"ip":["4"],"via":["tag:west"]}])");
-  EXPECT_THAT(world.rules("east"),
-              ElementsAre("laptop -> 10.0.0.0/16:1 10.0.0.0/16:3", "desk -> 10.0.0.0/16:2"));
+  EXPECT_THAT(world.rules("east"), ElementsAre("laptop -> 10.0.0.0/16:1 10.0.0.0/16:3", "desk -> 10.0.0.0/16:2"));
   EXPECT_THAT(world.rules("west"), ElementsAre("desk -> 10.0.0.0/16:2", "laptop -> 10.0.0.0/16:3 10.0.0.0/16:4"));
 }
 

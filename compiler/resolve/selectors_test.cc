@@ -42,15 +42,19 @@ TEST(Wildcard, AsASourceIsTheTailnetsRanges) {
 
 TEST(Wildcard, AsASourceListsEachApprovedSubnetRouteOnceEvenInsideAnother) {
   auto net = people()
-                 .node("a", "tag:router").approved(R"("10.0.0.0/8","10.33.0.0/16","192.0.2.7/32")")
-                 .node("b", "tag:router").approved(R"("10.33.0.0/16")");  // a standby
+                 .node("a", "tag:router")
+                 .approved(R"("10.0.0.0/8","10.33.0.0/16","192.0.2.7/32")")
+                 .node("b", "tag:router")
+                 .approved(R"("10.33.0.0/16")");  // a standby
   EXPECT_EQ(sources_of(net, R"("*")"), "10.0.0.0/8,10.33.0.0/16,(tailnet),192.0.2.7");
 }
 
 TEST(Wildcard, AsASourceHasNeitherExitRoutesNorRoutesNotApproved) {
   auto net = people()
-                 .node("exit", "tag:exit").approved(R"("0.0.0.0/0","::/0")")
-                 .node("router", "tag:router").advertises(R"("10.0.0.0/8")");
+                 .node("exit", "tag:exit")
+                 .approved(R"("0.0.0.0/0","::/0")")
+                 .node("router", "tag:router")
+                 .advertises(R"("10.0.0.0/8")");
   EXPECT_EQ(sources_of(net, R"("*")"), "(tailnet)");
 }
 
@@ -85,7 +89,8 @@ TEST(Literals, StandForWhatIsWrittenAndNoMore) {
 }
 
 TEST(Literals, AreSourcesWhetherOrNotANodeHasThem) {
-  EXPECT_EQ(sources_of(people(), R"("198.51.100.7","100.64.0.99","10.0.0.0/8")"), "10.0.0.0/8,100.64.0.99,198.51.100.7");
+  EXPECT_EQ(sources_of(people(), R"("198.51.100.7","100.64.0.99","10.0.0.0/8")"),
+            "10.0.0.0/8,100.64.0.99,198.51.100.7");
 }
 
 TEST(Literals, APrefixOfOneAddressHasNoLength) {
@@ -133,8 +138,9 @@ TEST(Groups, OfAnIdentityProviderComeFromTheInventory) {
 
 TEST(Groups, OfThePolicyTakeTheNameOfAnIdentityProviders) {
   auto net = people().also(R"("syncedGroups":{"group:team@example.com":["bo@example.com"]})");
-  EXPECT_EQ(sources_of(net, R"("group:team@example.com")", R"("groups":{"group:team@example.com":["ana@example.com"]},)"),
-            "laptop,phone");
+  EXPECT_EQ(
+      sources_of(net, R"("group:team@example.com")", R"("groups":{"group:team@example.com":["ana@example.com"]},)"),
+      "laptop,phone");
 }
 
 // --- tags ---------------------------------------------------------------------------------------------------------------
@@ -205,11 +211,16 @@ TEST(Autogroups, SharedIsDevicesOfOtherTailnets) {
 Net network() {
   return Net{}
       .node("laptop", "ana@example.com")
-      .node("router", "tag:router").approved(R"("10.33.0.0/16")")
-      .node("standby", "tag:router").approved(R"("10.33.0.0/16")")
-      .node("waiting", "tag:router").advertises(R"("10.33.0.0/16")")
-      .node("exit", "tag:exit").approved(R"("0.0.0.0/0","::/0")")
-      .node("closed", "tag:exit").advertises(R"("0.0.0.0/0","::/0")");
+      .node("router", "tag:router")
+      .approved(R"("10.33.0.0/16")")
+      .node("standby", "tag:router")
+      .approved(R"("10.33.0.0/16")")
+      .node("waiting", "tag:router")
+      .advertises(R"("10.33.0.0/16")")
+      .node("exit", "tag:exit")
+      .approved(R"("0.0.0.0/0","::/0")")
+      .node("closed", "tag:exit")
+      .advertises(R"("0.0.0.0/0","::/0")");
 }
 
 TEST(Subnets, ADestinationIsDeliveredUnclippedWhereItOverlapsAnApprovedRoute) {
@@ -225,9 +236,7 @@ TEST(Subnets, ADestinationIsDeliveredUnclippedWhereItContainsAnAddressOfTheNode)
               ElementsAre("laptop: 100.64.0.0/30:22", "router: 100.64.0.0/30:22", "standby: 100.64.0.0/30:22"));
 }
 
-TEST(Subnets, ExitRoutesDoNotCount) {
-  EXPECT_THAT(targets_of(network(), R"("172.16.0.0/12:443")"), IsEmpty());
-}
+TEST(Subnets, ExitRoutesDoNotCount) { EXPECT_THAT(targets_of(network(), R"("172.16.0.0/12:443")"), IsEmpty()); }
 
 TEST(Subnets, ATagIsTheRouterAndNotWhatIsBehindIt) {
   EXPECT_THAT(targets_of(network(), R"("tag:router:22")"),
@@ -237,18 +246,21 @@ TEST(Subnets, ATagIsTheRouterAndNotWhatIsBehindIt) {
 // A router whose route holds the address of another node lets traffic to that node pass, too.
 TEST(Subnets, ANodeInsideARouteIsDeliveredToTheRouterAsWell) {
   auto net = Net{}
-                 .node("router", "tag:router").approved(R"("10.33.0.0/16")")
-                 .node("inside", "tag:db").addresses(R"("10.33.0.7","fd7a:115c:a1e0::99")");
+                 .node("router", "tag:router")
+                 .approved(R"("10.33.0.0/16")")
+                 .node("inside", "tag:db")
+                 .addresses(R"("10.33.0.7","fd7a:115c:a1e0::99")");
   EXPECT_THAT(targets_of(net, R"("tag:db:22")"), ElementsAre("router: inside.v4:22", "inside: inside:22"));
 }
 
 // --- the internet -------------------------------------------------------------------------------------------------------
 
 TEST(Internet, IsSevenRangesForApprovedExitNodesAlone) {
-  EXPECT_THAT(network().under(acl(R"("100.64.0.1")", R"("autogroup:internet:*")")).wire("exit"),
-              ElementsAre("100.64.0.1 -> 0.0.0.0-9.255.255.255:* 11.0.0.0-100.63.255.255:* 100.128.0.0-169.253.255.255:* "
-                          "169.255.0.0-172.15.255.255:* 172.32.0.0-192.167.255.255:* 192.169.0.0-255.255.255.255:* "
-                          "2000::-3fff:ffff:ffff:ffff:ffff:ffff:ffff:ffff:*"));
+  EXPECT_THAT(
+      network().under(acl(R"("100.64.0.1")", R"("autogroup:internet:*")")).wire("exit"),
+      ElementsAre("100.64.0.1 -> 0.0.0.0-9.255.255.255:* 11.0.0.0-100.63.255.255:* 100.128.0.0-169.253.255.255:* "
+                  "169.255.0.0-172.15.255.255:* 172.32.0.0-192.167.255.255:* 192.169.0.0-255.255.255.255:* "
+                  "2000::-3fff:ffff:ffff:ffff:ffff:ffff:ffff:ffff:*"));
   EXPECT_THAT(targets_of(network(), R"("autogroup:internet:*")"), ElementsAre("exit: (internet):*"));
 }
 
@@ -279,8 +291,8 @@ TEST(Internet, WhatItHolds) {
     return Entry{EntryKind::range, 0, net::Address::parse(first).value(), net::Address::parse(last).value()};
   };
   EXPECT_TRUE(is_internet(entry("8.8.8.8", "8.8.8.8")));
-  EXPECT_TRUE(is_internet(entry("127.0.0.1", "127.0.0.1")));   // not cut out
-  EXPECT_TRUE(is_internet(entry("224.0.0.1", "239.0.0.1")));   // nor multicast
+  EXPECT_TRUE(is_internet(entry("127.0.0.1", "127.0.0.1")));  // not cut out
+  EXPECT_TRUE(is_internet(entry("224.0.0.1", "239.0.0.1")));  // nor multicast
   EXPECT_TRUE(is_internet(entry("2000::", "3fff:ffff:ffff:ffff:ffff:ffff:ffff:ffff")));
   for (const char* address : {"10.0.0.0", "172.16.0.0", "172.31.255.255", "192.168.0.1", "169.254.1.1", "100.64.0.0",
                               "100.127.255.255", "fd7a::1", "4000::", "::1"}) {
@@ -316,9 +328,7 @@ TEST(Ipsets, TakeHostsAndOtherSets) {
   EXPECT_EQ(set_of(R"("add 10.0.0.0/29","remove ipset:z","remove 10.0.0.5")"), "10.0.0.4,10.0.0.6/31");
 }
 
-TEST(Ipsets, HoldLiteralsAndNotTheOtherAddressOfADevice) {
-  EXPECT_EQ(set_of(R"("100.64.0.1")"), "laptop.v4");
-}
+TEST(Ipsets, HoldLiteralsAndNotTheOtherAddressOfADevice) { EXPECT_EQ(set_of(R"("100.64.0.1")"), "laptop.v4"); }
 
 TEST(Ipsets, APartOfTheInternetIsForExitNodes) {
   const std::string sets = R"("ipsets":{"ipset:x":["add autogroup:internet","remove 8.0.0.0/8"]},)";
@@ -331,15 +341,17 @@ TEST(Ipsets, APartOfTheInternetIsForExitNodes) {
 TEST(Ipsets, TheInternetRemovedConcernsNoExitNode) {
   const auto world = network().under(R"("ipsets":{"ipset:x":["add 10.33.0.0/24","remove autogroup:internet"]},)" +
                                      acl(R"("ana@example.com")", R"("ipset:x:443")"));
-  EXPECT_THAT(world.everyone(), ElementsAre("router: laptop -> 10.33.0.0/24:443", "standby: laptop -> 10.33.0.0/24:443"));
+  EXPECT_THAT(world.everyone(),
+              ElementsAre("router: laptop -> 10.33.0.0/24:443", "standby: laptop -> 10.33.0.0/24:443"));
   EXPECT_EQ(world.peers("laptop"), "router standby");
 }
 
 // --- services -----------------------------------------------------------------------------------------------------------
 
 Net wiki() {
-  return people().node("web", "tag:web").also(
-      R"("services":[{"name":"svc:wiki","addresses":["100.100.0.1","fd7a:115c:a1e0::5005"],"hosts":["web"]}])");
+  return people()
+      .node("web", "tag:web")
+      .also(R"("services":[{"name":"svc:wiki","addresses":["100.100.0.1","fd7a:115c:a1e0::5005"],"hosts":["web"]}])");
 }
 
 TEST(Services, AreTheirVirtualAddressesAtTheirHosts) {
@@ -363,12 +375,16 @@ TEST(Services, HaveCapabilitiesAtTheirAddresses) {
 // --- SrcIPs -------------------------------------------------------------------------------------------------------------
 
 TEST(Sources, AreASetInTheByteOrderOfTheirText) {
-  auto net = Net{}.node("a", "ana@example.com").addresses(R"("100.64.0.9","fd7a:115c:a1e0::b")")
-                 .node("b", "ana@example.com").addresses(R"("100.64.0.10","fd7a:115c:a1e0::10")")
+  auto net = Net{}
+                 .node("a", "ana@example.com")
+                 .addresses(R"("100.64.0.9","fd7a:115c:a1e0::b")")
+                 .node("b", "ana@example.com")
+                 .addresses(R"("100.64.0.10","fd7a:115c:a1e0::10")")
                  .node("db", "tag:db");
-  EXPECT_THAT(net.under(acl(R"("192.0.2.0/24","ana@example.com","9.9.9.9","autogroup:member")", R"("tag:db:22")")).wire("db"),
-              ElementsAre("100.64.0.10,100.64.0.9,192.0.2.0/24,9.9.9.9,fd7a:115c:a1e0::10,fd7a:115c:a1e0::b -> "
-                          "100.64.0.3:22 fd7a:115c:a1e0::3:22"));
+  EXPECT_THAT(
+      net.under(acl(R"("192.0.2.0/24","ana@example.com","9.9.9.9","autogroup:member")", R"("tag:db:22")")).wire("db"),
+      ElementsAre("100.64.0.10,100.64.0.9,192.0.2.0/24,9.9.9.9,fd7a:115c:a1e0::10,fd7a:115c:a1e0::b -> "
+                  "100.64.0.3:22 fd7a:115c:a1e0::3:22"));
 }
 
 }  // namespace

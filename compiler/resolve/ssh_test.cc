@@ -29,7 +29,9 @@ TEST(Ssh, IsForTheDestinationsAlone) {
 }
 
 TEST(Ssh, RootIsRefusedUnlessItIsListed) {
-  const auto accounts = [](const std::string& users) { return under(ssh(R"("bo@example.com")", R"("tag:db")", users)).ssh("db"); };
+  const auto accounts = [](const std::string& users) {
+    return under(ssh(R"("bo@example.com")", R"("tag:db")", users)).ssh("db");
+  };
   EXPECT_THAT(accounts(R"("root")"), ElementsAre("accept desk -> root"));
   EXPECT_THAT(accounts(R"("ubuntu")"), ElementsAre("accept desk -> !root,ubuntu"));
   EXPECT_THAT(accounts(R"("ubuntu","root","ubuntu")"), ElementsAre("accept desk -> root,ubuntu"));
@@ -49,9 +51,8 @@ TEST(Ssh, CheckComesBeforeAccept) {
     {"action":"check","src":["ana@example.com"],"dst":["tag:db"],"users":["b"]},
     {"action":"accept","src":["ana@example.com"],"dst":["tag:db"],"users":["c"]},
     {"action":"check","src":["ana@example.com"],"dst":["tag:db"],"users":["d"],"checkPeriod":"1h"}])");
-  EXPECT_THAT(world.ssh("db"),
-              ElementsAre("check laptop,phone -> b,!root", "check laptop,phone -> d,!root",
-                          "accept laptop,phone -> a,!root", "accept laptop,phone -> c,!root"));
+  EXPECT_THAT(world.ssh("db"), ElementsAre("check laptop,phone -> b,!root", "check laptop,phone -> d,!root",
+                                           "accept laptop,phone -> a,!root", "accept laptop,phone -> c,!root"));
 }
 
 TEST(Ssh, RulesAreNeverJoined) {
@@ -66,21 +67,22 @@ TEST(Ssh, PrincipalsAreAddressesInByteOrder) {
   const auto world = net.node("db", "tag:db").under(ssh(R"("ana@example.com")", R"("tag:db")", R"("root")"));
   const auto rules = world.views().ssh_rules(world.id("db"));
   ASSERT_EQ(rules.size(), 1U);
-  EXPECT_THAT(join(rules[0].principals, " "),
-              ::testing::StartsWith("100.64.0.1 100.64.0.10 100.64.0.2 100.64.0.3"));
+  EXPECT_THAT(join(rules[0].principals, " "), ::testing::StartsWith("100.64.0.1 100.64.0.10 100.64.0.2 100.64.0.3"));
   EXPECT_THAT(join(rules[0].principals, " "),
               ::testing::EndsWith("fd7a:115c:a1e0::8 fd7a:115c:a1e0::9 fd7a:115c:a1e0::a"));
 }
 
 TEST(Ssh, WithoutSourcesIsNoRule) {
-  EXPECT_THAT(under(R"("groups":{"group:none":[]},)" + ssh(R"("group:none")", R"("tag:db")", R"("root")")).ssh("db"), IsEmpty());
+  EXPECT_THAT(under(R"("groups":{"group:none":[]},)" + ssh(R"("group:none")", R"("tag:db")", R"("root")")).ssh("db"),
+              IsEmpty());
   EXPECT_THAT(under(ssh("", R"("tag:db")", R"("root")")).ssh("db"), IsEmpty());
   EXPECT_THAT(under(ssh(R"("ana@example.com")", "", R"("root")")).ssh("db"), IsEmpty());
 }
 
 TEST(Ssh, EnvironmentPatternsAreOfTheirRule) {
-  EXPECT_THAT(under(ssh(R"("bo@example.com")", R"("tag:db")", R"("root")", R"(,"acceptEnv":["GIT_*","LANG?"])")).ssh("db"),
-              ElementsAre("accept desk -> root env:GIT_* env:LANG?"));
+  EXPECT_THAT(
+      under(ssh(R"("bo@example.com")", R"("tag:db")", R"("root")", R"(,"acceptEnv":["GIT_*","LANG?"])")).ssh("db"),
+      ElementsAre("accept desk -> root env:GIT_* env:LANG?"));
 }
 
 // --- autogroup:self and tagged sources ----------------------------------------------------------------------------------

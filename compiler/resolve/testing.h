@@ -291,9 +291,7 @@ class Net {
   }
   // Lists as they stand between brackets: R"("10.0.0.0/16","0.0.0.0/0")".
   Net& advertises(const std::string& routes) { return member("\"advertisedRoutes\":[" + routes + "]"); }
-  Net& approved(const std::string& routes) {
-    return advertises(routes).member("\"approvedRoutes\":[" + routes + "]");
-  }
+  Net& approved(const std::string& routes) { return advertises(routes).member("\"approvedRoutes\":[" + routes + "]"); }
   Net& addresses(const std::string& list) {
     nodes_.back().addresses = list;
     return *this;
@@ -388,8 +386,8 @@ inline std::string grant(const std::string& src, const std::string& dst, const s
 }
 inline std::string ssh(const std::string& src, const std::string& dst, const std::string& users,
                        const std::string& more = "", const std::string& action = "accept") {
-  return R"("ssh":[{"action":")" + action + R"(","src":[)" + src + R"(],"dst":[)" + dst + R"(],"users":[)" + users + "]" +
-         more + "}]";
+  return R"("ssh":[{"action":")" + action + R"(","src":[)" + src + R"(],"dst":[)" + dst + R"(],"users":[)" + users +
+         "]" + more + "}]";
 }
 
 // Who `src` is: the sources of a rule with it.

@@ -31,7 +31,8 @@ TEST(AutoApproval, AKeyApprovesThePrefixItselfAndWhatIsInside) {
 }
 
 TEST(AutoApproval, OneFittingKeyIsEnough) {
-  EXPECT_EQ(approved("tag:router", R"("10.0.7.0/24")", R"("routes":{"10.0.0.0/16":["tag:other"],"10.0.0.0/8":["tag:router"]})"),
+  EXPECT_EQ(approved("tag:router", R"("10.0.7.0/24")",
+                     R"("routes":{"10.0.0.0/16":["tag:other"],"10.0.0.0/8":["tag:router"]})"),
             "10.0.7.0/24");
 }
 
@@ -76,9 +77,15 @@ TEST(AutoApproval, OfARouteMakesItADestination) {
 
 TEST(Primary, IsTheOldestOfSeveralRouters) {
   auto net = Net{}
-                 .node("young", "tag:router").approved(R"("10.0.0.0/16","10.1.0.0/16")").joined(3)
-                 .node("old", "tag:router").approved(R"("10.0.0.0/16")").joined(1)
-                 .node("middle", "tag:router").approved(R"("10.0.0.0/16")").joined(2);
+                 .node("young", "tag:router")
+                 .approved(R"("10.0.0.0/16","10.1.0.0/16")")
+                 .joined(3)
+                 .node("old", "tag:router")
+                 .approved(R"("10.0.0.0/16")")
+                 .joined(1)
+                 .node("middle", "tag:router")
+                 .approved(R"("10.0.0.0/16")")
+                 .joined(2);
   const auto world = net.under(R"("acls":[])");
   EXPECT_EQ(world.primary("old"), "10.0.0.0/16");
   EXPECT_EQ(world.primary("middle"), "");
@@ -87,8 +94,12 @@ TEST(Primary, IsTheOldestOfSeveralRouters) {
 
 TEST(Primary, OfEquallyOldOnesGoesByName) {
   auto net = Net{}
-                 .node("b", "tag:router").approved(R"("10.0.0.0/16")").joined(1)
-                 .node("a", "tag:router").approved(R"("10.0.0.0/16")").joined(1);
+                 .node("b", "tag:router")
+                 .approved(R"("10.0.0.0/16")")
+                 .joined(1)
+                 .node("a", "tag:router")
+                 .approved(R"("10.0.0.0/16")")
+                 .joined(1);
   EXPECT_EQ(net.under(R"("acls":[])").primary("a"), "10.0.0.0/16");
 }
 
@@ -104,8 +115,10 @@ Net office() {
       .node("laptop", "ana@example.com")
       .node("desk", "bo@example.com")
       .node("db", "tag:db")
-      .node("router", "tag:router").approved(R"("10.0.0.0/16")")
-      .node("standby", "tag:router").approved(R"("10.0.0.0/16")");
+      .node("router", "tag:router")
+      .approved(R"("10.0.0.0/16")")
+      .node("standby", "tag:router")
+      .approved(R"("10.0.0.0/16")");
 }
 
 TEST(Peers, AreThoseWhomARuleOfEitherNames) {
@@ -119,8 +132,10 @@ TEST(Peers, AreThoseOfDeliveredRulesOnly) {
   // Nobody has such an address or route: the rule is delivered nowhere.
   EXPECT_EQ(office().under(acl(R"("ana@example.com")", R"("10.7.0.0/16:22")")).peers("laptop"), "");
   // A group without members has no devices, so its capability rule names nobody.
-  EXPECT_EQ(office().under(R"("groups":{"group:none":[]},)" +
-                           grant(R"("group:none")", R"("tag:db")", R"(,"app":{"example.com/cap/x":[]})")).peers("db"),
+  EXPECT_EQ(office()
+                .under(R"("groups":{"group:none":[]},)" +
+                       grant(R"("group:none")", R"("tag:db")", R"(,"app":{"example.com/cap/x":[]})"))
+                .peers("db"),
             "");
 }
 
@@ -184,7 +199,8 @@ TEST(Routes, AreNotShownToThoseWhoMayReachTheRouterAlone) {
 }
 
 TEST(Routes, AreShownToThoseWhoAreReachedFromThem) {
-  EXPECT_THAT(office().under(acl(R"("10.0.5.0/24")", R"("tag:db:22")")).routes("db"), ElementsAre("router: 10.0.0.0/16"));
+  EXPECT_THAT(office().under(acl(R"("10.0.5.0/24")", R"("tag:db:22")")).routes("db"),
+              ElementsAre("router: 10.0.0.0/16"));
   // `*` is a source with every subnet in it.
   EXPECT_THAT(office().under(acl(R"("*")", R"("tag:db:22")")).routes("db"), ElementsAre("router: 10.0.0.0/16"));
 }
@@ -211,29 +227,35 @@ Net ways() {
   return Net{}
       .node("laptop", "ana@example.com")
       .node("desk", "bo@example.com")
-      .node("north", "tag:north").approved(R"("10.0.0.0/16")")
-      .node("south", "tag:south").approved(R"("10.0.0.0/16")")
-      .node("south-2", "tag:south").approved(R"("10.0.0.0/16")");
+      .node("north", "tag:north")
+      .approved(R"("10.0.0.0/16")")
+      .node("south", "tag:south")
+      .approved(R"("10.0.0.0/16")")
+      .node("south-2", "tag:south")
+      .approved(R"("10.0.0.0/16")");
 }
 
 const std::string by_south = R"({"src":["ana@example.com"],"dst":["10.0.0.0/16"],"ip":["*"],"via":["tag:south"]})";
 
 TEST(Steering, ViaLeadsToTheOldestWithTheTag) {
-  const auto world = ways().under(R"("grants":[)" + by_south + R"(,{"src":["bo@example.com"],"dst":["10.0.0.0/16"],"ip":["*"]}])");
+  const auto world =
+      ways().under(R"("grants":[)" + by_south + R"(,{"src":["bo@example.com"],"dst":["10.0.0.0/16"],"ip":["*"]}])");
   EXPECT_THAT(world.routes("laptop"), ElementsAre("south: 10.0.0.0/16"));
   EXPECT_THAT(world.routes("desk"), ElementsAre("north: 10.0.0.0/16"));
 }
 
 TEST(Steering, AnOrdinaryRuleForTheRouteLeadsToTheOldestOfAll) {
-  const auto world = ways().under(R"("grants":[)" + by_south + R"(,{"src":["ana@example.com"],"dst":["10.0.7.0/24"],"ip":["22"]}])");
+  const auto world =
+      ways().under(R"("grants":[)" + by_south + R"(,{"src":["ana@example.com"],"dst":["10.0.7.0/24"],"ip":["22"]}])");
   EXPECT_THAT(world.routes("laptop"), ElementsAre("north: 10.0.0.0/16"));
-  const auto with_acl = ways().under(R"("grants":[)" + by_south + "]," + acl(R"("autogroup:member")", R"("10.0.0.0/16:22")"));
+  const auto with_acl =
+      ways().under(R"("grants":[)" + by_south + "]," + acl(R"("autogroup:member")", R"("10.0.0.0/16:22")"));
   EXPECT_THAT(with_acl.routes("laptop"), ElementsAre("north: 10.0.0.0/16"));
 }
 
 TEST(Steering, SeveralTagsLeadToTheOldestWithAnyOfThem) {
-  const auto world = ways().under(
-      grant(R"("ana@example.com")", R"("10.0.0.0/16")", R"(,"ip":["*"],"via":["tag:south","tag:north"])"));
+  const auto world =
+      ways().under(grant(R"("ana@example.com")", R"("10.0.0.0/16")", R"(,"ip":["*"],"via":["tag:south","tag:north"])"));
   EXPECT_THAT(world.routes("laptop"), ElementsAre("north: 10.0.0.0/16"));
 }
 
@@ -243,8 +265,10 @@ Net with_exit() {
   return Net{}
       .node("laptop", "ana@example.com")
       .node("desk", "bo@example.com")
-      .node("exit", "tag:exit").approved(R"("0.0.0.0/0","::/0")")
-      .node("closed", "tag:exit").advertises(R"("0.0.0.0/0","::/0")");
+      .node("exit", "tag:exit")
+      .approved(R"("0.0.0.0/0","::/0")")
+      .node("closed", "tag:exit")
+      .advertises(R"("0.0.0.0/0","::/0")");
 }
 
 TEST(ExitNodes, ShowTheirRoutesToWhoeverSeesThem) {
@@ -293,8 +317,8 @@ TEST(DisableIpv4, OfTheWholeNetworkIsForAll) {
 TEST(NodeAttributes, EveryNodeHasSome) {
   const auto capabilities = office().also(R"("tailnet":"example.com")").under(R"("acls":[])").capabilities("laptop");
   for (const char* name : {"https://tailscale.com/cap/file-sharing", "https://tailscale.com/cap/ssh",
-                           "https://tailscale.com/cap/tailnet-lock", "probe-udp-lifetime", "ssh-behavior-v1", "ssh-env-vars",
-                           "store-appc-routes"}) {
+                           "https://tailscale.com/cap/tailnet-lock", "probe-udp-lifetime", "ssh-behavior-v1",
+                           "ssh-env-vars", "store-appc-routes"}) {
     EXPECT_THAT(capabilities, Contains(Pair(name, "null"))) << name;
   }
   EXPECT_THAT(capabilities, Contains(Pair("tailnet-display-name", R"(["example.com"])")));
@@ -322,7 +346,8 @@ TEST(NodeAttributes, TellOfTheRoleOfTheOwner) {
 TEST(NodeAttributes, AreForTheirTargets) {
   const auto who = [](const std::string& target) {
     const auto world = office().under(R"("groups":{"group:x":["bo@example.com"]},"hosts":{"box":"100.64.0.3"},)"
-                                      R"("nodeAttrs":[{"target":[)" + target + R"(],"attr":["magicdns-aaaa"]}])");
+                                      R"("nodeAttrs":[{"target":[)" +
+                                      target + R"(],"attr":["magicdns-aaaa"]}])");
     Strings names;
     for (const char* node : {"laptop", "desk", "db", "router"}) {
       if (world.capabilities(node).count("magicdns-aaaa") != 0) names.emplace_back(node);
@@ -344,8 +369,9 @@ TEST(NodeAttributes, AddUp) {
   const auto world = office().under(R"("nodeAttrs":[
     {"target":["*"],"attr":["a","b","probe-udp-lifetime"]}, {"target":["tag:db"],"attr":["b","c"]},
     {"target":["*"],"app":{"example.com/x":[{"n":1}]}}, {"target":["tag:db"],"app":{"example.com/x":[{"n":2}]}}])");
-  EXPECT_THAT(world.capabilities("db"), AllOf(Contains(Pair("a", "null")), Contains(Pair("b", "null")), Contains(Pair("c", "null")),
-                                              Contains(Pair("example.com/x", R"([{"n":1},{"n":2}])"))));
+  EXPECT_THAT(world.capabilities("db"),
+              AllOf(Contains(Pair("a", "null")), Contains(Pair("b", "null")), Contains(Pair("c", "null")),
+                    Contains(Pair("example.com/x", R"([{"n":1},{"n":2}])"))));
   EXPECT_THAT(world.capabilities("laptop"), AllOf(Contains(Pair("b", "null")), Not(Contains(Key("c"))),
                                                   Contains(Pair("example.com/x", R"([{"n":1}])"))));
 }

@@ -189,7 +189,8 @@ class Comparison {
     if (expected == got) return;
     const auto print = [](const auto& list) {
       std::string out;
-      for (const auto& [name, value] : list) out += name + (value.empty() ? "" : "=" + value) + " ";
+      for (const auto& [name, value] : list)
+        out.append(name).append(value.empty() ? " " : "=").append(value).append(value.empty() ? "" : " ");
       return out.empty() ? "none" : out;
     };
     differ(node, "capabilities of " + source.text() + " at " + destination.text(), print(expected), print(got));

@@ -44,7 +44,7 @@ class Renaming {
   std::string login(const std::string& name) {
     const std::size_t at = name.rfind('@');
     const std::string local = name.substr(0, at);
-    const std::string renamed = (local == "root" ? local : (*this)(local)) + name.substr(at);
+    std::string renamed = (local == "root" ? local : (*this)(local)) + name.substr(at);
     set(name, renamed);
     return renamed;
   }
@@ -274,7 +274,7 @@ std::string rename_string(const std::string& text, const Renaming& names) {
   const std::size_t begin = text.find_first_not_of(' ');
   if (begin != std::string::npos && begin != 0) return text.substr(0, begin) + rename_string(text.substr(begin), names);
   if (!text.empty() && text.back() == ' ') return rename_string(text.substr(0, text.size() - 1), names) + " ";
-  const std::string whole = names.known(text);
+  std::string whole = names.known(text);
   const std::size_t colon = text.rfind(':');
   if (whole != text || colon == std::string::npos) return whole;
   const std::string host = names.known(text.substr(0, colon));

@@ -73,7 +73,7 @@ Ranges entries_at(const Policy& policy, const Tailnet& tailnet, const Node& node
 // autogroup:self: for each node, the devices of its own user; nothing at tagged nodes.
 Ranges sources_at(const Policy& policy, const Tailnet& tailnet, const Node& node, const std::vector<Selector>& src,
                   const std::optional<std::vector<std::string>>& posture, const Selector& dst) {
-  const Ranges sources = sources_of(policy, tailnet, src, posture);
+  Ranges sources = sources_of(policy, tailnet, src, posture);
   if (dst.kind != Kind::self) return sources;
   Ranges own;
   if (!node.tags.empty() || node.user.empty()) return own;

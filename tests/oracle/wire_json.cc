@@ -7,8 +7,8 @@ namespace {
 
 using Json = nlohmann::json;
 
-Json member(const Json& json, const char* name, Json otherwise) {
-  return json.contains(name) ? json.at(name) : std::move(otherwise);
+Json member(const Json& json, const char* name, const Json& otherwise) {
+  return json.contains(name) ? json.at(name) : otherwise;
 }
 
 Ranges read_ranges(const Json& list, NodeAnswer& answer) {
