@@ -45,17 +45,19 @@ bool check_form(Checker& c, const Selector& selector, std::string_view prefix) {
       return error(fmt::format("\"{}\" is no prefix", selector.text),
                    "the length is a number from 0 to 32 for IPv4, from 0 to 128 for IPv6");
     case SelectorFault::range:
-      return error(fmt::format("\"{}\" is no range", selector.text), "both ends are of one family, the smaller one first");
+      return error(fmt::format("\"{}\" is no range", selector.text),
+                   "both ends are of one family, the smaller one first");
     case SelectorFault::name:
       return error(fmt::format("\"{}\" lacks its name", selector.text), "write the name behind the colon");
     case SelectorFault::wildcard:
       return error(fmt::format("\"{}\" is no user", selector.text),
                    "a login has no wildcards; all users of a domain are user:*@example.com");
     case SelectorFault::host_bits:
-      c.findings.add(Code::W0320, selector.span,
-                     fmt::format("\"{}\" has bits set beyond its length: it means {}", selector.text, selector.prefix.text()),
-                     fmt::format("write \"{}\", or \"{}\" if the one address is meant", selector.prefix.text(),
-                                 selector.text.substr(0, selector.text.find('/'))));
+      c.findings.add(
+          Code::W0320, selector.span,
+          fmt::format("\"{}\" has bits set beyond its length: it means {}", selector.text, selector.prefix.text()),
+          fmt::format("write \"{}\", or \"{}\" if the one address is meant", selector.prefix.text(),
+                      selector.text.substr(0, selector.text.find('/'))));
       return true;
   }
   return true;
@@ -67,7 +69,8 @@ bool takes_users(Location location) {
 
 bool refuse_place(Checker& c, const Selector& selector, Location location, std::string_view prefix) {
   if (selector.kind == SelectorKind::autogroup && c.headscale() && !known_to_headscale(selector)) {
-    c.findings.add(Code::E0306, selector.span, fmt::format("autogroup not supported in headscale: \"{}\"", selector.text));
+    c.findings.add(Code::E0306, selector.span,
+                   fmt::format("autogroup not supported in headscale: \"{}\"", selector.text));
     return false;
   }
   std::string help;
@@ -151,8 +154,8 @@ bool Checker::selector(const Selector& selector, Location location, std::string_
   if (allowed == Allowed::unsettled && location == Location::test_src && selector.kind == SelectorKind::autogroup &&
       !headscale()) {
     findings.add(Code::W0604, selector.span,
-                 fmt::format("{}\"{}\": the service is reported to fail a test of an autogroup: unknown user or host", prefix,
-                             selector.text),
+                 fmt::format("{}\"{}\": the service is reported to fail a test of an autogroup: unknown user or host",
+                             prefix, selector.text),
                  "name one user, group, tag or host");
   } else if (allowed == Allowed::unsettled) {
     findings.add(Code::I0335, selector.span,
@@ -161,8 +164,8 @@ bool Checker::selector(const Selector& selector, Location location, std::string_
   }
   if (selector.odd_case) {
     findings.add(Code::W0327, selector.span,
-                 fmt::format("{}: the word before the colon is written in lower case", file.source.text().substr(
-                     selector.span.begin, selector.span.end - selector.span.begin)));
+                 fmt::format("{}: the word before the colon is written in lower case",
+                             file.source.text().substr(selector.span.begin, selector.span.end - selector.span.begin)));
   }
   switch (selector.kind) {
     case SelectorKind::user: login(selector, prefix); return true;
@@ -204,7 +207,8 @@ bool Checker::defined(NameKind kind, const Selector& selector, std::string_view 
   if (Definition* found = names.find(kind, name)) {
     found->used = true;
     if (selector.prefixed) {
-      findings.add(Code::W0338, selector.span, fmt::format("\"{}\": rules name a host without \"host:\"", selector.text),
+      findings.add(Code::W0338, selector.span,
+                   fmt::format("\"{}\": rules name a host without \"host:\"", selector.text),
                    fmt::format("write \"{}\"", name));
     }
     return true;
@@ -221,8 +225,10 @@ bool Checker::defined(NameKind kind, const Selector& selector, std::string_view 
   const Undefined what = undefined(kind);
   std::string help = suggestion(kind, name);
   if (kind == NameKind::host && help.empty()) {
-    help = headscale() ? trailing_at_help(name)
-                       : "A bare name is an entry of \"hosts\"; device names are not host aliases, people are written as logins.";
+    help =
+        headscale()
+            ? trailing_at_help(name)
+            : "A bare name is an entry of \"hosts\"; device names are not host aliases, people are written as logins.";
   } else {
     help += fmt::format("{}{} are declared in \"{}\".", help.empty() ? "" : " ", what.plural, what.section);
   }
@@ -261,10 +267,11 @@ bool Checker::domain(std::string_view name, Span span, std::string_view prefix) 
            (ch >= '0' && ch <= '9') || ch == '-' || ch == '.';
   });
   const auto refuse = [&](std::string help) {
-    findings.add(Code::E0318, span,
-                 fmt::format("{}{} is not associated with this Tailnet and cannot be used in user:*@<domain> expressions",
-                             prefix, name),
-                 std::move(help));
+    findings.add(
+        Code::E0318, span,
+        fmt::format("{}{} is not associated with this Tailnet and cannot be used in user:*@<domain> expressions",
+                    prefix, name),
+        std::move(help));
   };
   if (!possible) {
     refuse("name a mail domain of the tailnet");

@@ -20,9 +20,12 @@ bool check_key(Checker& c, const Text& name, std::string_view prefix, Code code,
 // --- groups ---
 
 void check_member(Checker& c, const Group& group, const Selector& member) {
-  const auto in_group = [&] { return fmt::format("groups[\"{}\"]: \"{}\": ", short_name(group.name.value), member.text); };
+  const auto in_group = [&] {
+    return fmt::format("groups[\"{}\"]: \"{}\": ", short_name(group.name.value), member.text);
+  };
   if (looks_like_template(member.text)) {
-    c.findings.add(Code::W0339, member.span, in_group() + "looks like a template", "fill in its placeholders, then check");
+    c.findings.add(Code::W0339, member.span, in_group() + "looks like a template",
+                   "fill in its placeholders, then check");
     return;
   }
   switch (member.kind) {
@@ -60,11 +63,10 @@ void check_nesting(Checker& c) {
   for (auto group = c.policy.groups.rbegin(); group != c.policy.groups.rend(); ++group) {
     for (const Selector& member : group->members) {
       if (member.kind != SelectorKind::group) continue;
-      Diagnostic& found = c.findings.add(
-          Code::E0312, member.span,
-          fmt::format("groups[\"{}\"]: \"{}\": group members cannot be recursive", short_name(group->name.value),
-                      member.text),
-          "list the people themselves, or name both groups in the rules");
+      Diagnostic& found = c.findings.add(Code::E0312, member.span,
+                                         fmt::format("groups[\"{}\"]: \"{}\": group members cannot be recursive",
+                                                     short_name(group->name.value), member.text),
+                                         "list the people themselves, or name both groups in the rules");
       if (const Definition* inner = c.names.find(NameKind::group, member.text)) {
         c.findings.relate(found, fmt::format("\"{}\" is defined here", member.text), inner->span);
       }
@@ -78,8 +80,8 @@ void check_repeated_members(Checker& c, const Group& group) {
     const auto [first, fresh] = seen.try_emplace(lower_case(member.text), member.span);
     if (fresh) continue;
     Diagnostic& found = c.findings.add(
-        Code::W0328, member.span, fmt::format("\"{}\" is listed twice in \"{}\"", member.text, short_name(group.name.value)),
-        "remove one");
+        Code::W0328, member.span,
+        fmt::format("\"{}\" is listed twice in \"{}\"", member.text, short_name(group.name.value)), "remove one");
     c.findings.relate(found, "first listed here", first->second);
   }
 }
@@ -102,8 +104,10 @@ void check_host_name(Checker& c, const Text& name) {
   }
   const bool colon = name.value.find(':') != std::string_view::npos;
   if (!colon && name.value.find('/') == std::string_view::npos) return;
-  const std::string message = fmt::format("hosts[\"{}\"]: a name with \":\" or \"/\" can be misread in a rule", name.value);
-  c.findings.add(colon && c.headscale() ? Code::E0313 : Code::W0341, name.span, message, "use letters, digits, - and _");
+  const std::string message =
+      fmt::format("hosts[\"{}\"]: a name with \":\" or \"/\" can be misread in a rule", name.value);
+  c.findings.add(colon && c.headscale() ? Code::E0313 : Code::W0341, name.span, message,
+                 "use letters, digits, - and _");
 }
 
 void check_host_value(Checker& c, const Host& host) {
@@ -201,9 +205,10 @@ void check_cycles(Checker& c) {
     }
   }
   find_cycles(references, [&](const Reference& reference) {
-    Diagnostic& found = c.findings.add(Code::E0317, reference.written->span,
-                                       fmt::format("ipsets refer to each other in a cycle: \"{}\"", reference.written->text),
-                                       "a set cannot contain itself: remove one of the references");
+    Diagnostic& found =
+        c.findings.add(Code::E0317, reference.written->span,
+                       fmt::format("ipsets refer to each other in a cycle: \"{}\"", reference.written->text),
+                       "a set cannot contain itself: remove one of the references");
     c.findings.relate(found, "the cycle leads back to this set", sets[reference.to].name.span);
   });
 }
@@ -217,9 +222,8 @@ std::string_view tag_fault(std::string_view tag) noexcept {
   const std::string_view name = tag.substr(4);
   if (name.empty()) return "tag names must not be empty";
   if (!is_letter(name[0])) return "tag names must start with a letter, after 'tag:'";
-  const bool plain = std::all_of(name.begin(), name.end(), [&](char ch) {
-    return is_letter(ch) || (ch >= '0' && ch <= '9') || ch == '-';
-  });
+  const bool plain = std::all_of(name.begin(), name.end(),
+                                 [&](char ch) { return is_letter(ch) || (ch >= '0' && ch <= '9') || ch == '-'; });
   return plain ? std::string_view() : "tag names can only contain numbers, letters, or dashes";
 }
 
@@ -240,7 +244,8 @@ void check_tag(Checker& c, const TagOwners& tag) {
   } else if (!fault.empty()) {
     std::string help = "a tag is tag: and a letter, then letters, digits and hyphens";
     if (!starts_with(tag.name.value, "tag:")) help = fmt::format("write \"tag:{}\"", tag.name.value);
-    c.findings.add(Code::E0309, tag.name.span, fmt::format("tagOwners[\"{}\"]: {}", tag.name.value, fault), std::move(help));
+    c.findings.add(Code::E0309, tag.name.span, fmt::format("tagOwners[\"{}\"]: {}", tag.name.value, fault),
+                   std::move(help));
   }
   const std::string prefix = fmt::format("tagOwners[\"{}\"]: ", short_name(tag.name.value));
   for (const Selector& owner : tag.owners) {
@@ -320,8 +325,10 @@ void check_assertion(Checker& c, const Posture& posture, std::size_t index) {
   if (!assertion) {
     const auto parsed = parse_assertion(text.value);
     std::string help = parsed.error().message;
-    if (text.value.find("&&") != std::string_view::npos) help = "all entries of a posture must hold: split into two strings";
-    c.findings.add(Code::E0333, text.span, fmt::format("{}\"{}\" is no assertion", prefix, text.value), std::move(help));
+    if (text.value.find("&&") != std::string_view::npos)
+      help = "all entries of a posture must hold: split into two strings";
+    c.findings.add(Code::E0333, text.span, fmt::format("{}\"{}\" is no assertion", prefix, text.value),
+                   std::move(help));
     return;
   }
   if (posture_attribute_kind(assertion->attribute) == AttributeKind::unknown) {

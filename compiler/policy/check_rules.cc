@@ -29,9 +29,9 @@ bool may_be_self_source(const Selector& selector, bool acl) noexcept {
 void check_self(Checker& c, const std::vector<Selector>& sources, const Selector& self, bool acl) {
   for (const Selector& source : sources) {
     if (may_be_self_source(source, acl)) continue;
-    Diagnostic& found = c.findings.add(Code::E0406, source.span,
-                                       "autogroup:self can only be used with users, groups, or supported autogroups",
-                                       fmt::format("move \"{}\" into a rule of its own, without autogroup:self", source.text));
+    Diagnostic& found = c.findings.add(
+        Code::E0406, source.span, "autogroup:self can only be used with users, groups, or supported autogroups",
+        fmt::format("move \"{}\" into a rule of its own, without autogroup:self", source.text));
     c.findings.relate(found, "autogroup:self stands here", self.span);
     return;  // one bad source refuses the rule; the others are seen once it is mended
   }
@@ -75,10 +75,10 @@ class Duplicates {
   void see(Checker& c, std::string key, Span span, std::size_t index) {
     const auto [first, fresh] = seen_.try_emplace(std::move(key), std::pair(index, span));
     if (fresh) return;
-    Diagnostic& found = c.findings.add(Code::W0414, span,
-                                       fmt::format("{} repeats {}", rule_name(section_, index),
-                                                   rule_name(section_, first->second.first)),
-                                       "remove one of the two");
+    Diagnostic& found = c.findings.add(
+        Code::W0414, span,
+        fmt::format("{} repeats {}", rule_name(section_, index), rule_name(section_, first->second.first)),
+        "remove one of the two");
     c.findings.relate(found, "the first one", first->second.second);
   }
 
@@ -123,13 +123,15 @@ std::string port_help(const Target& target, std::string_view message) {
   const std::string_view host = text.substr(0, text.rfind(':'));
   const std::string_view port = text.substr(text.rfind(':') + 1);
   const bool number = port.find_first_not_of("0123456789") == std::string_view::npos;
-  if (!number && target.selector.text.find(':') != std::string_view::npos && parse_protocol(port, ProtocolNames::hosted)) {
+  if (!number && target.selector.text.find(':') != std::string_view::npos &&
+      parse_protocol(port, ProtocolNames::hosted)) {
     return fmt::format("{} is a protocol: \"proto\": \"{}\" and \"{}:*\"", port, port, host);
   }
   const SelectorKind whole = parse_selector(text, {}).kind;
-  const bool forgotten = target.selector.kind == SelectorKind::host &&
-                         (whole == SelectorKind::tag || whole == SelectorKind::group || whole == SelectorKind::autogroup ||
-                          whole == SelectorKind::ipset || whole == SelectorKind::service);
+  const bool forgotten =
+      target.selector.kind == SelectorKind::host &&
+      (whole == SelectorKind::tag || whole == SelectorKind::group || whole == SelectorKind::autogroup ||
+       whole == SelectorKind::ipset || whole == SelectorKind::service);
   if (forgotten) return fmt::format("the port is missing: \"{}:443\", or \"{}:*\" for all", text, text);
   return "ports are numbers from 1 to 65535, ranges 8000-8010, lists 22,80 or *";
 }
@@ -149,22 +151,23 @@ bool check_ports(Checker& c, const Target& target, const std::optional<std::uint
     return false;
   }
   if (ports->wildcard) {
-    c.findings.add(Code::W0415, target.text.span, fmt::format("\"{}\": * among other ports means all ports", target.text.value),
+    c.findings.add(Code::W0415, target.text.span,
+                   fmt::format("\"{}\": * among other ports means all ports", target.text.value),
                    "remove the other ports, or the *");
   }
   if (ports->spaces) {
-    c.findings.add(Code::W0417, target.text.span, fmt::format("\"{}\": white space in a list of ports", target.text.value),
-                   "remove it");
+    c.findings.add(Code::W0417, target.text.span,
+                   fmt::format("\"{}\": white space in a list of ports", target.text.value), "remove it");
   }
   const bool all = ports->ranges.size() == 1 && ports->ranges[0].is_all();
   if (protocol && !protocol_has_ports(*protocol) && !all) {
     const std::string_view written = target.text.value.substr(target.text.value.rfind(':') + 1);
-    c.findings.add(Code::E0405, target.text.span,
-                   fmt::format("{}protocol does not support specific ports: \"{}\", only \"*\" is allowed",
-                               c.headscale() ? "" : fmt::format("dst=\"{}\": ", target.text.value),
-                               protocol_name(*protocol)),
-                   fmt::format("write \"{}:*\" instead of \":{}\"",
-                               target.text.value.substr(0, target.text.value.rfind(':')), written));
+    c.findings.add(
+        Code::E0405, target.text.span,
+        fmt::format("{}protocol does not support specific ports: \"{}\", only \"*\" is allowed",
+                    c.headscale() ? "" : fmt::format("dst=\"{}\": ", target.text.value), protocol_name(*protocol)),
+        fmt::format("write \"{}:*\" instead of \":{}\"", target.text.value.substr(0, target.text.value.rfind(':')),
+                    written));
   }
   return true;
 }
@@ -182,10 +185,11 @@ void check_acl_target(Checker& c, const Acl& acl, const Target& target) {
                   selector.prefix.family() == net::Family::v6;
   if (v6 && target.text.value.substr(0, 1) != "[") {
     const std::string_view ports = target.text.value.substr(target.text.value.rfind(':') + 1);
-    c.findings.add(Code::W0416, target.text.span,
-                   fmt::format("\"{}\": an IPv6 address and a port without brackets are easily misread", target.text.value),
-                   selector.kind == SelectorKind::address ? fmt::format("write \"[{}]:{}\"", selector.text, ports)
-                                                          : "make it a host and name the host here");
+    c.findings.add(
+        Code::W0416, target.text.span,
+        fmt::format("\"{}\": an IPv6 address and a port without brackets are easily misread", target.text.value),
+        selector.kind == SelectorKind::address ? fmt::format("write \"[{}]:{}\"", selector.text, ports)
+                                               : "make it a host and name the host here");
   }
 }
 
@@ -203,7 +207,8 @@ void check_acl(Checker& c, const Acl& acl, std::size_t index) {
                                  [](const Target& target) { return target.selector.autogroup == Autogroup::self; });
   if (self != acl.dst.end()) check_self(c, acl.src, self->selector, true);
   c.posture_names(acl.src_posture);
-  if (!acl.damaged && c.findings.errors() == errors) check_matches_something(c, acl.span, "acls", index, acl.src, !acl.dst.empty());
+  if (!acl.damaged && c.findings.errors() == errors)
+    check_matches_something(c, acl.span, "acls", index, acl.src, !acl.dst.empty());
 }
 
 // --- grants ---
@@ -213,7 +218,8 @@ void check_ip(Checker& c, const GrantIp& ip) {
   const auto parsed = parse_ip_entry(ip.text.value, names);
   if (!parsed) {
     std::string help = "entries are *, 443, 8000-8010, tcp:443, udp:*, icmp:*";
-    if (parse_protocol(ip.text.value, names) && ip.text.value.find_first_not_of("0123456789") != std::string_view::npos) {
+    if (parse_protocol(ip.text.value, names) &&
+        ip.text.value.find_first_not_of("0123456789") != std::string_view::npos) {
       help = fmt::format("a protocol needs its ports: \"{}:*\"", ip.text.value);
     }
     const bool protocol = parsed.error().find("proto") != std::string::npos;
@@ -257,7 +263,9 @@ std::string allowed_capabilities(std::string_view name) {
 
 // A name in the domain tailscale.com.
 void check_service_capability(Checker& c, const Capability& capability) {
-  const auto is_in = [&](const auto& list) { return std::find(list.begin(), list.end(), capability.name.value) != list.end(); };
+  const auto is_in = [&](const auto& list) {
+    return std::find(list.begin(), list.end(), capability.name.value) != list.end();
+  };
   if (is_in(service_capabilities)) return;
   constexpr std::string_view below = "tailscale.com/cap/";
   const std::string_view name = capability.name.value;
@@ -286,8 +294,8 @@ void check_capability(Checker& c, const Capability& capability) {
   if (domain == "tailscale.com") {
     check_service_capability(c, capability);
   } else if (domain == "tailscale.io") {
-    c.findings.add(Code::W0420, capability.name.span, fmt::format("\"{}\": names below tailscale.io are reserved", name),
-                   "use a domain of your own");
+    c.findings.add(Code::W0420, capability.name.span,
+                   fmt::format("\"{}\": names below tailscale.io are reserved", name), "use a domain of your own");
   }
 }
 
@@ -322,9 +330,10 @@ void check_grant_dst(Checker& c, const Grant& grant) {
     c.findings.error_help({});
     if (!good) continue;
     if (dst.kind == SelectorKind::prefix && dst.prefix.is_everything()) {
-      c.findings.add(Code::E0409, dst.span,
-                     fmt::format("dst \"{}\": to allow all IP addresses, use \"*\" or \"autogroup:internet\"", dst.text),
-                     "\"*\" is every destination, \"autogroup:internet\" the internet behind exit nodes");
+      c.findings.add(
+          Code::E0409, dst.span,
+          fmt::format("dst \"{}\": to allow all IP addresses, use \"*\" or \"autogroup:internet\"", dst.text),
+          "\"*\" is every destination, \"autogroup:internet\" the internet behind exit nodes");
     }
     if (dst.autogroup == Autogroup::internet && !grant.app.empty()) {
       c.findings.add(Code::E0408, dst.span, "cannot use app grants with autogroup:internet",
@@ -346,8 +355,9 @@ void check_via(Checker& c, const Grant& grant) {
       tag->used = true;
     } else {
       std::string help = c.suggestion(NameKind::tag, via.text);
-      c.findings.add(Code::E0301, via.span, fmt::format("tag \"{}\" not found", via.text),
-                     help.empty() ? "Tags are declared in \"tagOwners\"." : help + " Tags are declared in \"tagOwners\".");
+      c.findings.add(
+          Code::E0301, via.span, fmt::format("tag \"{}\" not found", via.text),
+          help.empty() ? "Tags are declared in \"tagOwners\"." : help + " Tags are declared in \"tagOwners\".");
     }
   }
 }
@@ -355,8 +365,9 @@ void check_via(Checker& c, const Grant& grant) {
 void check_grant(Checker& c, const Grant& grant, std::size_t index) {
   const std::size_t errors = c.findings.errors();
   if (grant.ip.empty() && grant.app.empty() && !grant.damaged) {
-    c.findings.add(Code::E0410, grant.span, "ip and app can not both be empty",
-                   "say what is granted: \"ip\": [\"tcp:443\"], \"ip\": [\"*\"] for everything, or an \"app\" capability");
+    c.findings.add(
+        Code::E0410, grant.span, "ip and app can not both be empty",
+        "say what is granted: \"ip\": [\"tcp:443\"], \"ip\": [\"*\"] for everything, or an \"app\" capability");
   }
   c.selectors(grant.src, Location::rule_src, "src=");
   check_grant_dst(c, grant);

@@ -272,8 +272,8 @@ TEST(GrantApp, TheServicesDomainHasAFixedList) {
   const auto app = [](const std::string& name) {
     return grant(any, any, ",\"app\":{\"tailscale.com/cap/" + name + "\":[]}");
   };
-  for (const std::string name : {"drive", "relay", "webui", "kubernetes", "tsidp", "secrets", "golink", "tailsql", "pam",
-                                 "databases", "aperture"}) {
+  for (const std::string name : {"drive", "relay", "webui", "kubernetes", "tsidp", "secrets", "golink", "tailsql",
+                                 "pam", "databases", "aperture"}) {
     EXPECT_FALSE(app(name).has(Code::E0411) || app(name).has(Code::W0421)) << name;
   }
   for (const std::string name : {"relay-target", "ingress", "funnel", "service-proxy", "drive/x", ""}) {
@@ -282,7 +282,8 @@ TEST(GrantApp, TheServicesDomainHasAFixedList) {
   EXPECT_EQ(grant(any, any, R"(,"app":{"tailscale.com/drive":[]})").errors(), "E0411") << "not below cap/";
   EXPECT_TRUE(app("databses").accepted());
   EXPECT_EQ(app("databses").help(Code::W0421).substr(0, 86),
-            "use a domain of your own; of tailscale.com are allowed: tailscale.com/cap/databases, t") << "the nearest first";
+            "use a domain of your own; of tailscale.com are allowed: tailscale.com/cap/databases, t")
+      << "the nearest first";
   EXPECT_TRUE(grant(any, any, R"(,"app":{"tailscale.io/x":[]})").has(Code::W0420));
   EXPECT_FALSE(grant(any, any, R"(,"app":{"example.com/x":[]})").has(Code::W0420));
 }

@@ -70,7 +70,8 @@ void check_attribute(Checker& c, const Text& attribute) {
   } else if (looks_like_template(attribute.value)) {
     c.report_template(attribute);
   } else if (c.headscale() && attribute.value == "funnel") {
-    c.findings.add(Code::E0709, attribute.span, fmt::format("nodeAttr \"{}\" is not supported by headscale", attribute.value));
+    c.findings.add(Code::E0709, attribute.span,
+                   fmt::format("nodeAttr \"{}\" is not supported by headscale", attribute.value));
   } else if (!is_known_attribute(attribute.value)) {
     c.findings.add(Code::W0705, attribute.span, fmt::format("unknown attribute \"{}\"", attribute.value),
                    "the service passes it on as it is; check its spelling");
@@ -79,7 +80,8 @@ void check_attribute(Checker& c, const Text& attribute) {
 
 void check_ip_pool(Checker& c, const NodeAttr& entry) {
   const net::Prefix all(net::Address::v4(0x64400000), 10);
-  const std::array reserved = {net::Prefix(net::Address::v4(0x64640000), 24), net::Prefix(net::Address::v4(0x64646400), 24),
+  const std::array reserved = {net::Prefix(net::Address::v4(0x64640000), 24),
+                               net::Prefix(net::Address::v4(0x64646400), 24),
                                net::Prefix(net::Address::v4(0x64735c00), 23)};
   for (const Text& pool : entry.ip_pool) {
     const auto parsed = net::Prefix::parse(pool.value);
@@ -89,7 +91,8 @@ void check_ip_pool(Checker& c, const NodeAttr& entry) {
     } else if (!usable || !all.contains(parsed.prefix)) {
       c.findings.add(Code::E0704, pool.span, fmt::format("ipPool \"{}\" is no prefix inside 100.64.0.0/10", pool.value),
                      "addresses of nodes come from 100.64.0.0/10");
-    } else if (std::any_of(reserved.begin(), reserved.end(), [&](const auto& r) { return r.overlaps(parsed.prefix); })) {
+    } else if (std::any_of(reserved.begin(), reserved.end(),
+                           [&](const auto& r) { return r.overlaps(parsed.prefix); })) {
       // A larger pool around the reserved blocks is what most people mean; only a pool made of them is refused.
       if (std::any_of(reserved.begin(), reserved.end(), [&](const auto& r) { return r.contains(parsed.prefix); })) {
         c.findings.add(Code::E0704, pool.span, fmt::format("ipPool \"{}\" is reserved", pool.value),
@@ -114,8 +117,9 @@ void mark_tags(Checker& c, const hujson::Value& value) {
 void check_node_attr(Checker& c, const NodeAttr& entry, std::size_t index) {
   for (const Selector& target : entry.target) {
     if (target.autogroup == Autogroup::self) {
-      Diagnostic& found = c.findings.add(Code::E0703, target.span, "autogroup:self cannot be the target of a nodeAttrs entry",
-                                         "name users, groups, tags or autogroup:member");
+      Diagnostic& found =
+          c.findings.add(Code::E0703, target.span, "autogroup:self cannot be the target of a nodeAttrs entry",
+                         "name users, groups, tags or autogroup:member");
       found.service_text = "internal server error";
       continue;
     }
@@ -133,8 +137,9 @@ void check_node_attr(Checker& c, const NodeAttr& entry, std::size_t index) {
   check_ip_pool(c, entry);
   const bool empty = entry.attr.empty() && entry.app.empty() && entry.ip_pool.empty();
   if ((entry.target.empty() || empty) && !entry.damaged) {
-    c.findings.add(Code::W0710, entry.span, fmt::format("{} has no effect: it has no {}", rule_name("nodeAttrs", index),
-                                                        entry.target.empty() ? "target" : "attr, app or ipPool"),
+    c.findings.add(Code::W0710, entry.span,
+                   fmt::format("{} has no effect: it has no {}", rule_name("nodeAttrs", index),
+                               entry.target.empty() ? "target" : "attr, app or ipPool"),
                    "complete it or remove it");
   }
 }

@@ -71,17 +71,20 @@ void check_sources(Checker& c, const SshRule& rule) {
 
 // A single user as destination: only for that same user as the only source.
 bool is_own_device_rule(const SshRule& rule, const Selector& dst) noexcept {
-  return rule.src.size() == 1 && rule.src[0].kind == SelectorKind::user && equal_ignoring_case(rule.src[0].text, dst.text);
+  return rule.src.size() == 1 && rule.src[0].kind == SelectorKind::user &&
+         equal_ignoring_case(rule.src[0].text, dst.text);
 }
 
 // `device`: the first source that is no person, or null.
 void check_pair(Checker& c, const SshRule& rule, const Selector& dst, const Selector* device) {
-  const bool owned = dst.kind == SelectorKind::user || dst.autogroup == Autogroup::self || dst.autogroup == Autogroup::member;
+  const bool owned =
+      dst.kind == SelectorKind::user || dst.autogroup == Autogroup::self || dst.autogroup == Autogroup::member;
   if (!owned) return;
   if (device != nullptr) {
     std::string message = "tags in SSH source cannot access user-owned devices";
     if (dst.autogroup == Autogroup::self) {
-      message = "autogroup:self destination requires source to contain only users or groups, not tags or autogroup:tagged";
+      message =
+          "autogroup:self destination requires source to contain only users or groups, not tags or autogroup:tagged";
     } else if (dst.autogroup == Autogroup::member) {
       message = "tags in SSH source cannot access autogroup:member (user-owned devices)";
     }
@@ -117,7 +120,8 @@ void check_period(Checker& c, const SshRule& rule) {
     c.findings.add(Code::E0509, text.span, fmt::format("checkPeriod {} is not between 0s and 168h0m0s", printed),
                    "the longest period is a week (168h)");
   } else if (*rule.check_duration < shortest_check_period && rule.check_duration->count() != 0) {
-    c.findings.add(Code::W0512, text.span, fmt::format("checkPeriod {} is below the documented minimum of one minute", printed),
+    c.findings.add(Code::W0512, text.span,
+                   fmt::format("checkPeriod {} is below the documented minimum of one minute", printed),
                    "write 1m, or always to ask on every connection");
   }
 }
@@ -139,7 +143,8 @@ void check_recorder(Checker& c, const SshRule& rule) {
     }
   }
   if (rule.enforce_recorder && rule.recorder.empty() && !rule.damaged) {
-    c.findings.add(Code::W0516, rule.span, "enforceRecorder without a recorder", "name the recorder's tag, or remove it");
+    c.findings.add(Code::W0516, rule.span, "enforceRecorder without a recorder",
+                   "name the recorder's tag, or remove it");
   }
 }
 
@@ -212,9 +217,10 @@ void check_ssh(Checker& c) {
     c.posture_names(rule.src_posture);
     check_recorder(c, rule);
     if ((rule.src.empty() || rule.dst.empty()) && !rule.damaged && c.findings.errors() == errors) {
-      c.findings.add(Code::W0413, rule.span, fmt::format("{} can never match: it has no {}", rule_name("ssh", i),
-                                                         rule.src.empty() ? "src" : "dst"),
-                     "it admits nobody; complete it or remove it");
+      c.findings.add(
+          Code::W0413, rule.span,
+          fmt::format("{} can never match: it has no {}", rule_name("ssh", i), rule.src.empty() ? "src" : "dst"),
+          "it admits nobody; complete it or remove it");
     }
   }
   check_hidden(c);

@@ -145,7 +145,8 @@ void check_ssh_dst(Checker& c, const Selector& dst, std::string_view name) {
 void check_logins(Checker& c, const SshTest& test, std::string_view name) {
   for (const auto* list : {&test.accept, &test.check, &test.deny}) {
     for (const Text& login : *list) {
-      if (login.empty()) test_error(c, login.span, fmt::format("{}: an empty login name", name), "name a local account");
+      if (login.empty())
+        test_error(c, login.span, fmt::format("{}: an empty login name", name), "name a local account");
     }
   }
   std::unordered_set<std::string_view> allowed;

@@ -33,9 +33,9 @@ class Checker {
   Names names;
   std::set<std::string_view> empty_groups;
   std::unordered_map<std::string_view, const Host*> prefix_hosts;  // hosts that stand for more than one address
-  std::set<std::string_view> logins;   // users named anywhere
-  std::set<std::string_view> domains;  // domains of user:*@… and localpart:*@…
-  bool plural_members = false;         // autogroup:members is used somewhere
+  std::set<std::string_view> logins;                               // users named anywhere
+  std::set<std::string_view> domains;                              // domains of user:*@… and localpart:*@…
+  bool plural_members = false;                                     // autogroup:members is used somewhere
   bool singular_members = false;
 
   [[nodiscard]] bool headscale() const noexcept { return policy.dialect == Dialect::headscale; }
@@ -89,6 +89,8 @@ inline std::string trailing_at_help(std::string_view name) {
 inline std::string_view short_name(std::string_view name) { return name.substr(0, 500); }
 
 // "acls[3]".
-inline std::string rule_name(std::string_view section, std::size_t index) { return fmt::format("{}[{}]", section, index); }
+inline std::string rule_name(std::string_view section, std::size_t index) {
+  return fmt::format("{}[{}]", section, index);
+}
 
 }  // namespace acl::policy

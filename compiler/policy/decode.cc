@@ -48,8 +48,8 @@ bool Decoder::expect(Value value, Kind kind, std::string_view wanted) {
   }
   std::string what = field_ == "the policy" ? "the policy" : fmt::format("\"{}\"", field_);
   if (key_ != nullptr) what = fmt::format("{}[\"{}\"]", field_, key_->value.substr(0, 500));
-  findings_.add(Code::E0203, value.span(), fmt::format("{} must be {}, not {}", what, wanted, hujson::kind_name(value.kind())),
-                std::move(help));
+  findings_.add(Code::E0203, value.span(),
+                fmt::format("{} must be {}, not {}", what, wanted, hujson::kind_name(value.kind())), std::move(help));
   return false;
 }
 
@@ -210,10 +210,11 @@ void Decoder::report_spellings() {
   for (const Spelling& found : spellings_) {
     const bool old = found.code == Code::W0209;
     const std::string often = found.count == 1 ? "" : fmt::format(" ({} times in this file)", found.count);
-    findings_.add(found.code, found.span,
-                  fmt::format(fmt::runtime(old ? "\"{}\" is the old name of \"{}\"{}" : "\"{}\" is documented as \"{}\"{}"),
-                              found.written, found.documented, often),
-                  fmt::format("write \"{}\"{}", found.documented, old ? "" : ": not every tool ignores case"));
+    findings_.add(
+        found.code, found.span,
+        fmt::format(fmt::runtime(old ? "\"{}\" is the old name of \"{}\"{}" : "\"{}\" is documented as \"{}\"{}"),
+                    found.written, found.documented, often),
+        fmt::format("write \"{}\"{}", found.documented, old ? "" : ": not every tool ignores case"));
   }
 }
 
@@ -372,12 +373,14 @@ void any_string(Decoder& d, Value value, DerpNode&) { d.expect(value, Kind::stri
 void any_number(Decoder& d, Value value, DerpNode&) { d.expect(value, Kind::number, "a number"); }
 void any_boolean(Decoder& d, Value value, DerpNode&) { d.expect(value, Kind::boolean, "true or false"); }
 
+// clang-format off
 const Fields<DerpNode> derp_node_fields = {
     {"Name", any_string},        {"RegionID", any_number},  {"HostName", any_string},         {"CertName", any_string},
     {"IPv4", any_string},        {"IPv6", any_string},      {"STUNPort", any_number},         {"STUNOnly", any_boolean},
     {"DERPPort", any_number},    {"STUNTestIP", any_string}, {"InsecureForTests", any_boolean}, {"CanPort80", any_boolean},
 };
 
+// clang-format on
 const Fields<DerpRegion> derp_region_fields = {
     {"RegionID", [](Decoder& d, Value value, DerpRegion&) { d.expect(value, Kind::number, "a number"); }},
     {"RegionCode", [](Decoder& d, Value value, DerpRegion&) { d.expect(value, Kind::string, "a string"); }},
@@ -391,8 +394,7 @@ const Fields<DerpRegion> derp_region_fields = {
 };
 
 const Fields<DerpMap> derp_map_fields = {
-    {"OmitDefaultRegions",
-     [](Decoder& d, Value value, DerpMap&) { d.expect(value, Kind::boolean, "true or false"); }},
+    {"OmitDefaultRegions", [](Decoder& d, Value value, DerpMap&) { d.expect(value, Kind::boolean, "true or false"); }},
     {"Regions",
      [](Decoder& d, Value value, DerpMap&) {
        if (!d.expect(value, Kind::object, "an object of regions")) return;
@@ -415,14 +417,10 @@ const Fields<Policy> policy_fields = {
     {"ssh", read_ssh},
     {"tests", read_tests},
     {"sshTests", read_ssh_tests},
-    {"autoApprovers",
-     [](Decoder& d, Value value, Policy& out) {
-       d.object(value, auto_approver_fields, "autoApprovers", out.auto_approvers);
-     }},
-    {"nodeAttrs",
-     [](Decoder& d, Value value, Policy& out) {
-       out.node_attrs = d.objects(value, node_attr_fields, "a nodeAttrs entry");
-     }},
+    {"autoApprovers", [](Decoder& d, Value value,
+                         Policy& out) { d.object(value, auto_approver_fields, "autoApprovers", out.auto_approvers); }},
+    {"nodeAttrs", [](Decoder& d, Value value,
+                     Policy& out) { out.node_attrs = d.objects(value, node_attr_fields, "a nodeAttrs entry"); }},
     {"postures", read_postures, FieldIn::tailscale},
     {"defaultSrcPosture", [](Decoder& d, Value value, Policy& out) { out.default_src_posture = d.texts(value); },
      FieldIn::tailscale},

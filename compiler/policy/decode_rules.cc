@@ -39,7 +39,8 @@ const Fields<Grant> grant_fields = {
     {"ip",
      [](Decoder& d, Value value, Grant& out) {
        for (const Text& text : d.texts(value)) {
-         const auto entry = parse_ip_entry(text.value, d.headscale() ? ProtocolNames::headscale : ProtocolNames::hosted);
+         const auto entry =
+             parse_ip_entry(text.value, d.headscale() ? ProtocolNames::headscale : ProtocolNames::hosted);
          out.ip.push_back({text, entry ? std::optional(*entry) : std::nullopt});
        }
      }},
