@@ -29,6 +29,9 @@ class Resolver {
   std::uint32_t selector(const policy::Selector& selector, bool source);
   void read_literals(const policy::Selector& selector, SelectorSet& set);
   void collect_selectors();
+  using Postures = std::optional<std::vector<policy::Text>>;
+  std::vector<Entry> narrowed(const Entry& literal, const Postures& posture) const;
+  [[nodiscard]] bool asks(const Postures& posture) const noexcept;
   EntryId entry(const Entry& entry);
   void number_entries();
   void reach(SelectorSet& set);

@@ -81,6 +81,8 @@ void Resolver::find_viewers() {
         mark(route.as_source, receivers(rule, destination, scratch), everywhere);
       }
       if (destination.user != none) continue;
+      // A capability for `*` is narrowed to the receiver's own addresses: no route is reached by it.
+      if (rule.kind == RuleKind::capability && out_.selectors[destination.selector].everything) continue;
       if (!selector_done[destination.selector]) {
         selector_done[destination.selector] = true;
         of_selector[destination.selector] = routes_in(outside(selector_entries_[destination.selector],

@@ -84,13 +84,12 @@ bool Resolver::passes(NodeId node, const std::optional<std::vector<policy::Text>
 std::uint32_t Resolver::sources(const std::vector<Selector>& src, const std::optional<std::vector<policy::Text>>& posture) {
   std::vector<EntryId> entries, written;
   std::vector<NodeId> nodes;
-  const bool asked = (posture && !posture->empty()) || (!posture && policy_.default_src_posture &&
-                                                        !policy_.default_src_posture->empty());
+  const bool asked = asks(posture);
   for (const Selector& one : src) {
     const std::uint32_t id = selector(one, true);
     const SelectorSet& set = out_.selectors[id];
-    written.insert(written.end(), set.literals.begin(), set.literals.end());
     if (!asked) {
+      written.insert(written.end(), set.literals.begin(), set.literals.end());
       unite(entries, selector_entries_[id]);
       unite(nodes, set.nodes);
       continue;
@@ -102,7 +101,7 @@ std::uint32_t Resolver::sources(const std::vector<Selector>& src, const std::opt
       nodes.push_back(node);
     };
     for (const NodeId node : set.nodes) add_node(node);
-    if (set.wildcard || set.everything) {
+    if (set.wildcard) {
       // The ranges would let every device in: its devices are listed one by one instead, what is behind routers stays.
       for (NodeId node = 0; node < out_.node_count(); ++node) add_node(node);
       for (const EntryId literal : set.literals) {
@@ -110,19 +109,24 @@ std::uint32_t Resolver::sources(const std::vector<Selector>& src, const std::opt
         const bool route = std::any_of(out_.routes.begin(), out_.routes.end(), [&](const Route& r) {
           return r.prefix.first() == entry.first && r.prefix.last() == entry.last;
         });
-        if (set.wildcard && route && nodes_at(entry).empty()) entries.push_back(literal);
+        if (!route || !nodes_at(entry).empty()) continue;
+        entries.push_back(literal);
+        written.push_back(literal);
       }
       continue;
     }
+    // Literal sources lose the devices that fail; their other addresses are no devices, and are not asked.
     for (const EntryId literal : set.literals) {
-      const NodeId node = out_.entry_owner[literal];
-      if (node == none || passes(node, posture)) entries.push_back(literal);
+      for (const Entry& left : narrowed(out_.entries[literal], posture)) {
+        const EntryId left_id = entry(left);
+        entries.push_back(left_id);
+        written.push_back(left_id);
+      }
     }
   }
   if (asked) {
     make_set(entries);
     make_set(nodes);
-    std::erase_if(written, [&](EntryId id) { return !std::binary_search(entries.begin(), entries.end(), id); });
   }
   return intern(std::move(entries), std::move(nodes), std::move(written));
 }
@@ -331,10 +335,25 @@ void Resolver::build_companion(const policy::Grant& grant, std::uint32_t index, 
   }
   if (reversed.empty()) return;
   part.sources = sources(reversed, std::vector<policy::Text>{});
-  for (const Selector& src : grant.src) {
-    destination.selector = selector(src, false);
+  if (asks(grant.src_posture)) {
+    // Only what passes the posture gets the companion.
+    const Sources& passing = out_.sources[sources(grant.src, grant.src_posture)];
+    SelectorSet set;
+    set.text = "the passing sources";
+    set.nodes = passing.nodes;
+    set.literals = passing.literals;
+    selector_entries_.push_back(passing.entries);
+    reach(set);
+    destination.selector = static_cast<std::uint32_t>(out_.selectors.size());
     destination.sequence = sequence_++;
+    out_.selectors.push_back(std::move(set));
     part.destinations.push_back(destination);
+  } else {
+    for (const Selector& src : grant.src) {
+      destination.selector = selector(src, false);
+      destination.sequence = sequence_++;
+      part.destinations.push_back(destination);
+    }
   }
   out_.rules.push_back(std::move(part));
 }
@@ -415,7 +434,9 @@ bool Resolver::routes_through(NodeId node, const Destination& destination) const
     });
   };
   const auto& entries = selector_entries_[destination.selector];
-  return std::any_of(entries.begin(), entries.end(), [&](EntryId id) { return overlaps_route(out_.entries[id]); });
+  return std::any_of(entries.begin(), entries.end(), [&](EntryId id) {
+    return overlaps_route(out_.entries[id]) || (out_.exit_node[node] && is_internet(out_.entries[id]));
+  });
 }
 
 // The nodes of a destination that is not for every node; `scratch` holds them where they are fewer than the selector's own.

@@ -211,8 +211,49 @@ std::uint32_t Resolver::selector(const Selector& selector, bool source) {
   return known->second;
 }
 
+// What is left of a literal source once the devices that fail the posture are taken out: the literal itself if none is in it.
+std::vector<Entry> Resolver::narrowed(const Entry& literal, const Postures& posture) const {
+  Intervals left;
+  if (literal.kind == EntryKind::any) {
+    left.add({Address::v4(0), Address::v4(0xffffffff)});
+    left.add({Address::v6(0, 0), Address::v6(~std::uint64_t{0}, ~std::uint64_t{0})});
+  } else {
+    left.add({literal.first, literal.last});
+  }
+  const std::vector<Interval> whole = left.list();
+  for (const Interval& part : whole) {
+    tailnet_.addresses_in(part.first, part.last, [&](NodeId node, std::uint32_t index) {
+      if (passes(node, posture)) return;
+      const Address& address = out_.entries[out_.node_entries[index]].first;
+      left.remove({address, address});
+    });
+  }
+  if (left.list() == whole) return {literal};
+  std::vector<Entry> out;
+  for (const Interval& interval : left.list()) out.push_back(interval_entry(interval));
+  return out;
+}
+
+// Whether a rule's sources are asked for a posture at all: its own, or the default in its place.
+bool Resolver::asks(const Postures& posture) const noexcept {
+  const Postures& names = posture ? posture : policy_.default_src_posture;
+  return names && !names->empty();
+}
+
 // All selectors of acls and grants, so that every entry is known before they are numbered.
 void Resolver::collect_selectors() {
+  // With a posture, also what it leaves of literal sources.
+  const auto narrow = [&](const std::vector<Selector>& src, const Postures& posture) {
+    if (!asks(posture)) return;
+    for (const Selector& one : src) {
+      const std::uint32_t id = selector(one, true);
+      if (out_.selectors[id].wildcard) continue;
+      const std::vector<EntryId> literals = out_.selectors[id].literals;
+      for (const EntryId literal : literals) {
+        for (const Entry& left : narrowed(Entry(out_.entries[literal]), posture)) entry(left);
+      }
+    }
+  };
   const auto both = [&](const std::vector<Selector>& src, const std::vector<Selector>& dst) {
     for (const Selector& one : src) selector(one, true);
     for (const Selector& one : dst) selector(one, false);
@@ -220,12 +261,14 @@ void Resolver::collect_selectors() {
   if (policy_.grants) {
     for (const policy::Grant& grant : *policy_.grants) {
       both(grant.src, grant.dst);
+      narrow(grant.src, grant.src_posture);
       if (!grant.app.empty()) both(grant.dst, grant.src);  // companions turn the rule around
     }
   }
   if (policy_.acls) {
     for (const policy::Acl& acl : *policy_.acls) {
       both(acl.src, {});
+      narrow(acl.src, acl.src_posture);
       for (const policy::Target& target : acl.dst) selector(target.selector, false);
     }
   }
@@ -257,6 +300,7 @@ void Resolver::number_entries() {
   out_.entries = std::move(entries);
   out_.entry_owner = std::move(owners);
   for (EntryId& id : out_.node_entries) id = rank[id];
+  for (auto& [key, id] : literal_index_) id = rank[id];
   selector_entries_.resize(out_.selectors.size());
   for (std::size_t i = 0; i < out_.selectors.size(); ++i) {
     SelectorSet& set = out_.selectors[i];
@@ -309,6 +353,12 @@ void Resolver::reach(SelectorSet& set) {
     const Entry& entry = out_.entries[literal];
     const auto nodes = holders(entry);
     set.reached.insert(set.reached.end(), nodes.begin(), nodes.end());
+    // The addresses of a service count as its hosts'.
+    for (const inventory::Service& service : tailnet_.inventory.services) {
+      const bool inside = std::any_of(service.addresses.begin(), service.addresses.end(),
+                                      [&](const Address& address) { return contains(entry, address); });
+      if (inside) set.reached.insert(set.reached.end(), service.hosts.begin(), service.hosts.end());
+    }
     // A public prefix is reached through exit nodes if all of it is internet.
     if (!set.internet && is_internet(entry)) {
       for (NodeId id = 0; id < out_.node_count(); ++id) {

@@ -15,6 +15,7 @@ constexpr std::string_view localpart = "localpart:*@";
 }  // namespace
 
 void Resolver::build_ssh_rule(const policy::SshRule& rule, std::uint32_t index) {
+  if (rule.dst.empty()) return;
   SshRule out;
   out.index = index;
   out.check = rule.action && rule.action->value == "check";

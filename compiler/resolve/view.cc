@@ -71,10 +71,25 @@ bool Views::holds_entry(NodeId node, const Entry& entry) const {
 }
 
 // The node holds the entry, or the entry is internet and the node an exit.
+bool Views::routes_entry(NodeId node, const Entry& entry, const SelectorSet& set) const {
+  const auto& routes = resolved_.approved_routes[node];
+  const bool routed = !set.exits_only && std::any_of(routes.begin(), routes.end(), [&](const Prefix& route) {
+    return !route.is_everything() && overlaps(entry, route);
+  });
+  return routed || (resolved_.exit_node[node] && is_internet(entry));
+}
+
 bool Views::receives_entry(NodeId node, const Entry& entry, const SelectorSet& set) const {
   if (entry.kind == EntryKind::any || (!set.exits_only && holds_entry(node, entry))) return true;
   // Services are received by their hosts; the internet and public prefixes by exit nodes: `reached` holds both, and whoever
   // is there without an address or a route in any literal is there for one of these reasons.
+  for (const inventory::Service& service : resolved_.inventory->services) {
+    const bool host = std::find(service.hosts.begin(), service.hosts.end(), node) != service.hosts.end();
+    if (host && std::any_of(service.addresses.begin(), service.addresses.end(),
+                            [&](const net::Address& address) { return contains(entry, address); })) {
+      return true;
+    }
+  }
   if (is_service(set)) return std::binary_search(set.reached.begin(), set.reached.end(), node);
   return resolved_.exit_node[node] && is_internet(entry);
 }

@@ -112,6 +112,8 @@ class Views {
 
  private:
   [[nodiscard]] bool holds_entry(NodeId node, const Entry& entry) const;
+  // An approved subnet route of the node overlaps the entry, or it is internet and the node an exit.
+  [[nodiscard]] bool routes_entry(NodeId node, const Entry& entry, const SelectorSet& set) const;
   [[nodiscard]] bool receives_entry(NodeId node, const Entry& entry, const SelectorSet& set) const;
   void join_via(std::vector<RuleView>& views) const;
   void add_principals(SshRuleView& view, const std::vector<NodeId>& nodes) const;
@@ -138,6 +140,18 @@ void Views::each_entry(NodeId node, const Destination& destination, F f) const {
     return;
   }
   const SelectorSet& set = resolved_.selectors[destination.selector];
+  if (destination.via != none) {
+    // What goes through a router is what lies behind it: its own addresses do not count.
+    for (const NodeId other : set.nodes) {
+      for (std::uint32_t i = resolved_.node_first_entry[other]; i < resolved_.node_first_entry[other + 1]; ++i) {
+        if (routes_entry(node, resolved_.entries[resolved_.node_entries[i]], set)) f(resolved_.node_entries[i]);
+      }
+    }
+    for (const EntryId literal : set.literals) {
+      if (routes_entry(node, resolved_.entries[literal], set)) f(literal);
+    }
+    return;
+  }
   // Identities: the node's own addresses, and those of others that lie in a route of the node.
   if (!set.nodes.empty()) {
     if (!resolved_.routes_hold_nodes) {

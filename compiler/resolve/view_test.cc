@@ -198,6 +198,14 @@ TEST(Routes, AreNotShownToThoseWhoMayReachTheRouterAlone) {
   EXPECT_THAT(world.routes("laptop"), IsEmpty());
 }
 
+// Of a capability for `*` only the router's own addresses arrive there.
+TEST(Routes, AreShownByCapabilitiesThatNameThem) {
+  const std::string app = R"(,"app":{"example.com/cap/x":[]})";
+  EXPECT_THAT(office().under(grant(R"("ana@example.com")", R"("10.0.0.0/8")", app)).routes("laptop"),
+              ElementsAre("router: 10.0.0.0/16"));
+  EXPECT_THAT(office().under(grant(R"("ana@example.com")", R"("*")", app)).routes("laptop"), IsEmpty());
+}
+
 TEST(Routes, AreShownToThoseWhoAreReachedFromThem) {
   EXPECT_THAT(office().under(acl(R"("10.0.5.0/24")", R"("tag:db:22")")).routes("db"),
               ElementsAre("router: 10.0.0.0/16"));
