@@ -29,28 +29,29 @@ std::uint32_t line_of(const policy::PolicyFile& file, const resolve::Origin& ori
 std::string as_json(const policy::PolicyFile& file, const questions::Answer& answer) {
   const auto quoted = [](std::string_view text) { return hujson::quote(text); };
   const bool placed = answer.has_rule && answer.origin.section != resolve::Section::allow_all;
-  std::string out = fmt::format("{{\"verdict\": \"{}\", \"rule\": {}, \"file\": {}, \"line\": {}, \"layers\": [",
-                                questions::verdict_name(answer.verdict),
-                                placed ? quoted(resolve::origin_name(answer.origin)) : "null", quoted(file.source.name()),
-                                placed ? std::to_string(line_of(file, answer.origin)) : "null");
+  std::string out = fmt::format(
+      "{{\"verdict\": \"{}\", \"rule\": {}, \"file\": {}, \"line\": {}, \"layers\": [",
+      questions::verdict_name(answer.verdict), placed ? quoted(resolve::origin_name(answer.origin)) : "null",
+      quoted(file.source.name()), placed ? std::to_string(line_of(file, answer.origin)) : "null");
   for (std::size_t i = 0; i < answer.layers.size(); ++i) {
     const questions::Layer& layer = answer.layers[i];
-    out += fmt::format("{}{{\"name\": {}, \"ok\": {}, \"reason\": {}}}", i == 0 ? "" : ", ", quoted(layer.name), layer.ok,
-                       quoted(layer.reason));
+    out += fmt::format("{}{{\"name\": {}, \"ok\": {}, \"reason\": {}}}", i == 0 ? "" : ", ", quoted(layer.name),
+                       layer.ok, quoted(layer.reason));
   }
   out += "], \"nearest\": [";
   for (std::size_t i = 0; i < answer.nearest.size(); ++i) {
     const questions::Nearest& rule = answer.nearest[i];
     out += fmt::format("{}{{\"rule\": {}, \"file\": {}, \"line\": {}, \"failed\": {}}}", i == 0 ? "" : ", ",
-                       quoted(resolve::origin_name(rule.origin)), quoted(file.source.name()), line_of(file, rule.origin),
-                       quoted(rule.failed));
+                       quoted(resolve::origin_name(rule.origin)), quoted(file.source.name()),
+                       line_of(file, rule.origin), quoted(rule.failed));
   }
   return out + "]}\n";
 }
 
 std::string as_text(const policy::PolicyFile& file, const questions::Answer& answer) {
   const auto place = [&](const resolve::Origin& origin) {
-    if (origin.section == resolve::Section::allow_all) return std::string("neither acls nor grants: everything is allowed");
+    if (origin.section == resolve::Section::allow_all)
+      return std::string("neither acls nor grants: everything is allowed");
     return fmt::format("{}:{}: {}", file.source.name(), line_of(file, origin), resolve::origin_name(origin));
   };
   std::string out = answer.verdict == questions::Verdict::deny    ? "no\n"
@@ -63,7 +64,8 @@ std::string as_text(const policy::PolicyFile& file, const questions::Answer& ans
   if (answer.verdict == questions::Verdict::deny) {
     for (const std::string& pair : answer.pairs) out += fmt::format("  {}\n", pair);
     if (!answer.nearest.empty()) out += "nearest rules:\n";
-    for (const questions::Nearest& rule : answer.nearest) out += fmt::format("  {}: {}\n", place(rule.origin), rule.failed);
+    for (const questions::Nearest& rule : answer.nearest)
+      out += fmt::format("  {}: {}\n", place(rule.origin), rule.failed);
   }
   return out;
 }
@@ -84,7 +86,8 @@ int run_can(const CanOptions& options) {
     const std::string& login = options.target[1];
     const std::size_t at = login.find('@');
     if (at == std::string::npos || at == 0 || at + 1 == login.size()) {
-      return fail(Code::E0903, fmt::format("\"{}\" is not USER@NODE", login), "write the local account, @ and the node");
+      return fail(Code::E0903, fmt::format("\"{}\" is not USER@NODE", login),
+                  "write the local account, @ and the node");
     }
     return questions::can_login(views, options.source, login.substr(0, at), login.substr(at + 1));
   }();
@@ -92,7 +95,8 @@ int run_can(const CanOptions& options) {
     complain(answer.error());
     return exit_usage;
   }
-  if (!print_out(options.json ? as_json(*inputs->policy, *answer) : as_text(*inputs->policy, *answer))) return exit_unreadable;
+  if (!print_out(options.json ? as_json(*inputs->policy, *answer) : as_text(*inputs->policy, *answer)))
+    return exit_unreadable;
   return answer->verdict == questions::Verdict::deny ? exit_no : exit_yes;
 }
 

@@ -46,8 +46,8 @@ std::optional<LoadedFile> load_inventory_text(std::unique_ptr<SourceText> source
 }
 
 // The policy with its inventory; refused ones are told.
-std::optional<Inputs> load_with(const std::string& path, std::string text, LoadedFile inventory, policy::Dialect dialect,
-                                int& exit_code) {
+std::optional<Inputs> load_with(const std::string& path, std::string text, LoadedFile inventory,
+                                policy::Dialect dialect, int& exit_code) {
   const policy::Facts facts = questions::facts_of(inventory.inventory);
   policy::Loaded loaded = policy::load_policy(path == "-" ? "<stdin>" : path, std::move(text), dialect, &facts);
   if (!loaded.accepted()) {

@@ -38,8 +38,8 @@ struct Inputs {
 
 // Reads both for a verb that needs them. On failure all is said, and `exit_code` tells how: no inventory 2, refused 1,
 // unreadable 3.
-std::optional<Inputs> load_inputs(const std::string& policy, const std::string& inventory_option, policy::Dialect dialect,
-                                  int& exit_code);
+std::optional<Inputs> load_inputs(const std::string& policy, const std::string& inventory_option,
+                                  policy::Dialect dialect, int& exit_code);
 
 // The same with the inventory's text at hand: one that stands in another file.
 std::optional<Inputs> load_inputs(const std::string& policy, const SourceText& inventory, policy::Dialect dialect,

@@ -60,7 +60,8 @@ int show_summary(const resolve::Views& views, const std::vector<resolve::NodeId>
   const auto& all = views.resolved().inventory->nodes;
   std::string out;
   if (as == As::wire) out = fmt::format("{{\"digest\":\"{}\",\"nodes\":{{", summary.digest);
-  if (as == As::text) out = fmt::format("{:<32} {:>8} {:>14} {:>8} {:>6}  {}\n", "node", "rules", "pairs", "peers", "ssh", "digest");
+  if (as == As::text)
+    out = fmt::format("{:<32} {:>8} {:>14} {:>8} {:>6}  {}\n", "node", "rules", "pairs", "peers", "ssh", "digest");
   bool first = true;
   for (const resolve::NodeId id : nodes) {
     const resolve::NodeSummary& node = summary.nodes[id];
@@ -69,8 +70,9 @@ int show_summary(const resolve::Views& views, const std::vector<resolve::NodeId>
                          node.ssh_rules, node.digest.substr(0, 16));
       continue;
     }
-    out += fmt::format("{}{}:{{\"rules\":{},\"pairs\":{},\"peers\":{},\"ssh_rules\":{},\"digest\":\"{}\"}}", first ? "" : ",",
-                       hujson::quote(all[id].name), node.rules, node.pairs, node.peers, node.ssh_rules, node.digest);
+    out += fmt::format("{}{}:{{\"rules\":{},\"pairs\":{},\"peers\":{},\"ssh_rules\":{},\"digest\":\"{}\"}}",
+                       first ? "" : ",", hujson::quote(all[id].name), node.rules, node.pairs, node.peers,
+                       node.ssh_rules, node.digest);
     first = false;
   }
   if (as == As::wire) out += "}}\n";

@@ -88,8 +88,8 @@ void run_policy(Report& report, const std::string& path, const TestOptions& opti
   }
   const policy::Policy& policy = inputs->policy->policy;
   note_rules(report, path, policy);
-  const auto run = questions::run_tests(*inputs->policy, inputs->inventory.inventory, inputs->policy->tree, policy.tests,
-                                        policy.ssh_tests);
+  const auto run = questions::run_tests(*inputs->policy, inputs->inventory.inventory, inputs->policy->tree,
+                                        policy.tests, policy.ssh_tests);
   add_run(report, inputs->policy->source, run, path);
 }
 
@@ -108,7 +108,8 @@ TestCase judge(const resolve::Views& views, const policy::Expectation& expectati
     }
     test.name = fmt::format("{} -> ssh {}", expectation.from.value, expectation.ssh.value);
     const std::size_t at = expectation.ssh.value.find('@');
-    if (at == std::string_view::npos) return fail(Code::E0903, fmt::format("\"{}\" is not USER@NODE", expectation.ssh.value));
+    if (at == std::string_view::npos)
+      return fail(Code::E0903, fmt::format("\"{}\" is not USER@NODE", expectation.ssh.value));
     return questions::can_login(views, expectation.from.value, expectation.ssh.value.substr(0, at),
                                 expectation.ssh.value.substr(at + 1));
   }();
@@ -215,7 +216,8 @@ std::string as_text(const Report& report, bool coverage) {
                        emit::printable(row.test.name), emit::printable(outcome(row.test)));
   }
   const std::size_t failed = failures(report);
-  if (report.rows.empty() && report.exit_code <= exit_no) out += "no tests: nothing was tested, which counts as a failure\n";
+  if (report.rows.empty() && report.exit_code <= exit_no)
+    out += "no tests: nothing was tested, which counts as a failure\n";
   if (coverage) {
     const auto unused = unused_rules(report);
     for (const std::string& rule : unused) out += fmt::format("not exercised by any test: {}\n", rule);
@@ -230,10 +232,11 @@ std::string as_json(const Report& report, bool coverage) {
   std::string out = fmt::format("{{\"passed\": {}, \"failed\": {}, \"cases\": [", report.rows.size() - failed, failed);
   bool first = true;
   for (const Row& row : report.rows) {
-    out += fmt::format("{}\n  {{\"file\": {}, \"line\": {}, \"kind\": \"{}\", \"name\": {}, \"ok\": {}, \"expected\": {}, "
-                       "\"got\": {}, \"rule\": {}}}",
-                       first ? "" : ",", quoted(row.file), row.line, row.test.kind, quoted(row.test.name), row.test.ok,
-                       quoted(row.test.expected), quoted(row.test.got), row.test.rule.empty() ? "null" : quoted(row.test.rule));
+    out += fmt::format(
+        "{}\n  {{\"file\": {}, \"line\": {}, \"kind\": \"{}\", \"name\": {}, \"ok\": {}, \"expected\": {}, "
+        "\"got\": {}, \"rule\": {}}}",
+        first ? "" : ",", quoted(row.file), row.line, row.test.kind, quoted(row.test.name), row.test.ok,
+        quoted(row.test.expected), quoted(row.test.got), row.test.rule.empty() ? "null" : quoted(row.test.rule));
     first = false;
   }
   out += "]";
@@ -264,11 +267,12 @@ std::string xml(std::string_view text) {
 }
 
 std::string as_junit(const Report& report) {
-  std::string out = fmt::format("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"aclc\" tests=\"{}\" failures=\"{}\">\n",
-                                report.rows.size(), failures(report));
+  std::string out = fmt::format(
+      "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"aclc\" tests=\"{}\" failures=\"{}\">\n",
+      report.rows.size(), failures(report));
   for (const Row& row : report.rows) {
-    out += fmt::format("  <testcase classname=\"{}\" name=\"{}\" file=\"{}\" line=\"{}\"", row.test.kind, xml(row.test.name),
-                       xml(row.file), row.line);
+    out += fmt::format("  <testcase classname=\"{}\" name=\"{}\" file=\"{}\" line=\"{}\"", row.test.kind,
+                       xml(row.test.name), xml(row.file), row.line);
     out += row.test.ok ? "/>\n" : fmt::format("><failure message=\"{}\"/></testcase>\n", xml(outcome(row.test)));
   }
   return out + "</testsuite>\n";
@@ -280,7 +284,8 @@ std::string as_tap(const Report& report) {
   for (const Row& row : report.rows) {
     std::string name = emit::printable(row.test.name);
     std::replace(name.begin(), name.end(), '#', ' ');
-    out += fmt::format("{} {} - {}:{}: {}\n", row.test.ok ? "ok" : "not ok", ++number, emit::printable(row.file), row.line, name);
+    out += fmt::format("{} {} - {}:{}: {}\n", row.test.ok ? "ok" : "not ok", ++number, emit::printable(row.file),
+                       row.line, name);
     if (!row.test.ok) out += fmt::format("  # {}\n", emit::printable(outcome(row.test)));
   }
   return out;

@@ -121,7 +121,8 @@ std::string describe_service(std::int16_t protocol, const std::vector<policy::Po
   const bool all = std::any_of(ports.begin(), ports.end(), [](const auto& range) { return range.is_all(); });
   if (protocol < 0) return all || list.empty() ? "any port" : "port " + list;
   const std::string name = policy::protocol_name(static_cast<std::uint8_t>(protocol));
-  if (all || list.empty()) return policy::protocol_has_ports(static_cast<std::uint8_t>(protocol)) ? name + " any port" : name;
+  if (all || list.empty())
+    return policy::protocol_has_ports(static_cast<std::uint8_t>(protocol)) ? name + " any port" : name;
   return name + " " + list;
 }
 
@@ -157,8 +158,9 @@ std::string describe_node(const Views& views, NodeId node) {
   out += ssh.empty() ? "  logins: nobody by SSH rules\n" : "  logins\n" + ssh;
   std::vector<std::string> peers;
   for (const NodeId peer : views.peers(node)) peers.push_back(resolved.inventory->nodes[peer].name);
-  out += peers.empty() ? "  sees no peers\n"
-                       : fmt::format("  sees {} {}: {}\n", peers.size(), peers.size() == 1 ? "peer" : "peers", join_names(peers));
+  out += peers.empty()
+             ? "  sees no peers\n"
+             : fmt::format("  sees {} {}: {}\n", peers.size(), peers.size() == 1 ? "peer" : "peers", join_names(peers));
   std::vector<std::string> routes;
   for (const net::Prefix& route : resolved.approved_routes[node]) routes.push_back(route.text_with_length());
   if (!routes.empty()) out += fmt::format("  routes {}\n", join_names(routes));

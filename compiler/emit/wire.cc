@@ -122,10 +122,13 @@ void write_ssh_rule(Writer& w, const resolve::SshRuleView& view) {
   w.close('}');
   w.key("action");
   if (view.check) {
-    w.raw("{\"holdAndDelegate\":\"https://unused/machine/ssh/action/$SRC_NODE_ID/to/$DST_NODE_ID?local_user=$LOCAL_USER\"}");
+    w.raw(
+        "{\"holdAndDelegate\":\"https://unused/machine/ssh/action/$SRC_NODE_ID/to/"
+        "$DST_NODE_ID?local_user=$LOCAL_USER\"}");
   } else {
-    w.raw("{\"accept\":true,\"allowAgentForwarding\":true,\"allowLocalPortForwarding\":true,"
-          "\"allowRemotePortForwarding\":true}");
+    w.raw(
+        "{\"accept\":true,\"allowAgentForwarding\":true,\"allowLocalPortForwarding\":true,"
+        "\"allowRemotePortForwarding\":true}");
   }
   if (!view.rule->accept_env.empty()) {
     w.key("acceptEnv");
@@ -154,12 +157,15 @@ void write_peers(Writer& w, const Views& views, NodeId node) {
     }
     w.close('}');
   };
-  members("peer_allowed_ips", [](const auto& peer) { return !peer.only_addresses; },
-          [&](const auto& peer) { write_prefixes(w, peer.allowed); });
-  members("peer_primary_routes", [](const auto& peer) { return !peer.primary_routes.empty(); },
-          [&](const auto& peer) { write_prefixes(w, peer.primary_routes); });
-  members("peer_caps", [&](const auto& peer) { return views.resolved().exit_node[peer.node]; },
-          [&](const auto&) { w.raw("{\"suggest-exit-node\":null}"); });
+  members(
+      "peer_allowed_ips", [](const auto& peer) { return !peer.only_addresses; },
+      [&](const auto& peer) { write_prefixes(w, peer.allowed); });
+  members(
+      "peer_primary_routes", [](const auto& peer) { return !peer.primary_routes.empty(); },
+      [&](const auto& peer) { write_prefixes(w, peer.primary_routes); });
+  members(
+      "peer_caps", [&](const auto& peer) { return views.resolved().exit_node[peer.node]; },
+      [&](const auto&) { w.raw("{\"suggest-exit-node\":null}"); });
 }
 
 }  // namespace

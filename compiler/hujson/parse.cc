@@ -90,9 +90,7 @@ const char* skip_plain(const char* at, const char* end) noexcept {
   return at;
 }
 
-bool is_hex(char c) noexcept {
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
+bool is_hex(char c) noexcept { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
 
 // One escape, `at` behind its backslash: where it ends, or null.
 const char* skip_escape(const char* at, const char* end) noexcept {
@@ -105,7 +103,8 @@ const char* skip_escape(const char* at, const char* end) noexcept {
 struct string_token {
   using rule_t = string_token;
   using subs_t = peg::empty_list;
-  template <peg::apply_mode, peg::rewind_mode, template <class...> class Action, template <class...> class Control, class Input>
+  template <peg::apply_mode, peg::rewind_mode, template <class...> class Action, template <class...> class Control,
+            class Input>
   static bool match(Input& in, Builder& builder) {
     const char* const begin = in.current();
     const char* const end = in.end();
@@ -131,7 +130,8 @@ struct string_token {
 struct extra {
   using rule_t = extra;
   using subs_t = peg::empty_list;
-  template <peg::apply_mode, peg::rewind_mode, template <class...> class Action, template <class...> class Control, class Input>
+  template <peg::apply_mode, peg::rewind_mode, template <class...> class Action, template <class...> class Control,
+            class Input>
   static bool match(Input& in, Builder& builder) {
     const char* const begin = in.current();
     const char* const end = in.end();
@@ -163,8 +163,7 @@ struct integer : peg::sor<peg::one<'0'>, peg::seq<peg::range<'1', '9'>, peg::sta
 struct fraction : peg::seq<peg::one<'.'>, digits> {};
 struct exponent : peg::seq<peg::one<'e', 'E'>, peg::opt<peg::one<'+', '-'>>, digits> {};
 struct number : literal<peg::seq<peg::opt<peg::one<'-'>>, integer, peg::opt<fraction>, peg::opt<exponent>>> {};
-struct boolean
-    : literal<peg::sor<peg::string<'t', 'r', 'u', 'e'>, peg::string<'f', 'a', 'l', 's', 'e'>>> {};
+struct boolean : literal<peg::sor<peg::string<'t', 'r', 'u', 'e'>, peg::string<'f', 'a', 'l', 's', 'e'>>> {};
 struct null : literal<peg::string<'n', 'u', 'l', 'l'>> {};
 
 struct open_object : peg::one<'{'> {};
@@ -176,8 +175,10 @@ struct comma : peg::one<','> {};
 
 // What stands between brackets: items, commas between them, one more comma allowed at the end.
 template <class Item, class Close>
-struct list : peg::sor<Close, peg::seq<Item, extra, peg::star<comma, extra, peg::sor<peg::at<Close>, peg::seq<Item, extra>>>,
-                                       Close>> {};
+struct list
+    : peg::sor<Close,
+               peg::seq<Item, extra, peg::star<comma, extra, peg::sor<peg::at<Close>, peg::seq<Item, extra>>>, Close>> {
+};
 
 struct value;
 struct member : peg::seq<string_token, extra, colon, extra, value> {};

@@ -38,8 +38,8 @@ struct Recovered {
 Recovered recover(const SourceText& source);
 
 struct ParseResult {
-  Tree tree;                      // whole without errors, else what recover() could make out
-  std::vector<Diagnostic> errors; // the reference parser's first, the rest in the order of the text
+  Tree tree;                       // whole without errors, else what recover() could make out
+  std::vector<Diagnostic> errors;  // the reference parser's first, the rest in the order of the text
   [[nodiscard]] bool ok() const noexcept { return errors.empty(); }
 };
 

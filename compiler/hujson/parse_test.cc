@@ -129,15 +129,17 @@ TEST(Parse, AgreesWithTheReferenceImplementation) {
 // Texts that are nearly HuJSON: fragments of it in any order.
 rc::Gen<std::string> near_hujson() {
   static const std::vector<std::string> fragments = {
-      "{",    "}",      "[",    "]",  ",",     ":",       "\"a\"", "\"b\\n\"", "\"\\ud83d\\ude00\"", "\"\\x\"", "\"", "1", "-0.5e3",
-      "01",   "true",   "null", "x",  " ",     "\n",      "\t",    "\r",       "// c\n",             "/* c */", "/*", "#", "'",
-      "\xff", "\xc3\xa9", "//",   "{}", "[1,2]", "{\"a\":1}", "\\",    "\"a\":",
+      "{",        "}",  "[",  "]",      ",",         ":",    "\"a\"",  "\"b\\n\"", "\"\\ud83d\\ude00\"",
+      "\"\\x\"",  "\"", "1",  "-0.5e3", "01",        "true", "null",   "x",        " ",
+      "\n",       "\t", "\r", "// c\n", "/* c */",   "/*",   "#",      "'",        "\xff",
+      "\xc3\xa9", "//", "{}", "[1,2]",  "{\"a\":1}", "\\",   "\"a\":",
   };
-  return rc::gen::map(rc::gen::container<std::vector<std::string>>(rc::gen::elementOf(fragments)), [](const auto& parts) {
-    std::string text;
-    for (const auto& part : parts) text += part;
-    return text;
-  });
+  return rc::gen::map(rc::gen::container<std::vector<std::string>>(rc::gen::elementOf(fragments)),
+                      [](const auto& parts) {
+                        std::string text;
+                        for (const auto& part : parts) text += part;
+                        return text;
+                      });
 }
 
 void expect_consistent(const Tree& tree, bool whole) {

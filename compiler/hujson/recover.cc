@@ -15,12 +15,12 @@ namespace {
 
 // What may stand next.
 enum class Expect : std::uint8_t {
-  value,     // a value: at the top, or behind a colon
-  first,     // behind an opener: a value or name, or the closer
-  next,      // behind a comma: a value or name, or the closer
-  colon,     // behind a name
-  separator, // behind a value: a comma or the closer
-  end,       // behind the top-level value: nothing
+  value,      // a value: at the top, or behind a colon
+  first,      // behind an opener: a value or name, or the closer
+  next,       // behind a comma: a value or name, or the closer
+  colon,      // behind a name
+  separator,  // behind a value: a comma or the closer
+  end,        // behind the top-level value: nothing
 };
 
 struct Frame {
@@ -97,7 +97,8 @@ class Reader {
     if (!out_.tree.nodes.empty()) out_.tree.nodes[0].after = size();
     sort_errors();
     if (unlisted_ != 0) {
-      out_.errors.push_back(make_diagnostic(Code::E0106, fmt::format("{} more syntax errors are not listed", unlisted_)));
+      out_.errors.push_back(
+          make_diagnostic(Code::E0106, fmt::format("{} more syntax errors are not listed", unlisted_)));
       out_.errors.back().place = source_.place({size(), size()});
     }
     return std::move(out_);
@@ -194,7 +195,8 @@ class Reader {
     std::string_view doing = "parsing value";
     if (expect_ == Expect::end) return;
     if (expect_ == Expect::colon) doing = "parsing object after name";
-    if (expect_ == Expect::separator) doing = stack_.back().object ? "parsing object after value" : "parsing array after value";
+    if (expect_ == Expect::separator)
+      doing = stack_.back().object ? "parsing object after value" : "parsing array after value";
     std::string help = "the text is one value, most often an object: { … }";
     if (!stack_.empty()) help = fmt::format("close it with \"{}\"", stack_.back().object ? '}' : ']');
     Diagnostic* diagnostic = error(Code::E0103, {at_, at_}, fmt::format("{}: unexpected EOF", doing), std::move(help));
@@ -251,12 +253,13 @@ class Reader {
     constexpr std::size_t longest = 200;
     const std::string_view shown = literal.substr(0, longest);
     const auto length = static_cast<std::uint32_t>(std::min(literal.find('\n'), literal.size()));
-    Diagnostic* diagnostic = error(Code::E0102, {at_, at_ + length},
-                                   fmt::format("invalid literal: {}{}", shown, literal.size() > longest ? "…" : ""),
-                                   std::move(help));
+    Diagnostic* diagnostic =
+        error(Code::E0102, {at_, at_ + length},
+              fmt::format("invalid literal: {}{}", shown, literal.size() > longest ? "…" : ""), std::move(help));
     if (diagnostic != nullptr && literal.size() > longest) {
       const Position at = diagnostic->place->start;
-      diagnostic->service_text = fmt::format("hujson: line {}, column {}: invalid literal: {}", at.line, at.column, literal);
+      diagnostic->service_text =
+          fmt::format("hujson: line {}, column {}: invalid literal: {}", at.line, at.column, literal);
     }
   }
 

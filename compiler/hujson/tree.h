@@ -89,9 +89,9 @@ class Value {
 class Tree {
  public:
   std::string_view text;
-  std::vector<Node> nodes;      // nodes[0] is the root; never empty in a tree that parse() returns
-  bool has_comments = false;    // any comment anywhere
-  bool trailing_commas = false; // any trailing comma anywhere
+  std::vector<Node> nodes;       // nodes[0] is the root; never empty in a tree that parse() returns
+  bool has_comments = false;     // any comment anywhere
+  bool trailing_commas = false;  // any trailing comma anywhere
 
   // Neither comments nor trailing commas: a text that every JSON parser reads.
   [[nodiscard]] bool standard() const noexcept { return !has_comments && !trailing_commas; }

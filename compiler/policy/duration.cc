@@ -16,7 +16,7 @@ struct Unit {
 
 // Longer names first, so that "ms" is not taken for "m".
 constexpr std::array units = {
-    Unit{"ns", 1},         Unit{"us", 1'000},         Unit{"\u00b5s", 1'000},          Unit{"\u03bcs", 1'000},
+    Unit{"ns", 1},         Unit{"us", 1'000},        Unit{"\u00b5s", 1'000},       Unit{"\u03bcs", 1'000},
     Unit{"ms", 1'000'000}, Unit{"s", 1'000'000'000}, Unit{"m", 60'000'000'000ULL}, Unit{"h", 3'600'000'000'000ULL},
 };
 

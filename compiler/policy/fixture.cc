@@ -23,20 +23,20 @@ const Fields<Fixture> fixture_fields = {
     {"policy", [](Decoder& d, Value value, Fixture& out) { out.policy = d.text(value); }},
     {"inventory",
      [](Decoder& d, Value value, Fixture& out) {
-       if (value.is(Kind::object) || d.expect(value, Kind::string, "a path or an object")) out.inventory = value.index();
+       if (value.is(Kind::object) || d.expect(value, Kind::string, "a path or an object"))
+         out.inventory = value.index();
      }},
     {"tests", [](Decoder& d, Value value, Fixture&) { read_tests(d, value, d.policy()); }},
     {"sshTests", [](Decoder& d, Value value, Fixture&) { read_ssh_tests(d, value, d.policy()); }},
-    {"expect",
-     [](Decoder& d, Value value, Fixture& out) {
-       out.expect = d.objects(value, expectation_fields, "an expect entry");
-     }},
+    {"expect", [](Decoder& d, Value value,
+                  Fixture& out) { out.expect = d.objects(value, expectation_fields, "an expect entry"); }},
 };
 
 void check_expectation(Findings& findings, const Expectation& expectation) {
   const auto error = [&](Span span, std::string message) {
-    findings.add(Code::E0905, span, std::move(message),
-                 "an entry is {\"from\", \"to\", \"verdict\"[, \"rule\"]} or {\"from\", \"ssh\": \"user@node\", \"verdict\"}");
+    findings.add(
+        Code::E0905, span, std::move(message),
+        "an entry is {\"from\", \"to\", \"verdict\"[, \"rule\"]} or {\"from\", \"ssh\": \"user@node\", \"verdict\"}");
   };
   if (expectation.from.empty()) error(expectation.span, "the entry has no \"from\"");
   if (expectation.to.empty() == expectation.ssh.empty()) {
@@ -44,8 +44,9 @@ void check_expectation(Findings& findings, const Expectation& expectation) {
   }
   const std::string_view verdict = expectation.verdict.value;
   const bool known = verdict == "accept" || verdict == "deny" || (verdict == "check" && !expectation.ssh.empty());
-  if (!known) error(expectation.verdict.empty() ? expectation.span : expectation.verdict.span,
-                    fmt::format("\"{}\" is no verdict", verdict));
+  if (!known)
+    error(expectation.verdict.empty() ? expectation.span : expectation.verdict.span,
+          fmt::format("\"{}\" is no verdict", verdict));
 }
 
 }  // namespace
@@ -55,7 +56,8 @@ void decode_fixture(PolicyFile& file, Findings& findings, Fixture& fixture) {
   decoder.object(file.tree.root(), fixture_fields, "a fixture", fixture);
   for (const Expectation& expectation : fixture.expect) check_expectation(findings, expectation);
   if (!fixture.policy || fixture.policy->empty()) {
-    findings.add(Code::E0905, file.tree.root().span(), "the fixture names no policy", "add \"policy\": \"policy.hujson\"");
+    findings.add(Code::E0905, file.tree.root().span(), "the fixture names no policy",
+                 "add \"policy\": \"policy.hujson\"");
   }
 }
 

@@ -46,6 +46,7 @@ struct Loaded {
 };
 
 // With `facts`, what needs an inventory is judged, too, but for the outcome of tests.
-Loaded load_policy(std::string name, std::string text, Dialect dialect = Dialect::tailscale, const Facts* facts = nullptr);
+Loaded load_policy(std::string name, std::string text, Dialect dialect = Dialect::tailscale,
+                   const Facts* facts = nullptr);
 
 }  // namespace acl::policy

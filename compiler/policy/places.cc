@@ -19,28 +19,138 @@ constexpr Autogroup any = Autogroup::none;
 
 constexpr std::array rows = {
     //                                            src acl gr via  ssh  ssh  test    sshtest  own grp set apr attr
-    Row{SelectorKind::wildcard, any,             "YYYN" "NN" "NN" "NN" "NNNNY"},
-    Row{SelectorKind::user, any,                 "YYYN" "YY" "YY" "YY" "YYNYY"},
-    Row{SelectorKind::user_domain, any,          "YYYN" "YN" "??" "??" "YNNY?"},
-    Row{SelectorKind::group, any,                "YYYN" "YN" "YY" "YY" "YNNYY"},
-    Row{SelectorKind::tag, any,                  "YYYY" "YY" "YY" "YY" "YNNYY"},
-    Row{SelectorKind::address, any,              "YYYN" "NN" "YY" "YY" "NNYNY"},
-    Row{SelectorKind::prefix, any,               "YYYN" "NN" "NN" "NN" "NNYNY"},
-    Row{SelectorKind::range, any,                "NNNN" "NN" "NN" "NN" "NNYNN"},
-    Row{SelectorKind::host, any,                 "YYYN" "NN" "YY" "YY" "NNYNY"},
-    Row{SelectorKind::ipset, any,                "YYYN" "NN" "N?" "NN" "NNYNN"},
-    Row{SelectorKind::service, any,              "NYYN" "NN" "NY" "NN" "NNNNN"},
-    Row{SelectorKind::localpart, any,            "NNNN" "NN" "NN" "NN" "NNNNN"},
-    Row{SelectorKind::posture, any,              "NNNN" "NN" "NN" "NN" "NNNNN"},
-    Row{SelectorKind::empty, any,                "NNNN" "NN" "NN" "NN" "NNNNN"},
-    Row{SelectorKind::autogroup, Autogroup::member, "YYYN" "YN" "??" "??" "YNNYY"},
-    Row{SelectorKind::autogroup, Autogroup::owner,  "YYYN" "YN" "??" "??" "YNNYY"},  // and the other roles
-    Row{SelectorKind::autogroup, Autogroup::tagged, "YYYN" "YY" "??" "??" "YNNYY"},
-    Row{SelectorKind::autogroup, Autogroup::self,   "NYYN" "NY" "NN" "NN" "NNNNN"},
-    Row{SelectorKind::autogroup, Autogroup::internet, "NYYN" "NN" "NN" "NN" "NNYNN"},
-    Row{SelectorKind::autogroup, Autogroup::shared, "YNNN" "NN" "NN" "NN" "NNNNN"},
-    Row{SelectorKind::autogroup, Autogroup::danger_all, "YNNN" "NN" "NN" "NN" "NNNNN"},
-    Row{SelectorKind::autogroup, Autogroup::nonroot, "NNNN" "NN" "NN" "NN" "NNNNN"},
+    Row{SelectorKind::wildcard, any,
+        "YYYN"
+        "NN"
+        "NN"
+        "NN"
+        "NNNNY"},
+    Row{SelectorKind::user, any,
+        "YYYN"
+        "YY"
+        "YY"
+        "YY"
+        "YYNYY"},
+    Row{SelectorKind::user_domain, any,
+        "YYYN"
+        "YN"
+        "??"
+        "??"
+        "YNNY?"},
+    Row{SelectorKind::group, any,
+        "YYYN"
+        "YN"
+        "YY"
+        "YY"
+        "YNNYY"},
+    Row{SelectorKind::tag, any,
+        "YYYY"
+        "YY"
+        "YY"
+        "YY"
+        "YNNYY"},
+    Row{SelectorKind::address, any,
+        "YYYN"
+        "NN"
+        "YY"
+        "YY"
+        "NNYNY"},
+    Row{SelectorKind::prefix, any,
+        "YYYN"
+        "NN"
+        "NN"
+        "NN"
+        "NNYNY"},
+    Row{SelectorKind::range, any,
+        "NNNN"
+        "NN"
+        "NN"
+        "NN"
+        "NNYNN"},
+    Row{SelectorKind::host, any,
+        "YYYN"
+        "NN"
+        "YY"
+        "YY"
+        "NNYNY"},
+    Row{SelectorKind::ipset, any,
+        "YYYN"
+        "NN"
+        "N?"
+        "NN"
+        "NNYNN"},
+    Row{SelectorKind::service, any,
+        "NYYN"
+        "NN"
+        "NY"
+        "NN"
+        "NNNNN"},
+    Row{SelectorKind::localpart, any,
+        "NNNN"
+        "NN"
+        "NN"
+        "NN"
+        "NNNNN"},
+    Row{SelectorKind::posture, any,
+        "NNNN"
+        "NN"
+        "NN"
+        "NN"
+        "NNNNN"},
+    Row{SelectorKind::empty, any,
+        "NNNN"
+        "NN"
+        "NN"
+        "NN"
+        "NNNNN"},
+    Row{SelectorKind::autogroup, Autogroup::member,
+        "YYYN"
+        "YN"
+        "??"
+        "??"
+        "YNNYY"},
+    Row{SelectorKind::autogroup, Autogroup::owner,
+        "YYYN"
+        "YN"
+        "??"
+        "??"
+        "YNNYY"},  // and the other roles
+    Row{SelectorKind::autogroup, Autogroup::tagged,
+        "YYYN"
+        "YY"
+        "??"
+        "??"
+        "YNNYY"},
+    Row{SelectorKind::autogroup, Autogroup::self,
+        "NYYN"
+        "NY"
+        "NN"
+        "NN"
+        "NNNNN"},
+    Row{SelectorKind::autogroup, Autogroup::internet,
+        "NYYN"
+        "NN"
+        "NN"
+        "NN"
+        "NNYNN"},
+    Row{SelectorKind::autogroup, Autogroup::shared,
+        "YNNN"
+        "NN"
+        "NN"
+        "NN"
+        "NNNNN"},
+    Row{SelectorKind::autogroup, Autogroup::danger_all,
+        "YNNN"
+        "NN"
+        "NN"
+        "NN"
+        "NNNNN"},
+    Row{SelectorKind::autogroup, Autogroup::nonroot,
+        "NNNN"
+        "NN"
+        "NN"
+        "NN"
+        "NNNNN"},
 };
 
 constexpr bool rows_are_complete() {
@@ -114,8 +224,8 @@ std::string_view location_name(Location location) noexcept {
 
 std::string autogroups_at(Location location, Dialect dialect) {
   static constexpr std::array<std::string_view, 13> names = {
-      "member", "tagged",        "self",          "internet", "shared", "danger-all", "nonroot", "owner", "admin", "it-admin",
-      "network-admin", "billing-admin", "auditor",
+      "member", "tagged", "self",     "internet",      "shared",        "danger-all", "nonroot",
+      "owner",  "admin",  "it-admin", "network-admin", "billing-admin", "auditor",
   };
   std::string out;
   for (const std::string_view name : names) {

@@ -14,21 +14,21 @@
 namespace acl::policy {
 
 enum class Location : std::uint8_t {
-  rule_src,     // src of acls and grants
-  acl_dst,      // dst of acls
-  grant_dst,    // dst of grants
-  via,          // via of grants
+  rule_src,   // src of acls and grants
+  acl_dst,    // dst of acls
+  grant_dst,  // dst of grants
+  via,        // via of grants
   ssh_src,
   ssh_dst,
   test_src,
-  test_dst,     // accept and deny of tests
+  test_dst,  // accept and deny of tests
   ssh_test_src,
   ssh_test_dst,
-  tag_owner,    // values of tagOwners
+  tag_owner,  // values of tagOwners
   group_member,
   ipset_target,
-  approver,     // values of autoApprovers
-  node_attr,    // target of nodeAttrs
+  approver,   // values of autoApprovers
+  node_attr,  // target of nodeAttrs
 };
 
 enum class Allowed : std::uint8_t { yes, no, unsettled };

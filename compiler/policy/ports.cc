@@ -32,10 +32,10 @@ struct ProtocolName {
 
 // The first name of a number is the one it is printed with.
 constexpr std::array protocol_names = {
-    ProtocolName{"icmp", 1},  ProtocolName{"icmpv4", 1},    ProtocolName{"igmp", 2},    ProtocolName{"ipv4", 4},
-    ProtocolName{"ip-in-ip", 4}, ProtocolName{"tcp", 6},    ProtocolName{"egp", 8},     ProtocolName{"igp", 9},
-    ProtocolName{"udp", 17},  ProtocolName{"dccp", 33},     ProtocolName{"gre", 47},    ProtocolName{"esp", 50},
-    ProtocolName{"ah", 51},   ProtocolName{"ipv6-icmp", 58}, ProtocolName{"icmpv6", 58}, ProtocolName{"tsmp", 99},
+    ProtocolName{"icmp", 1},     ProtocolName{"icmpv4", 1},     ProtocolName{"igmp", 2},    ProtocolName{"ipv4", 4},
+    ProtocolName{"ip-in-ip", 4}, ProtocolName{"tcp", 6},        ProtocolName{"egp", 8},     ProtocolName{"igp", 9},
+    ProtocolName{"udp", 17},     ProtocolName{"dccp", 33},      ProtocolName{"gre", 47},    ProtocolName{"esp", 50},
+    ProtocolName{"ah", 51},      ProtocolName{"ipv6-icmp", 58}, ProtocolName{"icmpv6", 58}, ProtocolName{"tsmp", 99},
     ProtocolName{"sctp", 132},
 };
 

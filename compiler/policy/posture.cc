@@ -15,7 +15,8 @@ namespace {
 bool is_space(char c) noexcept { return c == ' ' || c == '\t'; }
 bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 bool is_attribute_byte(char c) noexcept {
-  return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == ':' || c == '-' || c == '.';
+  return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == ':' || c == '-' ||
+         c == '.';
 }
 
 class AssertionReader {
@@ -156,7 +157,9 @@ class AssertionReader {
 
 }  // namespace
 
-tl::expected<PostureAssertion, PostureFault> parse_assertion(std::string_view text) { return AssertionReader(text).read(); }
+tl::expected<PostureAssertion, PostureFault> parse_assertion(std::string_view text) {
+  return AssertionReader(text).read();
+}
 
 AttributeKind posture_attribute_kind(std::string_view attribute) noexcept {
   struct Known {
@@ -173,8 +176,8 @@ AttributeKind posture_attribute_kind(std::string_view attribute) noexcept {
       Known{"ip:country", AttributeKind::string},
       Known{"ip:publicAddress", AttributeKind::any},
   };
-  static constexpr std::array<std::string_view, 9> open = {"custom",  "falcon", "intune",      "jamfpro", "kandji",
-                                                          "kolide", "fleet",  "sentinelone", "huntress"};
+  static constexpr std::array<std::string_view, 9> open = {"custom", "falcon", "intune",      "jamfpro", "kandji",
+                                                           "kolide", "fleet",  "sentinelone", "huntress"};
   for (const Known& entry : known) {
     if (entry.name == attribute) return entry.kind;
   }

@@ -16,7 +16,18 @@
 
 namespace acl::policy {
 
-enum class PostureOperator : std::uint8_t { equal, not_equal, less, at_most, greater, at_least, in, not_in, is_set, not_set };
+enum class PostureOperator : std::uint8_t {
+  equal,
+  not_equal,
+  less,
+  at_most,
+  greater,
+  at_least,
+  in,
+  not_in,
+  is_set,
+  not_set
+};
 
 using PostureOperand = std::variant<std::string, double, bool>;
 

@@ -54,8 +54,8 @@ Autogroup find_autogroup(std::string_view name) noexcept {
 // Letters and digits of addresses only: spares every alias and login the attempt to read it as an address.
 bool may_be_address(std::string_view text) noexcept {
   return std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F') || c == '.' || c == ':' || c == '/' ||
-           c == '-';
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F') || c == '.' || c == ':' ||
+           c == '/' || c == '-';
   });
 }
 
@@ -112,9 +112,7 @@ void read_worded_form(Selector& selector, const Form& form) {
 
 }  // namespace
 
-bool is_role(Autogroup autogroup) noexcept {
-  return autogroup >= Autogroup::owner && autogroup <= Autogroup::auditor;
-}
+bool is_role(Autogroup autogroup) noexcept { return autogroup >= Autogroup::owner && autogroup <= Autogroup::auditor; }
 
 Selector parse_selector(std::string_view text, Span span) {
   Selector selector;

@@ -68,14 +68,14 @@ struct Selector {
   SelectorKind kind = SelectorKind::empty;
   Autogroup autogroup = Autogroup::none;
   SelectorFault fault = SelectorFault::none;
-  bool plural = false;       // autogroup:members, the old spelling of autogroup:member
-  bool prefixed = false;     // a host written host:NAME
-  bool odd_case = false;     // the word before the colon has capitals
-  net::Prefix prefix;        // address, prefix; the first address of a range
-  net::Address range_last;   // range
-  std::string_view text;     // as written, less white space around it
-  std::string_view name;     // what follows the colon, or the whole text
-  Span span;                 // of the text in the source
+  bool plural = false;      // autogroup:members, the old spelling of autogroup:member
+  bool prefixed = false;    // a host written host:NAME
+  bool odd_case = false;    // the word before the colon has capitals
+  net::Prefix prefix;       // address, prefix; the first address of a range
+  net::Address range_last;  // range
+  std::string_view text;    // as written, less white space around it
+  std::string_view name;    // what follows the colon, or the whole text
+  Span span;                // of the text in the source
 };
 
 // `text` without white space around it. Total: any text is some selector.

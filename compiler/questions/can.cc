@@ -48,7 +48,8 @@ std::string chain(const Resolved& resolved, const resolve::Tailnet& tailnet, con
     who = fmt::format("{} ({})", node.name, source.address.text());
     if (!node.tags.empty()) {
       std::string tags;
-      for (const std::uint32_t tag : node.tags) tags += fmt::format("{}{}", tags.empty() ? "" : ", ", resolved.inventory->tags[tag]);
+      for (const std::uint32_t tag : node.tags)
+        tags += fmt::format("{}{}", tags.empty() ? "" : ", ", resolved.inventory->tags[tag]);
       who += " is " + tags;
     } else if (node.user != inventory::none) {
       who += " is " + resolved.inventory->users[node.user].login;
@@ -92,15 +93,18 @@ Layer visibility(const Views& views, const End& source, const End& destination) 
     if (destination.node == none && router.empty()) {
       return {"visible", false, fmt::format("no node has {} or an approved route to it", destination.address.text())};
     }
-    return {"visible", true, destination.node == none ? fmt::format("{} is behind {}", destination.address.text(), router)
-                                                      : fmt::format("{} is no node of the tailnet", source.address.text())};
+    return {"visible", true,
+            destination.node == none ? fmt::format("{} is behind {}", destination.address.text(), router)
+                                     : fmt::format("{} is no node of the tailnet", source.address.text())};
   }
   if (source.node == destination.node) return {"visible", true, fmt::format("{} is the source itself", name(source))};
   Views::Marks marks(resolved.node_count());
   const bool all = views.mark_peers(source.node, marks);
-  const bool seen = all || std::find(marks.members().begin(), marks.members().end(), destination.node) != marks.members().end();
-  return {"visible", seen, seen ? fmt::format("{} and {} see each other", name(source), name(destination))
-                                : fmt::format("no rule makes {} and {} see each other", name(source), name(destination))};
+  const bool seen =
+      all || std::find(marks.members().begin(), marks.members().end(), destination.node) != marks.members().end();
+  return {"visible", seen,
+          seen ? fmt::format("{} and {} see each other", name(source), name(destination))
+               : fmt::format("no rule makes {} and {} see each other", name(source), name(destination))};
 }
 
 std::string service_name(const Packet& packet) {
@@ -140,21 +144,24 @@ std::string failure(const Resolved& resolved, const Rule& rule, const Destinatio
       if (const std::string posture = failing_posture(resolved, origin, packet.source); !posture.empty()) {
         return fmt::format("posture: {} does not meet {}", source, posture);
       }
-      return fmt::format("source: {} is not in {}", source,
-                         origin.section == Section::allow_all ? "*" : list_selectors(sources_of(resolved.file->policy, origin)));
+      return fmt::format(
+          "source: {} is not in {}", source,
+          origin.section == Section::allow_all ? "*" : list_selectors(sources_of(resolved.file->policy, origin)));
     case Failed::destination: {
       const std::string name = destination.user != none ? std::string("autogroup:self")
                                                         : std::string(resolved.selectors[destination.selector].text);
       return fmt::format("destination: {} is not in {}", end_name(resolved, {packet.destination}), name);
     }
     case Failed::protocol:
-      return fmt::format("protocol: the rule is for {}",
-                         rule.protocol < 0 ? "TCP, UDP and ICMP" : policy::protocol_name(static_cast<std::uint8_t>(rule.protocol)));
+      return fmt::format(
+          "protocol: the rule is for {}",
+          rule.protocol < 0 ? "TCP, UDP and ICMP" : policy::protocol_name(static_cast<std::uint8_t>(rule.protocol)));
     case Failed::port: {
       std::string ports;
       for (const policy::PortRange& range : resolved.port_lists[destination.ports]) {
         ports += ports.empty() ? "" : ", ";
-        ports += range.first == range.last ? fmt::format("{}", range.first) : fmt::format("{}-{}", range.first, range.last);
+        ports +=
+            range.first == range.last ? fmt::format("{}", range.first) : fmt::format("{}-{}", range.first, range.last);
       }
       return fmt::format("port: the rule is for {}", ports);
     }
@@ -195,7 +202,8 @@ std::vector<Nearest> nearest_rules(const Views& views, const Packet& packet) {
   });
   std::vector<Nearest> out;
   for (const Found& one : found) {
-    const bool known = std::any_of(out.begin(), out.end(), [&](const Nearest& n) { return n.origin == one.nearest.origin; });
+    const bool known =
+        std::any_of(out.begin(), out.end(), [&](const Nearest& n) { return n.origin == one.nearest.origin; });
     if (!known) out.push_back(one.nearest);
     if (out.size() == most_nearest) break;
   }
@@ -300,7 +308,8 @@ Expected<Answer> can_reach(const Views& views, std::string_view source_name, std
       const bool yes = decision.allowed && see.ok;
       allowed += yes ? 1 : 0;
       if (source->members.size() * destination->members.size() > 1 && answer.pairs.size() < most_pairs) {
-        answer.pairs.push_back(fmt::format("{} -> {}: {}", end_name(resolved, from), end_name(resolved, to), yes ? "yes" : "no"));
+        answer.pairs.push_back(
+            fmt::format("{} -> {}: {}", end_name(resolved, from), end_name(resolved, to), yes ? "yes" : "no"));
       }
       Packet packet{used_from, used_to, target->protocol, std::nullopt};
       if (target->ports) packet.port = target->ports->first;
@@ -329,15 +338,17 @@ Expected<Answer> can_reach(const Views& views, std::string_view source_name, std
   return answer;
 }
 
-Expected<Answer> can_login(const Views& views, std::string_view source_name, std::string_view user, std::string_view node) {
+Expected<Answer> can_login(const Views& views, std::string_view source_name, std::string_view user,
+                           std::string_view node) {
   const Resolved& resolved = views.resolved();
   const auto source = find_party(resolved, source_name);
   if (!source) return tl::unexpected<Diagnostic>(source.error());
   const auto destination = find_party(resolved, node);
   if (!destination) return tl::unexpected<Diagnostic>(destination.error());
   // A login is a connection to port 22 first.
-  auto reach = can_reach(views, source_name, node.find(':') == std::string_view::npos ? fmt::format("{}:22", node)
-                                                                                      : fmt::format("[{}]:22", node));
+  auto reach =
+      can_reach(views, source_name,
+                node.find(':') == std::string_view::npos ? fmt::format("{}:22", node) : fmt::format("[{}]:22", node));
   if (destination->kind != "address" && node.find(':') != std::string_view::npos) {
     reach = can_reach(views, source_name, fmt::format("{}:22", node));
   }
@@ -367,13 +378,15 @@ Expected<Answer> can_login(const Views& views, std::string_view source_name, std
       if (admitted) {
         origin = {Section::ssh, login.rule};
         checked = checked || login.verdict == Verdict::check;
-        ssh = {"ssh", true, fmt::format("{} lets {} in as {}{}", resolve::origin_name(origin), end_name(resolved, from), login.local,
-                                        login.verdict == Verdict::check ? ", after a check" : "")};
+        ssh = {"ssh", true,
+               fmt::format("{} lets {} in as {}{}", resolve::origin_name(origin), end_name(resolved, from), login.local,
+                           login.verdict == Verdict::check ? ", after a check" : "")};
       } else {
         ssh = {"ssh", false,
-               login.reaches_node ? fmt::format("no rule lets {} in as \"{}\" on {}, though as somebody else", end_name(resolved, from),
-                                                user, end_name(resolved, to))
-                                  : fmt::format("no ssh rule leads from {} to {}", end_name(resolved, from), end_name(resolved, to))};
+               login.reaches_node
+                   ? fmt::format("no rule lets {} in as \"{}\" on {}, though as somebody else",
+                                 end_name(resolved, from), user, end_name(resolved, to))
+                   : fmt::format("no ssh rule leads from {} to {}", end_name(resolved, from), end_name(resolved, to))};
       }
     }
   }

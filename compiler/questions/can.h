@@ -31,12 +31,13 @@ struct Answer {
   resolve::Origin origin;  // of the rule that decided; meaningless if none did
   bool has_rule = false;
   std::vector<Layer> layers;
-  std::vector<Nearest> nearest;   // at most five
-  std::vector<std::string> pairs; // where only some of several pairs are allowed: "ana-laptop -> db-1: no"
+  std::vector<Nearest> nearest;    // at most five
+  std::vector<std::string> pairs;  // where only some of several pairs are allowed: "ana-laptop -> db-1: no"
 };
 
 // Errors: an unknown name, a target that cannot be read.
 Expected<Answer> can_reach(const resolve::Views& views, std::string_view source, std::string_view target);
-Expected<Answer> can_login(const resolve::Views& views, std::string_view source, std::string_view user, std::string_view node);
+Expected<Answer> can_login(const resolve::Views& views, std::string_view source, std::string_view user,
+                           std::string_view node);
 
 }  // namespace acl::questions

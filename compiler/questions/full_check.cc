@@ -15,7 +15,8 @@ policy::Facts facts_of(const inventory::Inventory& inventory) {
 
 std::string describe(const TestCase& test) {
   const std::string_view section = test.kind == "sshTest" ? "sshTests" : test.kind == "test" ? "tests" : "expect";
-  std::string text = fmt::format("{}[{}]: {}: expected {}, got {}", section, test.index, test.name, test.expected, test.got);
+  std::string text =
+      fmt::format("{}[{}]: {}: expected {}, got {}", section, test.index, test.name, test.expected, test.got);
   if (!test.rule.empty()) text += fmt::format(" by {}", test.rule);
   if (!test.detail.empty()) text += fmt::format(" ({})", test.detail);
   return text;
@@ -31,8 +32,8 @@ policy::Loaded full_check(std::string name, std::string text, policy::Dialect di
   std::vector<Diagnostic> failures;
   for (const TestCase& test : outcome.cases) {
     if (test.ok) continue;
-    Diagnostic failure = make_diagnostic(Code::E0605, describe(test),
-                                         "change the rules, or the test if it asks for the wrong thing");
+    Diagnostic failure =
+        make_diagnostic(Code::E0605, describe(test), "change the rules, or the test if it asks for the wrong thing");
     failure.place = loaded.file->source.place(test.span);
     failure.service_text = "test(s) failed";
     failures.push_back(std::move(failure));

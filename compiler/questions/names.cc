@@ -25,7 +25,8 @@ std::vector<End> ends_of(const Resolved& resolved, NodeId node) {
 NodeId node_with(const Resolved& resolved, const net::Address& address) {
   const auto& nodes = resolved.inventory->nodes;
   for (NodeId id = 0; id < nodes.size(); ++id) {
-    if (std::find(nodes[id].addresses.begin(), nodes[id].addresses.end(), address) != nodes[id].addresses.end()) return id;
+    if (std::find(nodes[id].addresses.begin(), nodes[id].addresses.end(), address) != nodes[id].addresses.end())
+      return id;
   }
   return resolve::none;
 }
@@ -144,24 +145,28 @@ Expected<Target> parse_target(std::string_view text) {
       protocol = ports.substr(slash + 1);
       ports = ports.substr(0, slash);
     }
-    const bool port_part = ports == "*" || (!ports.empty() && ports.find_first_not_of("0123456789-") == std::string_view::npos);
+    const bool port_part =
+        ports == "*" || (!ports.empty() && ports.find_first_not_of("0123456789-") == std::string_view::npos);
     // An IPv6 address without brackets has colons of its own.
     const bool bare_address = net::Address::parse(text).has_value();
     if (port_part && !bare_address) {
       name = text.substr(0, colon);
       const auto range = policy::parse_port_range(ports);
-      if (!range) return fail(Code::E0903, fmt::format("\"{}\": {}", text, range.error()), "a target is DST[:PORT[/PROTO]]");
+      if (!range)
+        return fail(Code::E0903, fmt::format("\"{}\": {}", text, range.error()), "a target is DST[:PORT[/PROTO]]");
       if (!range->is_all()) target.ports = *range;
       if (!protocol.empty()) {
         const auto number = policy::parse_protocol(protocol, policy::ProtocolNames::hosted);
-        if (!number) return fail(Code::E0903, fmt::format("\"{}\": {}", text, number.error()), "a target is DST[:PORT[/PROTO]]");
+        if (!number)
+          return fail(Code::E0903, fmt::format("\"{}\": {}", text, number.error()), "a target is DST[:PORT[/PROTO]]");
         target.protocol = *number;
         target.has_protocol = true;
       }
     }
   }
   if (name.size() > 2 && name.front() == '[' && name.back() == ']') name = name.substr(1, name.size() - 2);
-  if (name.empty()) return fail(Code::E0903, fmt::format("\"{}\" names no destination", text), "a target is DST[:PORT[/PROTO]]");
+  if (name.empty())
+    return fail(Code::E0903, fmt::format("\"{}\" names no destination", text), "a target is DST[:PORT[/PROTO]]");
   if (target.ports && !policy::protocol_has_ports(target.protocol)) {
     return fail(Code::E0903, fmt::format("\"{}\": {} has no ports", text, policy::protocol_name(target.protocol)),
                 fmt::format("write \"{}:*/{}\"", name, policy::protocol_name(target.protocol)));

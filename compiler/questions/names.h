@@ -17,9 +17,9 @@ namespace acl::questions {
 
 // Places a packet may come from or go to that a name stands for: each is a node with its addresses, or an address without one.
 struct Party {
-  std::string text;                      // as written
-  std::string kind;                      // "node", "user", "group", "tag", … for people
-  std::vector<std::vector<End>> members; // each: the ends of one node, or one address
+  std::string text;                       // as written
+  std::string kind;                       // "node", "user", "group", "tag", … for people
+  std::vector<std::vector<End>> members;  // each: the ends of one node, or one address
 };
 
 // An unknown name is an error (E0901) with the nearest known one.

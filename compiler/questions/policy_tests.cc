@@ -52,7 +52,11 @@ Attributes read_attributes(const hujson::Tree& tree, const std::vector<policy::P
 class Stage {
  public:
   Stage(const policy::PolicyFile& rules, const Inventory& inventory)
-      : rules_(rules), policy_(rules.policy), base_(inventory), base_tailnet_(inventory), postures_(uses_postures(rules.policy)) {}
+      : rules_(rules),
+        policy_(rules.policy),
+        base_(inventory),
+        base_tailnet_(inventory),
+        postures_(uses_postures(rules.policy)) {}
 
   // First all sources and destinations of all tests, then the questions.
   void prepare_source(const Selector& selector, const Attributes& attributes) {
@@ -82,7 +86,8 @@ class Stage {
       case SelectorKind::address: return literal(selector.prefix.first());
       case SelectorKind::host:
         for (const policy::Host& host : policy_.hosts) {
-          if (host.name.value == selector.name && host.prefix && host.prefix->is_single()) return literal(host.prefix->first());
+          if (host.name.value == selector.name && host.prefix && host.prefix->is_single())
+            return literal(host.prefix->first());
         }
         return {{}, fmt::format("\"{}\" is no single address", selector.text)};
       case SelectorKind::service:
@@ -100,14 +105,17 @@ class Stage {
     const auto nodes = tailnet().identities(selector, policy_);
     if (!nodes) return {{}, fmt::format("\"{}\" cannot be tested", selector.text)};
     if (nodes->empty()) {
-      return {{}, selector.kind == SelectorKind::user ? fmt::format("user not found: \"{}\"", selector.text)
-                                                      : fmt::format("\"{}\" stands for nobody", selector.text)};
+      return {{},
+              selector.kind == SelectorKind::user ? fmt::format("user not found: \"{}\"", selector.text)
+                                                  : fmt::format("\"{}\" stands for nobody", selector.text)};
     }
     return of_nodes(*nodes);
   }
 
  private:
-  [[nodiscard]] const resolve::Tailnet& tailnet() const { return extended_tailnet_ ? *extended_tailnet_ : base_tailnet_; }
+  [[nodiscard]] const resolve::Tailnet& tailnet() const {
+    return extended_tailnet_ ? *extended_tailnet_ : base_tailnet_;
+  }
   [[nodiscard]] static std::string key(const Selector& selector, const Attributes& attributes) {
     std::string out(selector.text);
     for (const auto& [name, value] : attributes) {
@@ -148,7 +156,8 @@ class Stage {
     std::vector<NodeId> nodes;
     const auto add_user = [&](std::string_view login) {
       for (std::uint32_t user = 0; user < base_.users.size(); ++user) {
-        if (policy::equal_ignoring_case(base_.users[user].login, login)) nodes.push_back(add_device(user, {}, attributes));
+        if (policy::equal_ignoring_case(base_.users[user].login, login))
+          nodes.push_back(add_device(user, {}, attributes));
       }
     };
     if (selector.kind == SelectorKind::user) {
@@ -218,8 +227,15 @@ class Runner {
     std::vector<std::uint8_t> protocols = {6, 17};
     if (test.protocol) protocols = {*test.protocol};
     const auto ask = [&](const Target& target, bool accept) {
-      TestCase c{"test", index, target.text.span, fmt::format("{} -> {}", from, target.text.value), accept ? "accept" : "deny",
-                 {}, {}, {}, false};
+      TestCase c{"test",
+                 index,
+                 target.text.span,
+                 fmt::format("{} -> {}", from, target.text.value),
+                 accept ? "accept" : "deny",
+                 {},
+                 {},
+                 {},
+                 false};
       const Devices destinations = stage_.devices(target.selector);
       const std::string& fault = sources.fault.empty() ? destinations.fault : sources.fault;
       if (!fault.empty()) {
@@ -240,9 +256,15 @@ class Runner {
     for (const Selector& dst : test.dst) {
       const Devices destinations = stage_.devices(dst);
       const auto ask = [&](const policy::Text& login, Verdict wanted) {
-        TestCase c{"sshTest", index, login.span,
+        TestCase c{"sshTest",
+                   index,
+                   login.span,
                    fmt::format("{} -> {}@{}", test.src ? test.src->text : "", login.value, dst.text),
-                   std::string(verdict_name(wanted)), {}, {}, {}, false};
+                   std::string(verdict_name(wanted)),
+                   {},
+                   {},
+                   {},
+                   false};
         const std::string& fault = sources.fault.empty() ? destinations.fault : sources.fault;
         if (!fault.empty()) {
           c.got = fault;
@@ -278,8 +300,8 @@ class Runner {
     return out;
   }
 
-  [[nodiscard]] Decision reach(const std::vector<From>& sources, const std::vector<End>& destinations, std::uint16_t port,
-                               const std::vector<std::uint8_t>& protocols) const {
+  [[nodiscard]] Decision reach(const std::vector<From>& sources, const std::vector<End>& destinations,
+                               std::uint16_t port, const std::vector<std::uint8_t>& protocols) const {
     for (const From& source : sources) {
       for (const End& destination : destinations) {
         for (const std::uint8_t protocol : protocols) {
@@ -314,7 +336,8 @@ class Runner {
     }
   }
 
-  void judge_logins(TestCase& c, const Devices& sources, const Devices& destinations, std::string_view login, Verdict wanted) {
+  void judge_logins(TestCase& c, const Devices& sources, const Devices& destinations, std::string_view login,
+                    Verdict wanted) {
     c.ok = true;
     c.got = c.expected;
     for (const auto& source : sources.members) {

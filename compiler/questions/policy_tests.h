@@ -19,7 +19,7 @@ namespace acl::questions {
 
 // One assertion of a test: one destination or one login.
 struct TestCase {
-  std::string_view kind;  // "test", "sshTest", "expect"
+  std::string_view kind;    // "test", "sshTest", "expect"
   std::uint32_t index = 0;  // tests[index]
   Span span;                // of what is asserted
   std::string name;         // "ana@example.com -> tag:db:5432"

@@ -53,8 +53,8 @@ bool covers_port(const Resolved& resolved, const Destination& destination, const
 }
 
 // The local account for a requested one, "" where this rule does not give any.
-std::string map_account(const resolve::SshRule& rule, const inventory::Inventory& inventory, const inventory::Node& source,
-                        std::string_view requested) {
+std::string map_account(const resolve::SshRule& rule, const inventory::Inventory& inventory,
+                        const inventory::Node& source, std::string_view requested) {
   if (requested == "root" && rule.root) return "root";
   const bool named = std::find(rule.accounts.begin(), rule.accounts.end(), requested) != rule.accounts.end();
   if (requested != "root" && (named || rule.nonroot)) return std::string(requested);
@@ -63,9 +63,10 @@ std::string map_account(const resolve::SshRule& rule, const inventory::Inventory
   const std::string& login = inventory.users[source.user].login;
   const std::size_t at = login.rfind('@');
   if (at == std::string::npos || std::string_view(login).substr(0, at) != requested) return {};
-  const bool fits = std::any_of(rule.localpart_domains.begin(), rule.localpart_domains.end(), [&](std::string_view domain) {
-    return policy::equal_ignoring_case(domain, std::string_view(login).substr(at + 1));
-  });
+  const bool fits =
+      std::any_of(rule.localpart_domains.begin(), rule.localpart_domains.end(), [&](std::string_view domain) {
+        return policy::equal_ignoring_case(domain, std::string_view(login).substr(at + 1));
+      });
   return fits ? std::string(requested) : std::string();
 }
 
@@ -113,7 +114,8 @@ std::vector<std::uint32_t> rules_from(const Views& views, const End& source) {
   std::vector<std::uint32_t> out;
   const auto add = [&](std::uint32_t id) {
     const Rule& rule = resolved.rules[id];
-    if (rule.kind == RuleKind::ports && covers_source(resolved, resolved.sources[rule.sources], source)) out.push_back(id);
+    if (rule.kind == RuleKind::ports && covers_source(resolved, resolved.sources[rule.sources], source))
+      out.push_back(id);
   };
   if (source.node == none) {
     for (std::uint32_t id = 0; id < resolved.rules.size(); ++id) add(id);
@@ -154,7 +156,8 @@ std::string_view verdict_name(Verdict verdict) noexcept {
   return "deny";
 }
 
-Login decide_login(const Views& views, resolve::NodeId source, resolve::NodeId destination, std::string_view requested) {
+Login decide_login(const Views& views, resolve::NodeId source, resolve::NodeId destination,
+                   std::string_view requested) {
   const Resolved& resolved = views.resolved();
   Login login;
   for (const resolve::SshRule& rule : resolved.ssh) {

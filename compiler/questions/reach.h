@@ -49,8 +49,8 @@ Failed why_not(const resolve::Views& views, const resolve::Rule& rule, const res
                const Packet& packet);
 
 // Whether everything but the source fits.
-bool allows_but_for_source(const resolve::Views& views, const resolve::Rule& rule, const resolve::Destination& destination,
-                           const Packet& packet);
+bool allows_but_for_source(const resolve::Views& views, const resolve::Rule& rule,
+                           const resolve::Destination& destination, const Packet& packet);
 
 bool covers_source(const resolve::Resolved& resolved, const resolve::Sources& sources, const End& source);
 
@@ -59,9 +59,9 @@ std::string_view verdict_name(Verdict verdict) noexcept;
 
 struct Login {
   Verdict verdict = Verdict::deny;
-  std::string local;                     // the account that is used
-  std::uint32_t rule = resolve::none;    // ssh[rule]
-  bool reaches_node = false;             // some rule admits the source to the node, as somebody
+  std::string local;                   // the account that is used
+  std::uint32_t rule = resolve::none;  // ssh[rule]
+  bool reaches_node = false;           // some rule admits the source to the node, as somebody
 };
 
 // May `source` log in at `destination` as `requested`? Rules in the order of the wire, the first that fits decides.

@@ -7,7 +7,8 @@ namespace acl::resolve {
 using net::Address;
 
 Address successor(const Address& address) noexcept {
-  if (address.is_v4()) return address.low() == 0xffffffff ? address : Address::v4(static_cast<std::uint32_t>(address.low() + 1));
+  if (address.is_v4())
+    return address.low() == 0xffffffff ? address : Address::v4(static_cast<std::uint32_t>(address.low() + 1));
   if (address.low() != ~std::uint64_t{0}) return Address::v6(address.high(), address.low() + 1);
   return address.high() == ~std::uint64_t{0} ? address : Address::v6(address.high() + 1, 0);
 }
@@ -67,9 +68,8 @@ void Intervals::remove(const Interval& gap) {
 }
 
 bool Intervals::covers(const Interval& interval) const noexcept {
-  return std::any_of(list_.begin(), list_.end(), [&](const Interval& one) {
-    return one.first <= interval.first && interval.last <= one.last;
-  });
+  return std::any_of(list_.begin(), list_.end(),
+                     [&](const Interval& one) { return one.first <= interval.first && interval.last <= one.last; });
 }
 
 }  // namespace acl::resolve

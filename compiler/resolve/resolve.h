@@ -69,11 +69,11 @@ std::string origin_name(const Origin& origin);
 
 // A set of sources; equal sets are one.
 struct Sources {
-  std::vector<EntryId> entries;  // ascending: the wire's list
-  std::vector<NodeId> nodes;     // identities among them, ascending
-  std::vector<EntryId> literals; // entries that are not the address of one of `nodes`, ascending
-  std::vector<NodeId> covered;   // nodes of which an address or an approved subnet route overlaps an entry, ascending
-  bool covers_all = false;       // all nodes; `covered` is empty then
+  std::vector<EntryId> entries;   // ascending: the wire's list
+  std::vector<NodeId> nodes;      // identities among them, ascending
+  std::vector<EntryId> literals;  // entries that are not the address of one of `nodes`, ascending
+  std::vector<NodeId> covered;    // nodes of which an address or an approved subnet route overlaps an entry, ascending
+  bool covers_all = false;        // all nodes; `covered` is empty then
 };
 
 struct Destination {
@@ -93,8 +93,8 @@ enum class RuleKind : std::uint8_t {
 
 struct Rule {
   RuleKind kind = RuleKind::ports;
-  std::int16_t protocol = -1;     // -1: the default set
-  std::uint32_t sources = 0;      // index into sources
+  std::int16_t protocol = -1;         // -1: the default set
+  std::uint32_t sources = 0;          // index into sources
   std::uint32_t capabilities = none;  // index into capability_maps
   // A part with `via` is a rule of its own here, because only some nodes have it; there it is joined with this rule of the same
   // sources and protocol, as if it had been in the list from the start.
@@ -135,11 +135,11 @@ struct NodeSet {
 struct SshRule {
   std::uint32_t index = 0;  // ssh[index]
   bool check = false;
-  std::vector<NodeId> sources;       // ascending
-  std::vector<NodeId> repeated;      // sources that are listed once more (autogroup:tagged: once per tag)
-  std::vector<NodeId> destinations;  // ascending
-  bool self = false;                 // autogroup:self is among the destinations
-  std::vector<std::string_view> accounts;         // named ones, root excepted
+  std::vector<NodeId> sources;             // ascending
+  std::vector<NodeId> repeated;            // sources that are listed once more (autogroup:tagged: once per tag)
+  std::vector<NodeId> destinations;        // ascending
+  bool self = false;                       // autogroup:self is among the destinations
+  std::vector<std::string_view> accounts;  // named ones, root excepted
   bool root = false;
   bool nonroot = false;
   std::vector<std::string_view> localpart_domains;
@@ -157,7 +157,7 @@ struct Resolved {
   const inventory::Inventory* inventory = nullptr;
 
   std::vector<Entry> entries;
-  std::vector<NodeId> entry_owner;  // the node whose address an entry is, else none
+  std::vector<NodeId> entry_owner;              // the node whose address an entry is, else none
   std::vector<std::uint32_t> node_first_entry;  // of node i: node_entries[node_first_entry[i]] … [i + 1]
   std::vector<EntryId> node_entries;
   std::vector<SelectorSet> selectors;
@@ -170,7 +170,7 @@ struct Resolved {
   std::vector<std::vector<net::Prefix>> approved_routes;  // of each node, exit routes included, in wire order
   std::vector<bool> exit_node;                            // has an approved exit route
   std::vector<Route> routes;                              // by prefix
-  bool routes_hold_nodes = false;  // some approved subnet route contains some node's address
+  bool routes_hold_nodes = false;                         // some approved subnet route contains some node's address
 
   // Which destinations of which rules concern a node: incidences[incidence_first[i]] … [i + 1], in the order of the rules;
   // and those that concern every node.
@@ -178,9 +178,9 @@ struct Resolved {
   std::vector<Incidence> incidences;
   std::vector<Incidence> everywhere;
 
-  std::vector<SshRule> ssh;  // check rules first, each kind in the order of the file
+  std::vector<SshRule> ssh;           // check rules first, each kind in the order of the file
   std::vector<NodeSet> attr_targets;  // of each nodeAttrs entry
-  std::vector<bool> ipv4_disabled;  // by the node attribute disable-ipv4 or the network-wide setting
+  std::vector<bool> ipv4_disabled;    // by the node attribute disable-ipv4 or the network-wide setting
 
   [[nodiscard]] std::size_t node_count() const noexcept { return inventory->nodes.size(); }
 };

@@ -43,11 +43,14 @@ class Resolver {
   void build_grant(const policy::Grant& grant, std::uint32_t index);
   void build_acl(const policy::Acl& acl, std::uint32_t index);
   void build_self(const std::vector<policy::Selector>& src, const std::optional<std::vector<policy::Text>>& posture,
-                  Rule part, Destination destination);
+                  Rule part, Destination destination, bool companion = false);
+  [[nodiscard]] std::vector<EntryId> entries_of(const std::vector<NodeId>& nodes) const;
+  std::uint32_t add_set(std::vector<NodeId> nodes, std::vector<EntryId> literals);
   void build_companion(const policy::Grant& grant, std::uint32_t index, std::string_view name, Rule part);
   void add(Rule part, Destination destination);
   void join_via_rules();
-  std::uint32_t sources(const std::vector<policy::Selector>& src, const std::optional<std::vector<policy::Text>>& posture);
+  std::uint32_t sources(const std::vector<policy::Selector>& src,
+                        const std::optional<std::vector<policy::Text>>& posture);
   std::uint32_t intern(std::vector<EntryId> entries, std::vector<NodeId> nodes, std::vector<EntryId> written);
   void cover(Sources& sources, std::vector<EntryId> written) const;
   std::uint32_t port_list(std::vector<policy::PortRange> ports);
@@ -73,7 +76,7 @@ class Resolver {
   std::vector<std::vector<EntryId>> selector_entries_;  // of each selector, once numbered: all its entries, ascending
   std::unordered_map<std::uint64_t, std::vector<std::uint32_t>> sources_index_;
   std::unordered_map<std::uint64_t, std::uint32_t> rule_index_;  // (sources, protocol) → rule
-  std::uint32_t sequence_ = 0;      // of the next destination
+  std::uint32_t sequence_ = 0;                                   // of the next destination
   std::unordered_map<std::string_view, const policy::Posture*> postures_;
 };
 

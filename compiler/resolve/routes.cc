@@ -51,9 +51,8 @@ void Resolver::find_viewers() {
     std::vector<std::uint32_t> found;
     if (entries.empty()) return found;
     for (std::uint32_t r = 0; r < out_.routes.size(); ++r) {
-      const bool hit = std::any_of(entries.begin(), entries.end(), [&](EntryId id) {
-        return overlaps(out_.entries[id], out_.routes[r].prefix);
-      });
+      const bool hit = std::any_of(entries.begin(), entries.end(),
+                                   [&](EntryId id) { return overlaps(out_.entries[id], out_.routes[r].prefix); });
       if (hit) found.push_back(r);
     }
     return found;
@@ -85,8 +84,8 @@ void Resolver::find_viewers() {
       if (rule.kind == RuleKind::capability && out_.selectors[destination.selector].everything) continue;
       if (!selector_done[destination.selector]) {
         selector_done[destination.selector] = true;
-        of_selector[destination.selector] = routes_in(outside(selector_entries_[destination.selector],
-                                                               out_.selectors[destination.selector].literals));
+        of_selector[destination.selector] =
+            routes_in(outside(selector_entries_[destination.selector], out_.selectors[destination.selector].literals));
       }
       for (const std::uint32_t id : of_selector[destination.selector]) {
         Route& route = out_.routes[id];

@@ -81,7 +81,8 @@ bool Resolver::passes(NodeId node, const std::optional<std::vector<policy::Text>
   });
 }
 
-std::uint32_t Resolver::sources(const std::vector<Selector>& src, const std::optional<std::vector<policy::Text>>& posture) {
+std::uint32_t Resolver::sources(const std::vector<Selector>& src,
+                                const std::optional<std::vector<policy::Text>>& posture) {
   std::vector<EntryId> entries, written;
   std::vector<NodeId> nodes;
   const bool asked = asks(posture);
@@ -185,7 +186,8 @@ void Resolver::add(Rule part, Destination destination) {
   if (part.kind == RuleKind::ports) {
     if (out_.sources[part.sources].entries.empty()) return;
     if (destination.via == none) {
-      const auto [known, fresh] = rule_index_.try_emplace(rule_key(part), static_cast<std::uint32_t>(out_.rules.size()));
+      const auto [known, fresh] =
+          rule_index_.try_emplace(rule_key(part), static_cast<std::uint32_t>(out_.rules.size()));
       if (!fresh) {
         out_.rules[known->second].destinations.push_back(destination);
         return;
@@ -204,9 +206,34 @@ void Resolver::join_via_rules() {
   }
 }
 
+std::vector<EntryId> Resolver::entries_of(const std::vector<NodeId>& nodes) const {
+  std::vector<EntryId> entries;
+  for (const NodeId node : nodes) {
+    entries.insert(entries.end(), out_.node_entries.begin() + out_.node_first_entry[node],
+                   out_.node_entries.begin() + out_.node_first_entry[node + 1]);
+  }
+  make_set(entries);
+  return entries;
+}
+
+// A destination that no selector of the policy names.
+std::uint32_t Resolver::add_set(std::vector<NodeId> nodes, std::vector<EntryId> literals) {
+  SelectorSet set;
+  set.text = "the passing sources";
+  std::vector<EntryId> entries = entries_of(nodes);
+  entries.insert(entries.end(), literals.begin(), literals.end());
+  make_set(entries);
+  set.nodes = std::move(nodes);
+  set.literals = std::move(literals);
+  reach(set);
+  selector_entries_.push_back(std::move(entries));
+  out_.selectors.push_back(std::move(set));
+  return static_cast<std::uint32_t>(out_.selectors.size() - 1);
+}
+
 // autogroup:self: one rule for each user, from and to that user's untagged devices.
 void Resolver::build_self(const std::vector<Selector>& src, const std::optional<std::vector<policy::Text>>& posture,
-                          Rule part, Destination destination) {
+                          Rule part, Destination destination, bool companion) {
   if (destination.via != none) return;  // leads to tagged nodes alone, and these are nobody's own
   bool everyone = false;
   std::vector<NodeId> sources;
@@ -221,14 +248,14 @@ void Resolver::build_self(const std::vector<Selector>& src, const std::optional<
     std::vector<NodeId> nodes = everyone ? devices : intersection(devices, sources);
     std::erase_if(nodes, [&](NodeId node) { return !passes(node, posture); });
     if (nodes.empty()) continue;
-    std::vector<EntryId> entries;
-    for (const NodeId node : nodes) {
-      entries.insert(entries.end(), out_.node_entries.begin() + out_.node_first_entry[node],
-                     out_.node_entries.begin() + out_.node_first_entry[node + 1]);
+    if (companion) {
+      // Turned around: from all of the user's devices to those that are sources.
+      part.sources = intern(entries_of(devices), devices, {});
+      destination.selector = add_set(std::move(nodes), {});
+    } else {
+      part.sources = intern(entries_of(nodes), nodes, {});
+      destination.user = user;
     }
-    make_set(entries);
-    part.sources = intern(std::move(entries), std::move(nodes), {});
-    destination.user = user;
     add(part, destination);
   }
 }
@@ -256,8 +283,8 @@ void Resolver::build_grant(const policy::Grant& grant, std::uint32_t index) {
     out_.via_lists.push_back(std::move(tags));
   }
   const std::uint32_t from = sources(grant.src, grant.src_posture);
-  const bool only_autogroups =
-      std::all_of(grant.dst.begin(), grant.dst.end(), [](const Selector& s) { return s.kind == SelectorKind::autogroup; });
+  const bool only_autogroups = std::all_of(grant.dst.begin(), grant.dst.end(),
+                                           [](const Selector& s) { return s.kind == SelectorKind::autogroup; });
 
   // Adds `part` once for each destination; a capability rule holds all of its destinations.
   const auto add_all = [&](Rule part, std::uint32_t ports) {
@@ -291,7 +318,8 @@ void Resolver::build_grant(const policy::Grant& grant, std::uint32_t index) {
   std::vector<std::pair<std::int16_t, std::vector<PortRange>>> protocols;
   for (const policy::GrantIp& ip : grant.ip) {
     if (!ip.entry) continue;
-    const std::int16_t protocol = ip.entry->has_protocol ? static_cast<std::int16_t>(ip.entry->protocol) : std::int16_t{-1};
+    const std::int16_t protocol =
+        ip.entry->has_protocol ? static_cast<std::int16_t>(ip.entry->protocol) : std::int16_t{-1};
     auto known = std::find_if(protocols.begin(), protocols.end(), [&](const auto& p) { return p.first == protocol; });
     if (known == protocols.end()) known = protocols.insert(protocols.end(), {protocol, {}});
     known->second.insert(known->second.end(), ip.entry->ports.begin(), ip.entry->ports.end());
@@ -328,7 +356,7 @@ void Resolver::build_companion(const policy::Grant& grant, std::uint32_t index, 
   std::vector<Selector> reversed;
   for (const Selector& dst : grant.dst) {
     if (is_self(dst)) {
-      build_self(grant.src, grant.src_posture, part, destination);
+      build_self(grant.src, grant.src_posture, part, destination, true);
     } else {
       reversed.push_back(dst);
     }
@@ -336,17 +364,15 @@ void Resolver::build_companion(const policy::Grant& grant, std::uint32_t index, 
   if (reversed.empty()) return;
   part.sources = sources(reversed, std::vector<policy::Text>{});
   if (asks(grant.src_posture)) {
-    // Only what passes the posture gets the companion.
-    const Sources& passing = out_.sources[sources(grant.src, grant.src_posture)];
-    SelectorSet set;
-    set.text = "the passing sources";
-    set.nodes = passing.nodes;
-    set.literals = passing.literals;
-    selector_entries_.push_back(passing.entries);
-    reach(set);
-    destination.selector = static_cast<std::uint32_t>(out_.selectors.size());
+    // Only what passes the posture gets the companion; of `*` the passing devices, not what is behind routers.
+    std::vector<Selector> written;
+    for (const Selector& src : grant.src) {
+      if (src.kind != SelectorKind::wildcard) written.push_back(src);
+    }
+    std::vector<NodeId> nodes = out_.sources[sources(grant.src, grant.src_posture)].nodes;
+    std::vector<EntryId> literals = out_.sources[sources(written, grant.src_posture)].literals;
+    destination.selector = add_set(std::move(nodes), std::move(literals));
     destination.sequence = sequence_++;
-    out_.selectors.push_back(std::move(set));
     part.destinations.push_back(destination);
   } else {
     for (const Selector& src : grant.src) {
@@ -373,10 +399,11 @@ void Resolver::build_acl(const policy::Acl& acl, std::uint32_t index) {
     auto& ports = hosts[place->second].ports;
     ports.insert(ports.end(), target.ports.begin(), target.ports.end());
   }
-  std::stable_sort(hosts.begin(), hosts.end(),
-                   [](const Host& a, const Host& b) { return destination_rank(*a.selector) < destination_rank(*b.selector); });
-  const bool only_autogroups =
-      std::all_of(hosts.begin(), hosts.end(), [](const Host& h) { return h.selector->kind == SelectorKind::autogroup; });
+  std::stable_sort(hosts.begin(), hosts.end(), [](const Host& a, const Host& b) {
+    return destination_rank(*a.selector) < destination_rank(*b.selector);
+  });
+  const bool only_autogroups = std::all_of(hosts.begin(), hosts.end(),
+                                           [](const Host& h) { return h.selector->kind == SelectorKind::autogroup; });
 
   Rule part;
   part.protocol = acl.protocol ? static_cast<std::int16_t>(*acl.protocol) : std::int16_t{-1};
@@ -429,9 +456,8 @@ bool Resolver::routes_through(NodeId node, const Destination& destination) const
   if (set.exits_only) return false;
   const auto overlaps_route = [&](const Entry& entry) {
     const auto& routes = out_.approved_routes[node];
-    return std::any_of(routes.begin(), routes.end(), [&](const net::Prefix& route) {
-      return !route.is_everything() && overlaps(entry, route);
-    });
+    return std::any_of(routes.begin(), routes.end(),
+                       [&](const net::Prefix& route) { return !route.is_everything() && overlaps(entry, route); });
   };
   const auto& entries = selector_entries_[destination.selector];
   return std::any_of(entries.begin(), entries.end(), [&](EntryId id) {
@@ -451,8 +477,8 @@ const std::vector<NodeId>& Resolver::receivers(const Rule& rule, const Destinati
     }
     return scratch;
   }
-  const bool some_internet = std::any_of(set.literals.begin(), set.literals.end(),
-                                         [&](EntryId id) { return is_internet(out_.entries[id]); });
+  const bool some_internet =
+      std::any_of(set.literals.begin(), set.literals.end(), [&](EntryId id) { return is_internet(out_.entries[id]); });
   if (rule.kind != RuleKind::capability || !some_internet) return set.reached;
   // Who receives a public prefix for being an exit node has no part in its capabilities.
   for (const EntryId id : selector_entries_[destination.selector]) {

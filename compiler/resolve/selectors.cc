@@ -37,7 +37,9 @@ std::vector<Entry> tailnet_ranges() {
 
 Intervals internet() {
   Intervals set;
-  const auto v4 = [](std::uint32_t first, std::uint32_t last) { return Interval{Address::v4(first), Address::v4(last)}; };
+  const auto v4 = [](std::uint32_t first, std::uint32_t last) {
+    return Interval{Address::v4(first), Address::v4(last)};
+  };
   set.add(v4(0, 0xffffffff));
   for (const Interval& gap : {v4(0x0a000000, 0x0affffff), v4(0xac100000, 0xac1fffff), v4(0xc0a80000, 0xc0a8ffff),
                               v4(0xa9fe0000, 0xa9feffff), v4(0x64400000, 0x647fffff)}) {
@@ -76,9 +78,7 @@ struct IpsetReader {
       case SelectorKind::prefix: out.add({target.prefix.first(), target.prefix.last()}); break;
       case SelectorKind::range: out.add({target.prefix.first(), target.range_last}); break;
       case SelectorKind::ipset: return read(target.text, depth + 1);
-      case SelectorKind::autogroup:
-        internet = true;
-        return internet_set();
+      case SelectorKind::autogroup: internet = true; return internet_set();
       case SelectorKind::host:
         for (const policy::Host& host : policy.hosts) {
           if (host.name.value == target.name && host.prefix) out.add({host.prefix->first(), host.prefix->last()});
@@ -127,7 +127,8 @@ EntryId Resolver::entry(const Entry& wanted) {
                           [&](NodeId, std::uint32_t index) { found = out_.node_entries[index]; });
     if (found != none) return found;
   }
-  const auto [known, fresh] = literal_index_.try_emplace(literal_key(wanted), static_cast<EntryId>(out_.entries.size()));
+  const auto [known, fresh] =
+      literal_index_.try_emplace(literal_key(wanted), static_cast<EntryId>(out_.entries.size()));
   if (fresh) {
     out_.entries.push_back(wanted);
     out_.entry_owner.push_back(none);
@@ -149,9 +150,8 @@ void Resolver::read_literals(const Selector& selector, SelectorSet& set) {
       IpsetReader reader{policy_};
       const Intervals found = reader.read(selector.text);
       for (const Interval& interval : found.list()) add(interval_entry(interval));
-      set.internet = reader.internet && std::any_of(found.list().begin(), found.list().end(), [](const Interval& one) {
-                       return internet_set().covers(one);
-                     });
+      set.internet = reader.internet && std::any_of(found.list().begin(), found.list().end(),
+                                                    [](const Interval& one) { return internet_set().covers(one); });
       break;
     }
     case SelectorKind::service:
@@ -174,9 +174,11 @@ void Resolver::read_literals(const Selector& selector, SelectorSet& set) {
 
 std::uint32_t Resolver::selector(const Selector& selector, bool source) {
   const bool wildcard = selector.kind == SelectorKind::wildcard;
-  std::string key = selector.kind == SelectorKind::host ? "host:" + std::string(selector.name) : std::string(selector.text);
+  std::string key =
+      selector.kind == SelectorKind::host ? "host:" + std::string(selector.name) : std::string(selector.text);
   if (wildcard) key = source ? "* source" : "*";
-  const auto [known, fresh] = selector_index_.try_emplace(std::move(key), static_cast<std::uint32_t>(out_.selectors.size()));
+  const auto [known, fresh] =
+      selector_index_.try_emplace(std::move(key), static_cast<std::uint32_t>(out_.selectors.size()));
   if (!fresh) return known->second;
   SelectorSet set;
   set.text = selector.text;
@@ -192,7 +194,8 @@ std::uint32_t Resolver::selector(const Selector& selector, bool source) {
     const auto ranges = tailnet_ranges();
     for (NodeId id = 0; id < tailnet_.inventory.nodes.size(); ++id) {
       for (const Address& address : tailnet_.inventory.nodes[id].addresses) {
-        const bool inside = std::any_of(ranges.begin(), ranges.end(), [&](const Entry& e) { return contains(e, address); });
+        const bool inside =
+            std::any_of(ranges.begin(), ranges.end(), [&](const Entry& e) { return contains(e, address); });
         if (!inside) set.literals.push_back(entry(address_entry(address)));
       }
     }

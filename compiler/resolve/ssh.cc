@@ -26,7 +26,8 @@ void Resolver::build_ssh_rule(const policy::SshRule& rule, std::uint32_t index) 
       if (!passes(node, rule.src_posture)) continue;
       out.sources.push_back(node);
       if (src.autogroup != Autogroup::tagged) continue;
-      for (std::size_t more = 1; more < tailnet_.inventory.nodes[node].tags.size(); ++more) out.repeated.push_back(node);
+      for (std::size_t more = 1; more < tailnet_.inventory.nodes[node].tags.size(); ++more)
+        out.repeated.push_back(node);
     }
   }
   make_set(out.sources);

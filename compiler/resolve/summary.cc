@@ -35,14 +35,13 @@ class Bytes {
   }
   [[nodiscard]] Digest hash() const {
     Digest out;
-    crypto_generichash(out.data(), out.size(), reinterpret_cast<const unsigned char*>(bytes_.data()), bytes_.size(), nullptr, 0);
+    crypto_generichash(out.data(), out.size(), reinterpret_cast<const unsigned char*>(bytes_.data()), bytes_.size(),
+                       nullptr, 0);
     return out;
   }
 
  private:
-  void append(const void* data, std::size_t size) {
-    bytes_.append(static_cast<const char*>(data), size);
-  }
+  void append(const void* data, std::size_t size) { bytes_.append(static_cast<const char*>(data), size); }
   std::string bytes_;
 };
 
@@ -77,7 +76,8 @@ SetHash hash_of(const Digest& digest) noexcept {
 // costs a few thousand words and not a node at a time.
 class PeerCounter {
  public:
-  explicit PeerCounter(const Views& views) : views_(views), resolved_(views.resolved()), scratch_(resolved_.node_count()) {
+  explicit PeerCounter(const Views& views)
+      : views_(views), resolved_(views.resolved()), scratch_(resolved_.node_count()) {
     large_ = std::max<std::size_t>(64, resolved_.node_count() / 64);
     covered_.resize(resolved_.sources.size());
     received_.resize(resolved_.rules.size());
@@ -116,7 +116,8 @@ class PeerCounter {
     return count_;
   }
 
-  [[nodiscard]] bool counts_itself(const std::vector<std::uint32_t>& received, std::span<const std::uint32_t> covering) const {
+  [[nodiscard]] bool counts_itself(const std::vector<std::uint32_t>& received,
+                                   std::span<const std::uint32_t> covering) const {
     if (everybody(received, covering)) return true;
     const auto covers = [&](std::uint32_t rule) {
       return resolved_.sources[resolved_.rules[rule].sources].covers_all ||
@@ -128,10 +129,12 @@ class PeerCounter {
   }
 
  private:
-  [[nodiscard]] bool everybody(const std::vector<std::uint32_t>& received, std::span<const std::uint32_t> covering) const {
+  [[nodiscard]] bool everybody(const std::vector<std::uint32_t>& received,
+                               std::span<const std::uint32_t> covering) const {
     return everybody_ ||
-           std::any_of(received.begin(), received.end(),
-                       [&](std::uint32_t rule) { return resolved_.sources[resolved_.rules[rule].sources].covers_all; }) ||
+           std::any_of(
+               received.begin(), received.end(),
+               [&](std::uint32_t rule) { return resolved_.sources[resolved_.rules[rule].sources].covers_all; }) ||
            std::any_of(covering.begin(), covering.end(), [&](std::uint32_t rule) { return views_.everywhere(rule); });
   }
   void add_large(const std::vector<NodeId>& nodes, Bits& bits) {
@@ -235,7 +238,8 @@ class Summarizer {
     routes_.resize(resolved_.node_count());
     for (const Route& route : resolved_.routes) {
       if (!route.by_via.empty()) {
-        for (NodeId node = 0; node < resolved_.node_count(); ++node) add_route(node, route, primary_for(resolved_, node, route));
+        for (NodeId node = 0; node < resolved_.node_count(); ++node)
+          add_route(node, route, primary_for(resolved_, node, route));
         continue;
       }
       // Without via everyone who sees the route sees the oldest as primary.
@@ -254,7 +258,8 @@ class Summarizer {
   }
   [[nodiscard]] SetHash route_hash(const Route& route, NodeId holder) const {
     Bytes bytes;
-    bytes.entry({EntryKind::prefix, static_cast<std::uint8_t>(route.prefix.length()), route.prefix.first(), route.prefix.last()});
+    bytes.entry({EntryKind::prefix, static_cast<std::uint8_t>(route.prefix.length()), route.prefix.first(),
+                 route.prefix.last()});
     bytes.text(resolved_.inventory->nodes[holder].name);
     return hash_of(bytes.hash());
   }
@@ -330,7 +335,8 @@ class Summarizer {
     out.pairs += source_count * view.dst_ports.size();
     for (const CapGrant& grant : view.cap_grants) {
       for (const net::Prefix& prefix : grant.dsts) {
-        node_bytes_.entry({EntryKind::prefix, static_cast<std::uint8_t>(prefix.length()), prefix.first(), prefix.last()});
+        node_bytes_.entry(
+            {EntryKind::prefix, static_cast<std::uint8_t>(prefix.length()), prefix.first(), prefix.last()});
       }
       node_bytes_.digest(capability_digests_[view.rule->capabilities]);
       out.pairs += source_count * grant.dsts.size();

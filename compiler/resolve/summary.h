@@ -19,11 +19,11 @@
 namespace acl::resolve {
 
 struct NodeSummary {
-  std::uint64_t rules = 0;      // packet filter rules
-  std::uint64_t pairs = 0;      // over all rules: sources × destination entries
+  std::uint64_t rules = 0;  // packet filter rules
+  std::uint64_t pairs = 0;  // over all rules: sources × destination entries
   std::uint64_t peers = 0;
   std::uint64_t ssh_rules = 0;
-  std::string digest;           // 64 hex digits
+  std::string digest;  // 64 hex digits
 };
 
 struct Summary {

@@ -155,11 +155,10 @@ void Resolver::approve_routes() {
     const bool suspended = node.user != inventory::none && inventory.users[node.user].suspended;
     for (const net::Prefix& route : node.advertised_routes) {
       if (suspended) break;
-      const bool yes = route.is_everything()
-                           ? listed(exit_approvers, id)
-                           : std::any_of(keys.begin(), keys.end(), [&](const Key& key) {
-                               return key.prefix.contains(route) && listed(key.approvers, id);
-                             });
+      const bool yes = route.is_everything() ? listed(exit_approvers, id)
+                                             : std::any_of(keys.begin(), keys.end(), [&](const Key& key) {
+                                                 return key.prefix.contains(route) && listed(key.approvers, id);
+                                               });
       if (yes) approved.push_back(route);
     }
     make_set(approved);

@@ -20,7 +20,7 @@ class Tailnet {
   const inventory::Inventory& inventory;
   std::vector<std::vector<NodeId>> nodes_of_user;  // untagged devices of each user, ascending; shared ones excepted
   std::vector<std::vector<NodeId>> nodes_of_tag;
-  std::vector<NodeId> members, tagged, shared;     // ascending
+  std::vector<NodeId> members, tagged, shared;  // ascending
 
   [[nodiscard]] std::uint32_t user(std::string_view login) const;  // none if unknown
   [[nodiscard]] std::uint32_t tag(std::string_view name) const;    // none if no node has it

@@ -158,7 +158,8 @@ void Views::join_via(std::vector<RuleView>& views) const {
   if (std::none_of(views.begin(), views.end(), is_via)) return;
   const auto place = [&](const RuleView& view) {
     const std::uint32_t own = view.rule->destinations.front().sequence;
-    return view.rule->joins == none ? own : std::min(own, resolved_.rules[view.rule->joins].destinations.front().sequence);
+    return view.rule->joins == none ? own
+                                    : std::min(own, resolved_.rules[view.rule->joins].destinations.front().sequence);
   };
   std::vector<std::pair<std::uint32_t, RuleView>> placed;
   for (RuleView& view : views) {
@@ -174,7 +175,8 @@ void Views::join_via(std::vector<RuleView>& views) const {
     same->first = std::min(same->first, place(view));
     auto& ports = same->second.dst_ports;
     ports.insert(ports.end(), view.dst_ports.begin(), view.dst_ports.end());
-    std::stable_sort(ports.begin(), ports.end(), [](const DstPort& a, const DstPort& b) { return a.sequence < b.sequence; });
+    std::stable_sort(ports.begin(), ports.end(),
+                     [](const DstPort& a, const DstPort& b) { return a.sequence < b.sequence; });
   }
   std::stable_sort(placed.begin(), placed.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   views.clear();

@@ -21,8 +21,8 @@ void add_attribute(Map& out, std::string_view attribute) {
 // What every node has, and what its owner's role gives.
 void add_defaults(Map& out, const inventory::Inventory& inventory, const inventory::Node& device) {
   for (const char* name : {"https://tailscale.com/cap/file-sharing", "https://tailscale.com/cap/ssh",
-                           "https://tailscale.com/cap/tailnet-lock", "probe-udp-lifetime", "ssh-behavior-v1", "ssh-env-vars",
-                           "store-appc-routes"}) {
+                           "https://tailscale.com/cap/tailnet-lock", "probe-udp-lifetime", "ssh-behavior-v1",
+                           "ssh-env-vars", "store-appc-routes"}) {
     out.try_emplace(name);
   }
   out["tailnet-display-name"] = {hujson::quote(inventory.tailnet)};

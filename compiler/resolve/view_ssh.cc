@@ -24,8 +24,9 @@ bool localpart_fits(const Resolved& resolved, const SshRule& rule, std::uint32_t
   const std::string_view login = resolved.inventory->users[user].login;
   const std::size_t at = login.rfind('@');
   if (at == std::string_view::npos) return false;
-  return std::any_of(rule.localpart_domains.begin(), rule.localpart_domains.end(),
-                     [&](std::string_view domain) { return policy::equal_ignoring_case(domain, login.substr(at + 1)); });
+  return std::any_of(rule.localpart_domains.begin(), rule.localpart_domains.end(), [&](std::string_view domain) {
+    return policy::equal_ignoring_case(domain, login.substr(at + 1));
+  });
 }
 
 void Views::add_principals(SshRuleView& view, const std::vector<NodeId>& nodes) const {

@@ -14,7 +14,7 @@ std::string round_trip(std::string_view text) {
 TEST(Address, PrintsAsRfc5952Says) {
   EXPECT_EQ(round_trip("100.64.0.7"), "100.64.0.7");
   EXPECT_EQ(round_trip("FD7A:115C:A1E0::0007"), "fd7a:115c:a1e0::7");
-  EXPECT_EQ(round_trip("2001:db8:0:0:1:0:0:1"), "2001:db8::1:0:0:1");   // the first of two equal runs
+  EXPECT_EQ(round_trip("2001:db8:0:0:1:0:0:1"), "2001:db8::1:0:0:1");     // the first of two equal runs
   EXPECT_EQ(round_trip("2001:db8:0:1:1:1:1:1"), "2001:db8:0:1:1:1:1:1");  // one zero group is not shortened
   EXPECT_EQ(round_trip("::"), "::");
   EXPECT_EQ(round_trip("::1"), "::1");
@@ -24,8 +24,9 @@ TEST(Address, PrintsAsRfc5952Says) {
 }
 
 TEST(Address, RefusesWhatIsNotExactlyOneAddress) {
-  for (const char* text : {"", "1.2.3", "1.2.3.4.5", "01.2.3.4", "1.2.3.256", "1.2.3.4 ", " 1.2.3.4", "1.2.3.-4", "0x1.2.3.4",
-                           "1.2.3.4/32", "fe80::1%eth0", ":::", "1:2:3:4:5:6:7", "12345::", "::g", "[::1]", "1..2.3"}) {
+  for (const char* text :
+       {"", "1.2.3", "1.2.3.4.5", "01.2.3.4", "1.2.3.256", "1.2.3.4 ", " 1.2.3.4", "1.2.3.-4", "0x1.2.3.4",
+        "1.2.3.4/32", "fe80::1%eth0", ":::", "1:2:3:4:5:6:7", "12345::", "::g", "[::1]", "1..2.3"}) {
     EXPECT_FALSE(Address::parse(text)) << '"' << text << '"';
   }
   using std::string_view_literals::operator""sv;

@@ -36,9 +36,7 @@ TEST_F(File, MissingFileIsNamedWithTheReason) {
   EXPECT_EQ(result.error().message, "cannot read \"" + path("none") + "\": No such file or directory");
 }
 
-TEST_F(File, FolderIsNotRead) {
-  EXPECT_EQ(read_file(folder_.string()).error().code, Code::E0002);
-}
+TEST_F(File, FolderIsNotRead) { EXPECT_EQ(read_file(folder_.string()).error().code, Code::E0002); }
 
 TEST_F(File, LimitIsExact) {
   ASSERT_TRUE(replace_file(path("a"), std::string(1000, 'x')));

@@ -101,7 +101,8 @@ constexpr Address Prefix::last() const noexcept {
   if (family_ == Family::v4) {
     return Address::v4(static_cast<std::uint32_t>(low_ | (~(detail::upper_bits(length_) >> 32) & 0xffffffffU)));
   }
-  return Address::v6(high_ | ~detail::upper_bits(length_), low_ | ~(length_ > 64 ? detail::upper_bits(length_ - 64U) : 0));
+  return Address::v6(high_ | ~detail::upper_bits(length_),
+                     low_ | ~(length_ > 64 ? detail::upper_bits(length_ - 64U) : 0));
 }
 
 }  // namespace acl::net

@@ -32,7 +32,8 @@ TEST(Prefix, RefusesMalformedText) {
   for (const char* text : {"", "/8", "10/8", "10.0.0/8", "web", "a.b.c.d/8"}) {
     EXPECT_EQ(Prefix::parse(text).error, PrefixError::malformed) << text;
   }
-  for (const char* text : {"10.0.0.0/", "10.0.0.0/33", "10.0.0.0/08", "10.0.0.0/-1", "10.0.0.0/8/9", "::/129", "::/1000"}) {
+  for (const char* text :
+       {"10.0.0.0/", "10.0.0.0/33", "10.0.0.0/08", "10.0.0.0/-1", "10.0.0.0/8/9", "::/129", "::/1000"}) {
     EXPECT_EQ(Prefix::parse(text).error, PrefixError::length) << text;
   }
 }

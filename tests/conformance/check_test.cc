@@ -33,8 +33,10 @@ TEST(Conformance, CheckWithoutInventorySaysWhatTheServiceSaid) {
     if (loaded.accepted()) {
       // An inventory may still refuse it, and only then may it say so.
       ++count.waiting;
-      EXPECT_FALSE(loaded.skipped.empty()) << c.id << ": accepted without a word, but the service says: " << c.message();
-      const bool by_inventory = c.message() == "test(s) failed" || c.message().find("is not associated with") != std::string::npos;
+      EXPECT_FALSE(loaded.skipped.empty())
+          << c.id << ": accepted without a word, but the service says: " << c.message();
+      const bool by_inventory =
+          c.message() == "test(s) failed" || c.message().find("is not associated with") != std::string::npos;
       EXPECT_TRUE(by_inventory) << c.id << ": needs no inventory: " << c.message();
       if (!by_inventory) ++count.wrong;
       continue;

@@ -20,8 +20,8 @@ using nlohmann::json;
 json default_of(const std::string& member, const json& node, const json& inventory_node) {
   static_cast<void>(node);
   if (member == "self_allowed_ips") {
-    return json::array({inventory_node.at("ipv4").get<std::string>() + "/32",
-                        inventory_node.at("ipv6").get<std::string>() + "/128"});
+    return json::array(
+        {inventory_node.at("ipv4").get<std::string>() + "/32", inventory_node.at("ipv6").get<std::string>() + "/128"});
   }
   const bool map = member == "peer_allowed_ips" || member == "peer_primary_routes" || member == "peer_caps";
   return map ? json::object() : json::array();
@@ -47,7 +47,8 @@ TEST(Conformance, EveryNodeGetsWhatTheServiceGaveIt) {
     bool exact = true;
     for (const auto& [name, expected] : c.expect.at("nodes").items()) {
       const auto& nodes = inventory.inventory.nodes;
-      const auto found = std::find_if(nodes.begin(), nodes.end(), [&, n = name](const auto& node) { return node.name == n; });
+      const auto found =
+          std::find_if(nodes.begin(), nodes.end(), [&, n = name](const auto& node) { return node.name == n; });
       ASSERT_NE(found, nodes.end());
       const json got = json::parse(emit::wire_node(views, static_cast<resolve::NodeId>(found - nodes.begin())));
       json inventory_node;
@@ -66,8 +67,8 @@ TEST(Conformance, EveryNodeGetsWhatTheServiceGaveIt) {
         const json have = got.value(member, fallback);
         if (want != have) {
           exact_node = false;
-          ADD_FAILURE() << c.id << ": " << name << ": " << member << "\n  want " << want.dump().substr(0, 1500) << "\n  have "
-                        << have.dump().substr(0, 1500);
+          ADD_FAILURE() << c.id << ": " << name << ": " << member << "\n  want " << want.dump().substr(0, 1500)
+                        << "\n  have " << have.dump().substr(0, 1500);
         }
       }
       ++count.nodes;
@@ -99,7 +100,8 @@ TEST(Conformance, CheckWithInventorySaysWhatTheServiceSaid) {
     exact += message == c.message() ? 1 : 0;
   }
   std::printf("%-12s %7s %7s\n", "category", "cases", "exact");
-  for (const auto& [category, count] : table) std::printf("%-12s %7d %7d\n", category.c_str(), count.first, count.second);
+  for (const auto& [category, count] : table)
+    std::printf("%-12s %7d %7d\n", category.c_str(), count.first, count.second);
 }
 
 }  // namespace
