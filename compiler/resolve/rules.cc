@@ -364,13 +364,21 @@ void Resolver::build_companion(const policy::Grant& grant, std::uint32_t index, 
   if (reversed.empty()) return;
   part.sources = sources(reversed, std::vector<policy::Text>{});
   if (asks(grant.src_posture)) {
-    // Only what passes the posture gets the companion; of `*` the passing devices, not what is behind routers.
+    // Only what passes the posture gets the companion; of `*` and danger-all the passing devices, not other addresses.
+    bool everybody = false;
     std::vector<Selector> written;
     for (const Selector& src : grant.src) {
-      if (src.kind != SelectorKind::wildcard) written.push_back(src);
+      everybody = everybody || src.autogroup == Autogroup::danger_all;
+      if (src.kind != SelectorKind::wildcard && src.autogroup != Autogroup::danger_all) written.push_back(src);
     }
     std::vector<NodeId> nodes = out_.sources[sources(grant.src, grant.src_posture)].nodes;
     std::vector<EntryId> literals = out_.sources[sources(written, grant.src_posture)].literals;
+    if (everybody) {
+      nodes.clear();
+      for (NodeId node = 0; node < out_.node_count(); ++node) {
+        if (passes(node, grant.src_posture)) nodes.push_back(node);
+      }
+    }
     destination.selector = add_set(std::move(nodes), std::move(literals));
     destination.sequence = sequence_++;
     part.destinations.push_back(destination);
