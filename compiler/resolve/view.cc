@@ -132,6 +132,12 @@ std::vector<RuleView> Views::rules(NodeId node) const {
         if (contains(entry, address)) grant.dsts.emplace_back(address);
       }
       if (entry.kind == EntryKind::any) return;
+      for (const inventory::Service& hosted : resolved_.inventory->services) {
+        if (std::find(hosted.hosts.begin(), hosted.hosts.end(), node) == hosted.hosts.end()) continue;
+        for (const net::Address& address : hosted.addresses) {
+          if (contains(entry, address)) grant.dsts.emplace_back(address);
+        }
+      }
       const auto& routes = resolved_.approved_routes[node];
       const bool routed = std::any_of(routes.begin(), routes.end(), [&](const Prefix& route) {
         return !route.is_everything() && overlaps(entry, route);
