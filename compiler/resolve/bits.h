@@ -44,6 +44,15 @@ class Bits {
       }
     }
   }
+  // The same for the numbers in [begin, end), both multiples of 64; beyond the set's size there are none.
+  template <class F>
+  void each_in(std::size_t begin, std::size_t end, F f) const {
+    for (std::size_t i = begin / 64; i < end / 64 && i < words_.size(); ++i) {
+      for (std::uint64_t word = words_[i]; word != 0; word &= word - 1) {
+        f(i * 64 + static_cast<std::size_t>(std::countr_zero(word)));
+      }
+    }
+  }
   void set(std::size_t i) noexcept { words_[i / 64] |= std::uint64_t{1} << (i % 64); }
   // The first `size` numbers.
   void set_all(std::size_t size) noexcept {

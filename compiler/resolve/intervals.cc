@@ -72,4 +72,21 @@ bool Intervals::covers(const Interval& interval) const noexcept {
                      [&](const Interval& one) { return one.first <= interval.first && interval.last <= one.last; });
 }
 
+const Intervals& internet_set() {
+  static const Intervals set = [] {
+    Intervals all;
+    const auto v4 = [](std::uint32_t first, std::uint32_t last) {
+      return Interval{Address::v4(first), Address::v4(last)};
+    };
+    all.add(v4(0, 0xffffffff));
+    for (const Interval& gap : {v4(0x0a000000, 0x0affffff), v4(0xac100000, 0xac1fffff), v4(0xc0a80000, 0xc0a8ffff),
+                                v4(0xa9fe0000, 0xa9feffff), v4(0x64400000, 0x647fffff)}) {
+      all.remove(gap);
+    }
+    all.add({Address::v6(0x2000000000000000ULL, 0), Address::v6(0x3fffffffffffffffULL, ~std::uint64_t{0})});
+    return all;
+  }();
+  return set;
+}
+
 }  // namespace acl::resolve

@@ -29,6 +29,10 @@ class Intervals {
 // The fewest prefixes that together are the interval, in order.
 std::vector<net::Prefix> prefixes(const Interval& interval);
 
+// All public internet, as exit nodes forward it: IPv4 without 10/8, 172.16/12, 192.168/16, 169.254/16 and 100.64/10, and
+// 2000::/3.
+const Intervals& internet_set();
+
 // The address after this one and the one before; at the end of the family, the address itself.
 net::Address successor(const net::Address& address) noexcept;
 net::Address predecessor(const net::Address& address) noexcept;

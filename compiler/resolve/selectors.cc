@@ -35,25 +35,6 @@ std::vector<Entry> tailnet_ranges() {
           prefix_entry(Prefix(Address::v6(0xfd7a115ca1e00000ULL, 0), 48))};
 }
 
-Intervals internet() {
-  Intervals set;
-  const auto v4 = [](std::uint32_t first, std::uint32_t last) {
-    return Interval{Address::v4(first), Address::v4(last)};
-  };
-  set.add(v4(0, 0xffffffff));
-  for (const Interval& gap : {v4(0x0a000000, 0x0affffff), v4(0xac100000, 0xac1fffff), v4(0xc0a80000, 0xc0a8ffff),
-                              v4(0xa9fe0000, 0xa9feffff), v4(0x64400000, 0x647fffff)}) {
-    set.remove(gap);
-  }
-  set.add({Address::v6(0x2000000000000000ULL, 0), Address::v6(0x3fffffffffffffffULL, ~std::uint64_t{0})});
-  return set;
-}
-
-const Intervals& internet_set() {
-  static const Intervals set = internet();
-  return set;
-}
-
 // An IP set applied from top to bottom. References form no cycle in an accepted policy; the depth is bounded all the same.
 struct IpsetReader {
   const policy::Policy& policy;

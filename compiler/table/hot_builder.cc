@@ -1,0 +1,215 @@
+#include "compiler/table/hot_builder.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "compiler/policy/ports.h"
+#include "compiler/table/part_writer.h"
+
+namespace acl::tables {
+
+using resolve::Origin;
+using resolve::Resolved;
+
+namespace {
+
+// (protocol, port) as one number, and ranges of them.
+struct Allowed {
+  std::uint32_t from, to;
+  std::uint32_t rule;  // number
+};
+
+// Adds what is not allowed yet; the list stays disjoint and in order.
+void allow(std::vector<Allowed>& list, std::uint32_t from, std::uint32_t to, std::uint32_t rule) {
+  auto place = std::lower_bound(list.begin(), list.end(), from, [](const Allowed& a, std::uint32_t at) { return a.to < at; });
+  while (from <= to) {
+    if (place == list.end() || to < place->from) {
+      list.insert(place, {from, to, rule});
+      return;
+    }
+    if (from < place->from) {
+      const std::uint32_t before = place->from - 1;
+      place = list.insert(place, {from, before, rule}) + 1;
+    }
+    from = place->to + 1;
+    ++place;
+  }
+}
+
+constexpr std::uint8_t default_protocols[] = {1, 6, 17, 58};
+
+class HotBuilder {
+ public:
+  HotBuilder(const Resolved& resolved, const Addresses& addresses, std::span<const PacketRule> rules)
+      : resolved_(resolved), addresses_(addresses), rules_(rules) {}
+
+  Expected<HotPart> run(std::size_t own_count, Classifier& classifier) {
+    auto classes = classifier.run(columns());
+    if (!classes) return tl::unexpected(classes.error());
+    std::vector<std::uint64_t> own;
+    std::vector<const std::vector<Interval>*> behind;
+    for (const PacketRule& rule : rules_) {
+      own.push_back(rule.own);
+      behind.push_back(&rule.behind);
+    }
+    auto destinations = classify_destinations(own, behind, own_count);
+    if (!destinations) return tl::unexpected(destinations.error());
+    destinations_ = std::move(*destinations);
+    if (auto done = make_lists(*classes); !done) return tl::unexpected(done.error());
+    return write(*classes);
+  }
+
+ private:
+  // One column for each set of sources.
+  std::vector<Column> columns() {
+    std::vector<Column> out;
+    std::map<std::uint32_t, ColumnId> known;
+    for (const PacketRule& rule : rules_) {
+      const auto [place, fresh] = known.try_emplace(rule.sources, static_cast<ColumnId>(out.size()));
+      if (fresh) {
+        const resolve::Sources& sources = resolved_.sources[rule.sources];
+        const auto& literals = addresses_.literals[rule.sources];
+        out.push_back({sources.nodes, literals.empty() ? nullptr : &literals});
+      }
+      column_of_.push_back(place->second);
+    }
+    return out;
+  }
+
+  std::uint32_t rule_number(const Origin& origin) {
+    const auto known = std::find(origins_.begin(), origins_.end(), origin);
+    if (known != origins_.end()) return static_cast<std::uint32_t>(known - origins_.begin());
+    origins_.push_back(origin);
+    return static_cast<std::uint32_t>(origins_.size() - 1);
+  }
+
+  // What the rules that have both the source's columns and the destination allow; the first of them is the one that is told.
+  std::vector<Allowed> allowed(const std::vector<ColumnId>& columns, const std::vector<std::uint32_t>& rules) {
+    std::vector<Allowed> list;
+    for (const std::uint32_t id : rules) {
+      if (!std::binary_search(columns.begin(), columns.end(), column_of_[id])) continue;
+      const PacketRule& rule = rules_[id];
+      const std::uint32_t number = rule_number(rule.origin);
+      const auto add = [&](std::uint32_t protocol) {
+        const std::uint32_t base = protocol << 16;
+        if (!policy::protocol_has_ports(static_cast<std::uint8_t>(protocol))) {
+          allow(list, base, base | 0xffff, number);
+          return;
+        }
+        for (const policy::PortRange& range : resolved_.port_lists[rule.ports])
+          allow(list, base | range.first, base | range.last, number);
+      };
+      if (rule.protocol >= 0) {
+        add(static_cast<std::uint32_t>(rule.protocol));
+      } else {
+        for (const std::uint8_t protocol : default_protocols) add(protocol);
+      }
+    }
+    return list;
+  }
+
+  // The words of a list, neighbours of one rule and protocol joined.
+  static std::vector<std::uint64_t> words_of(const std::vector<Allowed>& list) {
+    std::vector<std::uint64_t> out;
+    for (const Allowed& one : list) {
+      const std::uint64_t word = std::uint64_t{one.from} << 40 | std::uint64_t{one.to} << 16 | one.rule;
+      if (!out.empty()) {
+        const std::uint64_t last = out.back();
+        const std::uint64_t last_to = last >> 16 & 0xffffff;
+        if (last_to + 1 == one.from && (last_to >> 16) == (one.from >> 16) && (last & 0xffff) == one.rule) {
+          out.back() = (last & ~(std::uint64_t{0xffffff} << 16)) | std::uint64_t{one.to} << 16;
+          continue;
+        }
+      }
+      out.push_back(word);
+    }
+    return out;
+  }
+
+  Expected<std::uint32_t> pair_word(std::vector<std::uint64_t> list) {
+    if (list.empty()) return 0;
+    const std::size_t length = list.size();
+    if (length >= (1U << acl_most_steps)) return fail(Code::E1206, "a list of ports of one node has more than 16 million ranges");
+    if (length >= acl_long_list) list.insert(list.begin(), std::uint64_t{length} << 16);
+    const auto [known, fresh] = list_places_.try_emplace(std::move(list), static_cast<std::uint32_t>(words_.size()));
+    if (fresh) words_.insert(words_.end(), known->first.begin(), known->first.end());
+    if (words_.size() >= (1U << 24)) return fail(Code::E1206, "the lists of ports of one node have more than 16 million ranges");
+    return known->second << 8 | static_cast<std::uint32_t>(std::min<std::size_t>(length, acl_long_list));
+  }
+
+  Expected<void> make_lists(const Classes& classes) {
+    for (const std::vector<ColumnId>& columns : classes.columns) {
+      for (const std::vector<std::uint32_t>& rules : destinations_.rules) {
+        const auto word = pair_word(words_of(allowed(columns, rules)));
+        if (!word) return tl::unexpected(word.error());
+        pairs_.push_back(*word);
+      }
+    }
+    if (origins_.size() > 0x10000)
+      return fail(Code::E1206, fmt::format("{} rules concern one node, more than 65536", origins_.size()));
+    return {};
+  }
+
+  Expected<HotPart> write(const Classes& classes) {
+    PartWriter writer(sizeof(acl_hot));
+    acl_hot hot{};
+    hot.part = part_header(acl_kind_hot, classes.columns.size());
+    hot.destination_classes = static_cast<acl_u32>(destinations_.rules.size());
+    hot.rules = static_cast<acl_u32>(origins_.size());
+    hot.sources = writer.classifier(classes, addresses_);
+    hot.destinations = writer.intervals(destinations_.intervals);
+    hot.pair_line = writer.section<std::uint32_t>(pairs_);
+    hot.list_words = static_cast<acl_u32>(words_.size());
+    hot.list_line = writer.section<std::uint64_t>(words_);
+    if (writer.size() >= std::size_t{acl_most_lines} * acl_line_bytes)
+      return fail(Code::E1206, fmt::format("the table of one node has {} bytes, more than 512 MiB", writer.size()));
+    return HotPart{writer.finish(hot), std::move(destinations_.own), std::move(origins_),
+                   classes.exact.size() + classes.singles.size()};
+  }
+
+  const Resolved& resolved_;
+  const Addresses& addresses_;
+  std::span<const PacketRule> rules_;
+  std::vector<ColumnId> column_of_;  // of each rule
+  DestinationClasses destinations_;
+  std::vector<Origin> origins_;
+  std::vector<std::uint32_t> pairs_;
+  std::vector<std::uint64_t> words_;
+  std::map<std::vector<std::uint64_t>, std::uint32_t> list_places_;
+};
+
+}  // namespace
+
+Expected<DestinationClasses> classify_destinations(std::span<const std::uint64_t> own,
+                                                   std::span<const std::vector<Interval>* const> behind,
+                                                   std::size_t own_count) {
+  DestinationClasses out;
+  std::map<std::vector<std::uint32_t>, std::uint16_t> known;
+  bool full = false;
+  const auto number = [&](const std::vector<std::uint32_t>& rules) -> std::uint16_t {
+    if (rules.empty()) return 0;
+    const auto [place, fresh] = known.try_emplace(rules, static_cast<std::uint16_t>(out.rules.size() + 1));
+    if (fresh) out.rules.push_back(rules);
+    full = full || out.rules.size() > 0xffff;
+    return place->second;
+  };
+  for (std::size_t address = 0; address < own_count; ++address) {
+    std::vector<std::uint32_t> rules;
+    for (std::uint32_t i = 0; i < own.size(); ++i) {
+      if ((own[i] >> address & 1) != 0) rules.push_back(i);
+    }
+    out.own.push_back(number(rules));
+  }
+  for (const CutPiece& piece : cut(behind)) out.intervals.emplace_back(piece.interval, number(piece.sets));
+  if (full) return fail(Code::E1206, "the destinations of one node make more than 65535 classes");
+  return out;
+}
+
+Expected<HotPart> build_hot(const Resolved& resolved, const Addresses& addresses, std::span<const PacketRule> rules,
+                            std::size_t own_count, Classifier& classifier) {
+  return HotBuilder(resolved, addresses, rules).run(own_count, classifier);
+}
+
+}  // namespace acl::tables

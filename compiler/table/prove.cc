@@ -1,0 +1,402 @@
+#include "compiler/table/prove.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <map>
+#include <set>
+
+#include "compiler/policy/ports.h"
+#include "engine/table/hot.h"
+
+namespace acl::tables {
+
+using net::Address;
+using resolve::Entry;
+using resolve::EntryKind;
+using resolve::Resolved;
+using resolve::RuleView;
+
+namespace {
+
+constexpr std::uint64_t ones = ~std::uint64_t{0};
+
+bool holds(const Entry& entry, const Address& address) noexcept {
+  return entry.kind == EntryKind::any || (entry.first <= address && address <= entry.last);
+}
+
+tl::unexpected<Diagnostic> differs(const Resolved& resolved, NodeId node, const std::string& what) {
+  return fail(Code::E1207, fmt::format("the table of \"{}\" differs from its rules: {}", resolved.inventory->nodes[node].name, what),
+              "this is a mistake in aclc: nothing was written; please report it with the policy and the inventory");
+}
+
+// What one rule allows towards one destination of the wire form.
+struct Passage {
+  std::size_t column;  // index into the node's sets of sources
+  const Entry* destination;
+  std::int16_t protocol;
+  policy::PortRange ports;
+  resolve::Origin origin;
+
+  [[nodiscard]] bool covers(std::uint32_t at) const noexcept {
+    const std::uint32_t asked = at >> 16, port = at & 0xffff;
+    if (protocol >= 0 ? asked != static_cast<std::uint32_t>(protocol) : asked != 1 && asked != 6 && asked != 17 && asked != 58)
+      return false;
+    return !policy::protocol_has_ports(static_cast<std::uint8_t>(asked)) || (ports.first <= port && port <= ports.last);
+  }
+};
+
+// One bit for each of the node's sets of sources.
+using Mask = std::vector<std::uint64_t>;
+
+class HotProof {
+ public:
+  HotProof(const Prover& prover, NodeId node, const table::Hot& hot, std::span<const std::uint16_t> own_classes,
+           std::span<const resolve::Origin> rules)
+      : prover_(prover),
+        resolved_(prover.views().resolved()),
+        addresses_(prover.addresses()),
+        node_(node),
+        hot_(hot),
+        own_classes_(own_classes),
+        origins_(rules),
+        views_(prover.views().rules(node)) {}
+
+  Expected<void> run() {
+    read_rules();
+    class_masks_.assign(hot_.header().part.source_classes + 1, {});
+    class_masks_[0] = Mask(words_);
+    if (auto ok = check_sources(); !ok) return ok;
+    if (auto ok = check_pieces(); !ok) return ok;
+    return check_pairs();
+  }
+
+ private:
+  // --- the rules, read anew ---
+
+  void read_rules() {
+    std::map<std::uint32_t, std::size_t> columns;
+    for (const RuleView& view : views_) {
+      if (view.rule->kind != resolve::RuleKind::ports) continue;
+      const auto [place, fresh] = columns.try_emplace(view.rule->sources, columns_.size());
+      if (fresh) columns_.push_back(view.rule->sources);
+      for (const resolve::DstPort& dst : view.dst_ports) {
+        passages_.push_back({place->second, &resolved_.entries[dst.entry], view.rule->protocol, dst.ports, dst.origin});
+        order_.push_back({prover_.rule_of(dst.sequence), dst.sequence});
+      }
+    }
+    // Rules are asked in the order of the list that all nodes share; the wire's differs at nodes with parts through routers.
+    std::vector<std::size_t> sorted(passages_.size());
+    for (std::size_t i = 0; i < sorted.size(); ++i) sorted[i] = i;
+    std::stable_sort(sorted.begin(), sorted.end(), [&](std::size_t a, std::size_t b) { return order_[a] < order_[b]; });
+    std::vector<Passage> in_order;
+    for (const std::size_t i : sorted) in_order.push_back(passages_[i]);
+    passages_ = std::move(in_order);
+    words_ = (columns_.size() + 63) / 64;
+    masks_.assign(addresses_.list.size() * words_, 0);
+    for (std::size_t i = 0; i < columns_.size(); ++i) {
+      const Prover::SourceList& list = prover_.sources(columns_[i]);
+      const std::uint64_t bit = std::uint64_t{1} << (i % 64);
+      for (const Rank rank : list.ranks) masks_[rank * words_ + i / 64] |= bit;
+      for (const Interval& range : list.others) {
+        ranges_.push_back({range, i});
+        auto at = std::lower_bound(addresses_.list.begin(), addresses_.list.end(), range.first) - addresses_.list.begin();
+        for (; static_cast<std::size_t>(at) < addresses_.list.size() && addresses_.list[static_cast<std::size_t>(at)] <= range.last; ++at)
+          masks_[static_cast<std::size_t>(at) * words_ + i / 64] |= bit;
+      }
+    }
+    cut_ranges();
+  }
+
+  // The address space cut at every bound of a range: the mask of each piece, for addresses that are no node's.
+  void cut_ranges() {
+    std::vector<Address> bounds = {Address::v4(0), Address::v6(0, 0)};
+    for (const auto& [range, column] : ranges_) {
+      bounds.push_back(range.first);
+      const Address next = resolve::successor(range.last);
+      if (next != range.last) bounds.push_back(next);
+    }
+    std::sort(bounds.begin(), bounds.end());
+    bounds.erase(std::unique(bounds.begin(), bounds.end()), bounds.end());
+    piece_starts_ = std::move(bounds);
+    piece_masks_.assign(piece_starts_.size() * words_, 0);
+    for (const auto& [range, column] : ranges_) {
+      auto at = std::lower_bound(piece_starts_.begin(), piece_starts_.end(), range.first) - piece_starts_.begin();
+      for (; static_cast<std::size_t>(at) < piece_starts_.size() && piece_starts_[static_cast<std::size_t>(at)] <= range.last; ++at)
+        piece_masks_[static_cast<std::size_t>(at) * words_ + column / 64] |= std::uint64_t{1} << (column % 64);
+    }
+  }
+  [[nodiscard]] const std::uint64_t* mask_elsewhere(const Address& address) const {
+    const auto after = std::upper_bound(piece_starts_.begin(), piece_starts_.end(), address);
+    return piece_masks_.data() + static_cast<std::size_t>(after - piece_starts_.begin() - 1) * words_;
+  }
+
+  // --- sources ---
+
+  Expected<void> check_class(const Address& address, std::uint32_t found, const std::uint64_t* expected) {
+    const bool none = std::all_of(expected, expected + words_, [](std::uint64_t word) { return word == 0; });
+    if (none != (found == 0)) {
+      return differs(resolved_, node_, fmt::format("{} {} a source and {} in the table", address.text(), none ? "is not" : "is",
+                                                   found == 0 ? "none" : "one"));
+    }
+    if (none) return {};
+    Mask& mask = class_masks_[found];
+    if (mask.empty()) mask.assign(expected, expected + words_);
+    if (!std::equal(mask.begin(), mask.end(), expected))
+      return differs(resolved_, node_, fmt::format("{} is in class {} with sources of other rules", address.text(), found));
+    return {};
+  }
+
+  [[nodiscard]] bool is_exact(const Address& address) const {
+    const acl_classifier& c = hot_.header().sources;
+    if (address.is_v4()) return acl_find_exact(&hot_.raw(), &c, address.low()) != 0;
+    const std::uint32_t space = acl_find_space(&hot_.raw(), &c, address.high(), static_cast<std::uint32_t>(address.low() >> 32));
+    return space != 0 && acl_find_exact(&hot_.raw(), &c, std::uint64_t{space} << 32 | (address.low() & 0xffffffff)) != 0;
+  }
+
+  // An address that is no node's, and whether the table lists it.
+  Expected<void> check_other(const Address& address) {
+    if (auto ok = check_class(address, hot_.source_class(address), mask_elsewhere(address)); !ok) return ok;
+    if (is_exact(address)) others_.insert(address);
+    return {};
+  }
+
+  Expected<void> check_sources() {
+    std::uint64_t exact = 0;
+    const auto& list = addresses_.list;
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      const std::uint64_t* mask = masks_.data() + i * words_;
+      if (auto ok = check_class(list[i], hot_.source_class(list[i]), mask); !ok) return ok;
+      exact += is_exact(list[i]) ? 1U : 0U;
+      const Address before = resolve::predecessor(list[i]), after = resolve::successor(list[i]);
+      if ((i == 0 || list[i - 1] != before) && before != list[i]) {
+        if (auto ok = check_other(before); !ok) return ok;
+      }
+      if ((i + 1 == list.size() || list[i + 1] != after) && after != list[i]) {
+        if (auto ok = check_other(after); !ok) return ok;
+      }
+    }
+    for (const auto& [range, column] : ranges_) {
+      for (const Address& address : {range.first, range.last}) {
+        if (std::binary_search(list.begin(), list.end(), address)) continue;
+        if (auto ok = check_other(address); !ok) return ok;
+      }
+    }
+    const acl_classifier& c = hot_.header().sources;
+    const auto* slots = reinterpret_cast<const std::uint64_t*>(hot_.bytes().data() + std::size_t{c.hash_line} * acl_line_bytes);
+    std::uint64_t listed = 0;
+    for (std::size_t i = 0; i < std::size_t{c.hash_lines} * acl_slots; ++i) listed += slots[i] != 0 ? 1U : 0U;
+    if (listed == exact + others_.size()) return {};
+    return differs(resolved_, node_, fmt::format("it lists {} addresses where {} are expected", listed, exact + others_.size()));
+  }
+
+  // What is not listed one by one: the table's intervals and the rules' pieces, cut at each other's bounds.
+  Expected<void> check_pieces() {
+    std::vector<Address> bounds = piece_starts_;
+    const acl_classifier& c = hot_.header().sources;
+    const auto* v4 = reinterpret_cast<const std::uint32_t*>(hot_.bytes().data() + std::size_t{c.v4_line} * acl_line_bytes);
+    const auto* v6 = reinterpret_cast<const std::uint64_t*>(hot_.bytes().data() + std::size_t{c.v6_line} * acl_line_bytes);
+    for (std::size_t i = 0; i < c.v4_count; ++i) bounds.push_back(Address::v4(v4[i]));
+    for (std::size_t i = 0; i < c.v6_count; ++i) bounds.push_back(Address::v6(v6[2 * i], v6[2 * i + 1]));
+    std::sort(bounds.begin(), bounds.end());
+    bounds.erase(std::unique(bounds.begin(), bounds.end()), bounds.end());
+    for (std::size_t i = 0; i < bounds.size(); ++i) {
+      const bool more = i + 1 < bounds.size() && bounds[i + 1].family() == bounds[i].family();
+      const Address end = bounds[i].is_v4() ? Address::v4(0xffffffff) : Address::v6(ones, ones);
+      const Address last = more ? resolve::predecessor(bounds[i + 1]) : end;
+      // The first address of the piece that is not listed; a piece may have none.
+      Address address = bounds[i];
+      while (address != last && is_exact(address)) address = resolve::successor(address);
+      if (is_exact(address)) continue;
+      const std::uint32_t found = hot_.source_class(address);
+      if (std::binary_search(addresses_.list.begin(), addresses_.list.end(), address)) {
+        const auto rank = std::lower_bound(addresses_.list.begin(), addresses_.list.end(), address) - addresses_.list.begin();
+        if (auto ok = check_class(address, found, masks_.data() + static_cast<std::size_t>(rank) * words_); !ok) return ok;
+      }
+      if (auto ok = check_class(address, found, mask_elsewhere(address)); !ok) return ok;
+    }
+    return {};
+  }
+
+  // --- destinations, protocols, ports ---
+
+  // An address for each piece of the destinations, with its class; and each own address.
+  std::vector<std::pair<Address, std::uint32_t>> destinations() const {
+    std::vector<std::pair<Address, std::uint32_t>> out;
+    std::vector<Address> own = resolved_.inventory->nodes[node_].addresses;
+    std::sort(own.begin(), own.end());
+    for (std::size_t i = 0; i < own.size(); ++i) out.emplace_back(own[i], own_classes_[i]);
+    std::vector<Address> bounds = {Address::v4(0), Address::v6(0, 0)};
+    const auto add = [&](const Address& first, const Address& last) {
+      bounds.push_back(first);
+      if (resolve::successor(last) != last) bounds.push_back(resolve::successor(last));
+    };
+    for (const Interval& interval : local_) add(interval.first, interval.last);
+    if (!local_.empty()) {
+      for (const Passage& passage : passages_) {
+        if (passage.destination->kind != EntryKind::any) add(passage.destination->first, passage.destination->last);
+      }
+    }
+    const acl_intervals& d = hot_.header().destinations;
+    const auto* v4 = reinterpret_cast<const std::uint32_t*>(hot_.bytes().data() + std::size_t{d.v4_line} * acl_line_bytes);
+    const auto* v6 = reinterpret_cast<const std::uint64_t*>(hot_.bytes().data() + std::size_t{d.v6_line} * acl_line_bytes);
+    for (std::size_t i = 0; i < d.v4_count; ++i) bounds.push_back(Address::v4(v4[i]));
+    for (std::size_t i = 0; i < d.v6_count; ++i) bounds.push_back(Address::v6(v6[2 * i], v6[2 * i + 1]));
+    std::sort(bounds.begin(), bounds.end());
+    bounds.erase(std::unique(bounds.begin(), bounds.end()), bounds.end());
+    for (const Address& address : bounds) out.emplace_back(address, hot_.destination_class(address));
+    return out;
+  }
+
+  void read_local() {
+    for (const net::Prefix& route : resolved_.approved_routes[node_]) {
+      if (!route.is_everything()) local_.push_back({route.first(), route.last()});
+      for (const Interval& interval : resolve::internet_set().list()) {
+        if (route.is_everything() && interval.first.family() == route.family()) local_.push_back(interval);
+      }
+    }
+    for (const inventory::Service& service : resolved_.inventory->services) {
+      if (std::find(service.hosts.begin(), service.hosts.end(), node_) == service.hosts.end()) continue;
+      for (const Address& address : service.addresses) local_.push_back({address, address});
+    }
+  }
+  [[nodiscard]] bool is_local(const Address& address) const {
+    const auto& own = resolved_.inventory->nodes[node_].addresses;
+    return std::find(own.begin(), own.end(), address) != own.end() ||
+           std::any_of(local_.begin(), local_.end(), [&](const Interval& i) { return i.first <= address && address <= i.last; });
+  }
+
+  Expected<void> check_pairs() {
+    read_local();
+    // Destinations of one class must be alike; one of each is then compared in full.
+    std::map<std::uint32_t, std::pair<Address, std::vector<std::uint32_t>>> classes;
+    for (const auto& [address, number] : destinations()) {
+      std::vector<std::uint32_t> reached;
+      for (std::uint32_t i = 0; i < passages_.size(); ++i) {
+        if (is_local(address) && holds(*passages_[i].destination, address)) reached.push_back(i);
+      }
+      if (number == 0) {
+        if (!reached.empty()) return differs(resolved_, node_, fmt::format("{} is a destination and not in the table", address.text()));
+        continue;
+      }
+      const auto [known, fresh] = classes.try_emplace(number, address, reached);
+      if (!fresh && known->second.second != reached)
+        return differs(resolved_, node_, fmt::format("the destinations {} and {} are in one class", address.text(), known->second.first.text()));
+    }
+    for (std::uint32_t source = 1; source < class_masks_.size(); ++source) {
+      if (class_masks_[source].empty()) continue;  // a class that no address has
+      for (const auto& [number, destination] : classes) {
+        if (auto ok = check_pair(source, number, destination.second, destination.first); !ok) return ok;
+      }
+    }
+    return {};
+  }
+
+  Expected<void> check_pair(std::uint32_t source, std::uint32_t destination, const std::vector<std::uint32_t>& reached,
+                            const Address& address) {
+    std::vector<const Passage*> passages;
+    for (const std::uint32_t i : reached) {
+      const std::size_t column = passages_[i].column;
+      if ((class_masks_[source][column / 64] >> (column % 64) & 1) != 0) passages.push_back(&passages_[i]);
+    }
+    // Every bound of (protocol, port): the beginning of a range and what follows its end.
+    bounds_.assign({0});
+    const auto add = [&](std::uint32_t protocol, const policy::PortRange& ports) {
+      const bool whole = !policy::protocol_has_ports(static_cast<std::uint8_t>(protocol));
+      bounds_.push_back(protocol << 16 | (whole ? 0U : ports.first));
+      bounds_.push_back((protocol << 16 | (whole ? 0xffffU : ports.last)) + 1);
+    };
+    for (const Passage* passage : passages) {
+      if (passage->protocol >= 0) add(static_cast<std::uint32_t>(passage->protocol), passage->ports);
+      else for (const std::uint32_t protocol : {1U, 6U, 17U, 58U}) add(protocol, passage->ports);
+    }
+    const std::uint32_t pair = acl_pair(&hot_.raw(), source, destination);
+    add_table_bounds(pair);
+    std::sort(bounds_.begin(), bounds_.end());
+    bounds_.erase(std::unique(bounds_.begin(), bounds_.end()), bounds_.end());
+    for (const std::uint32_t at : bounds_) {
+      if (at > 0xffffff) continue;
+      const auto found = std::find_if(passages.begin(), passages.end(), [&](const Passage* p) { return p->covers(at); });
+      const std::uint32_t got = acl_decide(&hot_.raw(), pair, at >> 16, at & 0xffff);
+      const bool same = found == passages.end() ? got == 0 : got != 0 && got <= origins_.size() && origins_[got - 1] == (*found)->origin;
+      if (same) continue;
+      const std::string wanted = found == passages.end() ? "nothing" : resolve::origin_name((*found)->origin);
+      const std::string has = got == 0 ? "nothing" : got <= origins_.size() ? resolve::origin_name(origins_[got - 1]) : "a rule that is not there";
+      return differs(resolved_, node_, fmt::format("class {} to {}, protocol {} port {}: {} allows it, in the table {}", source,
+                                                   address.text(), at >> 16, at & 0xffff, wanted, has));
+    }
+    return {};
+  }
+
+  void add_table_bounds(std::uint32_t pair) {
+    if (pair == 0) return;
+    const auto* words = reinterpret_cast<const std::uint64_t*>(hot_.bytes().data() + std::size_t{hot_.header().list_line} * acl_line_bytes);
+    std::uint64_t first = pair >> 8, count = pair & 0xff;
+    if (count == acl_long_list) count = words[first++] >> 16;
+    for (std::uint64_t i = first; i < first + count; ++i) {
+      bounds_.push_back(static_cast<std::uint32_t>(words[i] >> 40));
+      bounds_.push_back((static_cast<std::uint32_t>(words[i] >> 16) & 0xffffff) + 1);
+    }
+  }
+
+  const Prover& prover_;
+  const Resolved& resolved_;
+  const Addresses& addresses_;
+  NodeId node_;
+  const table::Hot& hot_;
+  std::span<const std::uint16_t> own_classes_;
+  std::span<const resolve::Origin> origins_;
+  std::vector<RuleView> views_;
+  std::vector<Passage> passages_;
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> order_;  // of each passage: its rule, its place in it
+  std::vector<std::uint32_t> columns_;  // sets of sources
+  std::size_t words_ = 0;
+  std::vector<std::uint64_t> masks_;  // of each address of the inventory
+  std::vector<std::pair<Interval, std::size_t>> ranges_;
+  std::vector<Address> piece_starts_;
+  std::vector<std::uint64_t> piece_masks_;
+  std::vector<Mask> class_masks_;
+  std::set<Address> others_;  // listed addresses that are no node's
+  std::vector<Interval> local_;
+  std::vector<std::uint32_t> bounds_;
+};
+
+}  // namespace
+
+Prover::Prover(const resolve::Views& views, const Addresses& addresses) : views_(views), addresses_(addresses) {
+  const Resolved& resolved = views.resolved();
+  for (const resolve::Sources& sources : resolved.sources) {
+    SourceList list;
+    for (const resolve::EntryId id : sources.entries) {
+      const Entry& entry = resolved.entries[id];
+      if (entry.kind == EntryKind::any) {
+        list.others.push_back({Address::v4(0), Address::v4(0xffffffff)});
+        list.others.push_back({Address::v6(0, 0), Address::v6(ones, ones)});
+        continue;
+      }
+      const auto place = std::lower_bound(addresses.list.begin(), addresses.list.end(), entry.first);
+      if (entry.first == entry.last && place != addresses.list.end() && *place == entry.first) {
+        list.ranks.push_back(static_cast<Rank>(place - addresses.list.begin()));
+      } else {
+        list.others.push_back({entry.first, entry.last});
+      }
+    }
+    sources_.push_back(std::move(list));
+  }
+  for (std::uint32_t rule = 0; rule < resolved.rules.size(); ++rule) {
+    for (const resolve::Destination& destination : resolved.rules[rule].destinations) {
+      if (destination.sequence >= rule_of_.size()) rule_of_.resize(destination.sequence + 1U);
+      rule_of_[destination.sequence] = rule;
+    }
+  }
+}
+
+Expected<void> Prover::hot(NodeId node, std::span<const std::uint8_t> bytes, std::span<const std::uint16_t> own_classes,
+                           std::span<const resolve::Origin> rules) const {
+  const auto hot = table::Hot::open(bytes);
+  if (!hot) return tl::unexpected(hot.error());
+  return HotProof(*this, node, *hot, own_classes, rules).run();
+}
+
+}  // namespace acl::tables

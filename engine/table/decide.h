@@ -1,0 +1,244 @@
+// decide: the lookup of a decision table, one source in restricted C for user space and for eBPF.
+//
+// In:  a hot part that open() has accepted (open.h), addresses as two 64-bit numbers (layout.h), protocol, port.
+// Out: classes, 0 for none; the answer of a pair of classes: a rule's number + 1, or 0 for "no rule allows it".
+//
+// Two or three dependent loads decide: one line of exact addresses (usually), one pair word, one line of ranges. Loops are
+// plain and bounded by constants, and nothing is allocated.
+//
+// In eBPF the verifier has not seen open(): there every offset is compared with the size of the map's value, ACL_TABLE_BYTES,
+// and a read outside gives "no rule". For that the offset must be in a register that the compiler cannot reason about, which
+// is what the empty asm statement does (seen necessary with clang 14). In user space the check is not compiled.
+#pragma once
+
+#include "engine/table/layout.h"
+
+#if defined(__bpf__)
+#define ACL_INLINE static __attribute__((always_inline)) inline
+#else
+#define ACL_INLINE static inline
+#endif
+
+// A part in memory.
+struct acl_table {
+  const acl_u8* base;
+};
+
+// `bytes` bytes at `offset`, at most one line; null if they are not all there (eBPF only).
+ACL_INLINE const void* acl_at(const struct acl_table* table, acl_u64 offset) {
+#if defined(__bpf__)
+  __asm__ volatile("" : "+r"(offset));
+  if (offset > ACL_TABLE_BYTES - 64) return 0;
+#endif
+  return table->base + offset;
+}
+
+#if defined(__bpf__)
+#define ACL_CHECK(pointer) \
+  if (!(pointer)) return 0
+#else
+#define ACL_CHECK(pointer)
+#endif
+
+// Of `lines` lines the one that a hash falls on.
+ACL_INLINE acl_u32 acl_home_line(acl_u64 hash, acl_u32 lines) { return (acl_u32)(((hash >> 32) * lines) >> 32); }
+
+ACL_INLINE acl_u64 acl_space_hash(acl_u64 multiplier, acl_u64 high, acl_u32 middle) {
+  return (high ^ ((acl_u64)middle << 32 | middle)) * multiplier;
+}
+
+// The number of the space of an IPv6 address, 0 if the part has no exact address in it.
+ACL_INLINE acl_u32 acl_find_space(const struct acl_table* table, const struct acl_classifier* c, acl_u64 high,
+                                  acl_u32 middle) {
+  acl_u32 lines = c->space_lines;
+  acl_u32 line, probe, i;
+  if (lines == 0) return 0;
+  line = acl_home_line(acl_space_hash(c->multiplier, high, middle), lines);
+  for (probe = 0; probe < acl_most_probes; ++probe) {
+    const struct acl_space* space =
+        (const struct acl_space*)acl_at(table, ((acl_u64)c->space_line + line) * acl_line_bytes);
+    ACL_CHECK(space);
+    for (i = 0; i < acl_spaces; ++i) {
+      if (space[i].high == high && space[i].middle == middle && space[i].number != 0) return space[i].number;
+    }
+    if (space[acl_spaces - 1].number == 0 || probe + 1 >= c->space_probes) return 0;
+    line = line + 1 == lines ? 0 : line + 1;
+  }
+  return 0;
+}
+
+// The class of an exact address, 0 if it is not listed.
+ACL_INLINE acl_u32 acl_find_exact(const struct acl_table* table, const struct acl_classifier* c, acl_u64 key) {
+  acl_u32 lines = c->hash_lines;
+  acl_u32 line, probe, i;
+  if (lines == 0) return 0;
+  line = acl_home_line(key * c->multiplier, lines);
+  for (probe = 0; probe < acl_most_probes; ++probe) {
+    const acl_u64* slot = (const acl_u64*)acl_at(table, ((acl_u64)c->hash_line + line) * acl_line_bytes);
+    acl_u64 found = 0;
+    ACL_CHECK(slot);
+    // Without a branch for each slot: which one it is cannot be predicted.
+    for (i = 0; i < acl_slots; ++i) found |= (slot[i] >> 16) == key ? slot[i] : 0;
+    if (found != 0) return (acl_u32)(found & 0xffff);
+    if (slot[acl_slots - 1] == 0 || probe + 1 >= c->hash_probes) return 0;
+    line = line + 1 == lines ? 0 : line + 1;
+  }
+  return 0;
+}
+
+// The class at `index` of the classes that follow `count` starts of `start_bytes` bytes.
+ACL_INLINE acl_u32 acl_interval_class(const struct acl_table* table, acl_u32 line, acl_u32 count, acl_u32 start_bytes,
+                                      acl_u32 index) {
+  acl_u64 starts = ((acl_u64)count * start_bytes + acl_line_bytes - 1) / acl_line_bytes * acl_line_bytes;
+  const acl_u16* found = (const acl_u16*)acl_at(table, (acl_u64)line * acl_line_bytes + starts + (acl_u64)index * 2);
+  ACL_CHECK(found);
+  return *found;
+}
+
+// The last of the ascending starts that is not above the address: a binary search of fixed direction, one load a step.
+ACL_INLINE acl_u32 acl_find_v4_interval(const struct acl_table* table, acl_u32 line, acl_u32 count, acl_u32 address) {
+  acl_u32 low = 0, step, left = count;
+  if (count == 0) return 0;
+  for (step = 0; step < acl_most_steps; ++step) {
+    acl_u32 half = left / 2;
+    const acl_u32* start;
+    if (left <= 1) break;
+    start = (const acl_u32*)acl_at(table, (acl_u64)line * acl_line_bytes + ((acl_u64)low + half) * 4);
+    ACL_CHECK(start);
+    if (*start <= address) low += half;
+    left -= half;
+  }
+  return acl_interval_class(table, line, count, 4, low);
+}
+
+ACL_INLINE acl_u32 acl_find_v6_interval(const struct acl_table* table, acl_u32 line, acl_u32 count, acl_u64 high,
+                                        acl_u64 low_bits) {
+  acl_u32 low = 0, step, left = count;
+  if (count == 0) return 0;
+  for (step = 0; step < acl_most_steps; ++step) {
+    acl_u32 half = left / 2;
+    const acl_u64* start;
+    if (left <= 1) break;
+    start = (const acl_u64*)acl_at(table, (acl_u64)line * acl_line_bytes + ((acl_u64)low + half) * 16);
+    ACL_CHECK(start);
+    if (start[0] < high || (start[0] == high && start[1] <= low_bits)) low += half;
+    left -= half;
+  }
+  return acl_interval_class(table, line, count, 16, low);
+}
+
+// The class of an address, exact or by interval.
+ACL_INLINE acl_u32 acl_class_v4(const struct acl_table* table, const struct acl_classifier* c, acl_u32 address) {
+  acl_u32 found = acl_find_exact(table, c, address);
+  return found != 0 ? found : acl_find_v4_interval(table, c->v4_line, c->v4_count, address);
+}
+
+ACL_INLINE acl_u32 acl_class_v6(const struct acl_table* table, const struct acl_classifier* c, acl_u64 high,
+                                acl_u64 low) {
+  acl_u32 space = acl_find_space(table, c, high, (acl_u32)(low >> 32));
+  acl_u32 found = space == 0 ? 0 : acl_find_exact(table, c, (acl_u64)space << 32 | (acl_u32)low);
+  return found != 0 ? found : acl_find_v6_interval(table, c->v6_line, c->v6_count, high, low);
+}
+
+ACL_INLINE const struct acl_hot* acl_hot_header(const struct acl_table* table) {
+  return (const struct acl_hot*)table->base;
+}
+
+// The class of a source, 0 if no rule has it.
+ACL_INLINE acl_u32 acl_source_v4(const struct acl_table* table, acl_u32 address) {
+  return acl_class_v4(table, &acl_hot_header(table)->sources, address);
+}
+ACL_INLINE acl_u32 acl_source_v6(const struct acl_table* table, acl_u64 high, acl_u64 low) {
+  return acl_class_v6(table, &acl_hot_header(table)->sources, high, low);
+}
+
+// The class of a destination that is none of the node's own addresses: something behind it. The classes of its own addresses
+// are in its node header.
+ACL_INLINE acl_u32 acl_destination_v4(const struct acl_table* table, acl_u32 address) {
+  const struct acl_hot* hot = acl_hot_header(table);
+  return acl_find_v4_interval(table, hot->destinations.v4_line, hot->destinations.v4_count, address);
+}
+ACL_INLINE acl_u32 acl_destination_v6(const struct acl_table* table, acl_u64 high, acl_u64 low) {
+  const struct acl_hot* hot = acl_hot_header(table);
+  return acl_find_v6_interval(table, hot->destinations.v6_line, hot->destinations.v6_count, high, low);
+}
+
+// The pair word of two classes; 0 if one of them is none or beyond the part's (which open() excludes).
+ACL_INLINE acl_u32 acl_pair(const struct acl_table* table, acl_u32 source, acl_u32 destination) {
+  const struct acl_hot* hot = acl_hot_header(table);
+  const acl_u32* word;
+  acl_u64 index;
+  if (source == 0 || destination == 0 || source > hot->part.source_classes || destination > hot->destination_classes)
+    return 0;
+  index = (acl_u64)(source - 1) * hot->destination_classes + (destination - 1);
+  word = (const acl_u32*)acl_at(table, (acl_u64)hot->pair_line * acl_line_bytes + index * 4);
+  ACL_CHECK(word);
+  return *word;
+}
+
+ACL_INLINE acl_u64 acl_list_offset(const struct acl_table* table, acl_u32 word) {
+  return (acl_u64)acl_hot_header(table)->list_line * acl_line_bytes + (acl_u64)word * 8;
+}
+
+// The word of the list that holds `at`, or, if `any`, the first that reaches to `at` or beyond; 0 if there is none. (No word of
+// a list is 0: its range would end at protocol 0, port 0, which is written with the range of all ports.)
+ACL_INLINE acl_u64 acl_search_list(const struct acl_table* table, acl_u32 pair, acl_u32 at, int any) {
+  acl_u32 first = pair >> 8, count = pair & 0xff, i, step;
+  if (pair == 0) return 0;
+  if (count <= acl_short_list) {
+    // The words of a short list may cross a line; each is read by itself.
+    for (i = 0; i < acl_short_list; ++i) {
+      const acl_u64* word;
+      acl_u32 from, to;
+      if (i >= count) return 0;
+      word = (const acl_u64*)acl_at(table, acl_list_offset(table, first + i));
+      ACL_CHECK(word);
+      from = (acl_u32)(*word >> 40);
+      to = (acl_u32)(*word >> 16) & 0xffffff;
+      if (at <= to) return any || at >= from ? *word : 0;
+    }
+    return 0;
+  }
+  if (count == acl_long_list) {
+    const acl_u64* length = (const acl_u64*)acl_at(table, acl_list_offset(table, first));
+    ACL_CHECK(length);
+    count = (acl_u32)(*length >> 16);
+    ++first;
+  }
+  // The first word that ends at `at` or later.
+  for (step = 0; step < acl_most_steps; ++step) {
+    acl_u32 half = count / 2;
+    const acl_u64* word;
+    if (count <= 1) break;
+    word = (const acl_u64*)acl_at(table, acl_list_offset(table, first + half - 1));
+    ACL_CHECK(word);
+    if (((acl_u32)(*word >> 16) & 0xffffff) < at) {
+      first += half;
+      count -= half;
+    } else {
+      count = half;
+    }
+  }
+  {
+    const acl_u64* word = (const acl_u64*)acl_at(table, acl_list_offset(table, first));
+    acl_u32 from, to;
+    ACL_CHECK(word);
+    from = (acl_u32)(*word >> 40);
+    to = (acl_u32)(*word >> 16) & 0xffffff;
+    return at <= to && (any || at >= from) ? *word : 0;
+  }
+}
+
+// What a pair of classes allows: the number of the rule + 1, or 0. `port` is the destination port; of a protocol without ports
+// any number will do.
+ACL_INLINE acl_u32 acl_decide(const struct acl_table* table, acl_u32 pair, acl_u32 protocol, acl_u32 port) {
+  acl_u64 word = acl_search_list(table, pair, protocol << 16 | port, 0);
+  return word == 0 ? 0 : (acl_u32)(word & 0xffff) + 1;
+}
+
+// Whether a pair of classes allows anything of a protocol, on whatever port: the first such rule's number + 1, or 0.
+ACL_INLINE acl_u32 acl_decide_any(const struct acl_table* table, acl_u32 pair, acl_u32 protocol) {
+  acl_u64 word = acl_search_list(table, pair, protocol << 16, 1);
+  if (word == 0 || (acl_u32)(word >> 56) > protocol) return 0;
+  return (acl_u32)(word & 0xffff) + 1;
+}

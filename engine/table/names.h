@@ -1,0 +1,61 @@
+// Names: the names part of a table, opened: whom the node knows, which capabilities a source has at it, which rule of the policy
+// a rule number stands for. docs/table-format.md.
+//
+// In: any bytes. Out: a view whose lookups stay within them, or E1201; as for Hot (hot.h).
+//
+// Identities have numbers: their place in the tailnet's directory (directory.h), which all nodes share. The part lists the
+// numbers of the nodes that this one sees, itself included.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "engine/net/address.h"
+#include "engine/net/diagnostic.h"
+#include "engine/table/layout.h"
+
+namespace acl::table {
+
+struct Capability {
+  std::string_view name;
+  std::string_view value;     // JSON; empty: null
+  std::uint64_t rule_id = 0;  // provenance.h
+};
+
+class Names {
+ public:
+  static Expected<Names> open(std::span<const std::uint8_t> bytes);
+
+  // What a source may rely on at a destination class (node_header.h, or destination_class() for an address behind the node); each
+  // (name, value) as often as rules give it, in their order.
+  [[nodiscard]] std::vector<Capability> capabilities(const net::Address& source, std::uint32_t destination_class) const;
+  [[nodiscard]] std::uint32_t destination_class(const net::Address& address) const noexcept;
+
+  [[nodiscard]] bool knows(std::uint32_t identity) const noexcept;
+  // Every known identity, ascending.
+  void each_known(const std::function<void(std::uint32_t)>& visit) const;
+  // The chunks of the directory that hold a known identity, ascending; those of the first `chunk_count`.
+  [[nodiscard]] std::vector<std::uint32_t> known_chunks(std::size_t chunk_count) const;
+
+  // The id of a rule of the hot part, of the ssh part; 0 if there is no such number.
+  [[nodiscard]] std::uint64_t hot_rule_id(std::uint32_t rule) const noexcept;
+  [[nodiscard]] std::uint64_t ssh_rule_id(std::uint32_t rule) const noexcept;
+
+  [[nodiscard]] const acl_names& header() const noexcept { return *reinterpret_cast<const acl_names*>(bytes_.data()); }
+  [[nodiscard]] std::span<const std::uint8_t> bytes() const noexcept { return bytes_; }
+
+ private:
+  explicit Names(std::span<const std::uint8_t> bytes) : bytes_(bytes) {}
+  template <class T>
+  [[nodiscard]] const T* at(std::uint32_t line, std::uint64_t index) const noexcept {
+    return reinterpret_cast<const T*>(bytes_.data() + std::uint64_t{line} * acl_line_bytes) + index;
+  }
+  [[nodiscard]] std::string_view text(std::uint32_t reference) const noexcept;
+
+  std::span<const std::uint8_t> bytes_;
+};
+
+}  // namespace acl::table
