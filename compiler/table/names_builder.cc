@@ -107,9 +107,7 @@ class NamesBuilder {
     names.text_bytes = static_cast<acl_u32>(heap_.bytes().size());
     names.text_line = writer.section<std::uint8_t>(heap_.bytes());
     std::vector<std::uint64_t> rule_ids;
-    for (const auto* rules : {&input_.hot_rules, &input_.ssh_rules}) {
-      for (const resolve::Origin& origin : *rules) rule_ids.push_back(ids_.of(origin));
-    }
+    for (const auto* rules : {&input_.hot_rules, &input_.ssh_rules}) rule_ids.insert(rule_ids.end(), rules->begin(), rules->end());
     names.hot_rules = static_cast<acl_u32>(input_.hot_rules.size());
     names.ssh_rules = static_cast<acl_u32>(input_.ssh_rules.size());
     names.id_line = writer.section<std::uint64_t>(rule_ids);

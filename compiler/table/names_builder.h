@@ -62,7 +62,7 @@ struct NamesPart {
 struct NamesInput {
   std::span<const CapabilityRule> capabilities;
   std::size_t own_count = 0;
-  std::span<const resolve::Origin> hot_rules, ssh_rules;
+  std::span<const std::uint64_t> hot_rules, ssh_rules;  // ids
   std::span<const std::uint8_t> known;  // KnownSets::blocks
 };
 Expected<NamesPart> build_names(const resolve::Resolved& resolved, const Addresses& addresses, const RuleIds& ids,

@@ -145,34 +145,18 @@ std::vector<LoginRule> NodeRuleReader::logins(NodeId node) const {
   return out;
 }
 
-std::string NodeRuleReader::login_key(NodeId node) const {
+std::vector<NodeRuleReader::LoginPart> NodeRuleReader::login_parts(NodeId node) const {
   const Resolved& resolved = views_.resolved();
   const inventory::Node& device = resolved.inventory->nodes[node];
-  KeyText text;
-  bool personal = false;
+  std::vector<LoginPart> out;
   for (std::uint32_t i = 0; i < resolved.ssh.size(); ++i) {
     const LoginSources sources = login_sources(node, resolved.ssh[i]);
     if (sources == LoginSources::none) continue;
-    text.add(i);
-    text.add(sources == LoginSources::all);
-    personal = personal || sources != LoginSources::all;
+    const bool owned = device.tags.empty() && device.user != none;
+    const std::string_view person = owned ? std::string_view(resolved.inventory->users[device.user].login) : " ";
+    out.push_back({i, sources == LoginSources::all ? std::string_view() : person});
   }
-  if (personal) text.add(device.tags.empty() ? device.user : none);
-  return std::move(text.text);
-}
-
-std::string key(const std::vector<PacketRule>& rules) {
-  KeyText text;
-  for (const PacketRule& rule : rules) {
-    text.add(rule.sources);
-    text.add(rule.protocol);
-    text.add(rule.ports);
-    text.add(rule.origin.section);
-    text.add(rule.origin.index);
-    text.add(rule.own);
-    text.add(rule.behind);
-  }
-  return std::move(text.text);
+  return out;
 }
 
 std::string key(const std::vector<CapabilityRule>& rules) {

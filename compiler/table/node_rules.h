@@ -5,7 +5,7 @@
 // subnet routes, the addresses of services it hosts, and, for exit nodes, the public internet. Nothing else is a destination,
 // `*` included (docs/packet-semantics.md).
 //
-// Nodes whose values are equal get equal tables; key() tells which are, without making one.
+// Nodes whose values are equal get equal tables.
 #pragma once
 
 #include <cstdint>
@@ -58,8 +58,13 @@ class NodeRuleReader {
   [[nodiscard]] std::vector<PacketRule> packets(NodeId node) const;
   [[nodiscard]] std::vector<CapabilityRule> capabilities(NodeId node) const;
   [[nodiscard]] std::vector<LoginRule> logins(NodeId node) const;
-  // What makes the login rules of a node what they are, without the lists of sources.
-  [[nodiscard]] std::string login_key(NodeId node) const;
+  // What logins() is made of, without the lists of sources: each rule, and the person whose devices alone are meant: a login, "" for
+  // all sources, " " for the tagged ones.
+  struct LoginPart {
+    std::uint32_t rule = 0;
+    std::string_view person;
+  };
+  [[nodiscard]] std::vector<LoginPart> login_parts(NodeId node) const;
 
  private:
   // Everything behind the node, disjoint and in order.
@@ -72,7 +77,6 @@ class NodeRuleReader {
 };
 
 // A text that is the same for equal rules and different for others.
-std::string key(const std::vector<PacketRule>& rules);
 std::string key(const std::vector<CapabilityRule>& rules);
 
 }  // namespace acl::tables

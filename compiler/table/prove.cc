@@ -1,13 +1,10 @@
-#include "compiler/table/prove.h"
-
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <bit>
 #include <map>
 #include <set>
 
 #include "compiler/policy/ports.h"
+#include "compiler/table/prove_shared.h"
 #include "engine/table/hot.h"
 
 namespace acl::tables {
@@ -21,15 +18,6 @@ using resolve::RuleView;
 namespace {
 
 constexpr std::uint64_t ones = ~std::uint64_t{0};
-
-bool holds(const Entry& entry, const Address& address) noexcept {
-  return entry.kind == EntryKind::any || (entry.first <= address && address <= entry.last);
-}
-
-tl::unexpected<Diagnostic> differs(const Resolved& resolved, NodeId node, const std::string& what) {
-  return fail(Code::E1207, fmt::format("the table of \"{}\" differs from its rules: {}", resolved.inventory->nodes[node].name, what),
-              "this is a mistake in aclc: nothing was written; please report it with the policy and the inventory");
-}
 
 // What one rule allows towards one destination of the wire form.
 struct Passage {
@@ -384,6 +372,7 @@ Prover::Prover(const resolve::Views& views, const Addresses& addresses) : views_
     }
     sources_.push_back(std::move(list));
   }
+  for (Rank rank = 0; rank < addresses.list.size(); ++rank) rank_of_.emplace(addresses.list[rank].text(), rank);
   for (std::uint32_t rule = 0; rule < resolved.rules.size(); ++rule) {
     for (const resolve::Destination& destination : resolved.rules[rule].destinations) {
       if (destination.sequence >= rule_of_.size()) rule_of_.resize(destination.sequence + 1U);

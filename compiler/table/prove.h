@@ -18,6 +18,8 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "compiler/resolve/view.h"
@@ -37,8 +39,10 @@ class Prover {
                                    std::span<const resolve::Origin> rules) const;
   [[nodiscard]] Expected<void> ssh(NodeId node, std::span<const std::uint8_t> bytes,
                                    std::span<const resolve::Origin> rules) const;
-  [[nodiscard]] Expected<void> names(NodeId node, std::span<const std::uint8_t> bytes,
-                                     std::span<const std::uint16_t> own_classes) const;
+  // Of the names part: whom the node knows; which capabilities each source has at each of the node's addresses.
+  [[nodiscard]] Expected<void> known(NodeId node, std::span<const std::uint8_t> bytes) const;
+  [[nodiscard]] Expected<void> capabilities(NodeId node, std::span<const std::uint8_t> bytes,
+                                            std::span<const std::uint16_t> own_classes) const;
 
   // A set of sources, told apart into addresses of nodes and the rest. For prove.cc.
   struct SourceList {
@@ -56,6 +60,7 @@ class Prover {
   const Addresses& addresses_;
   std::vector<SourceList> sources_;
   std::vector<std::uint32_t> rule_of_;
+  std::unordered_map<std::string, Rank> rank_of_;  // of an address's text
 };
 
 }  // namespace acl::tables

@@ -108,12 +108,16 @@ std::uint32_t Names::destination_class(const net::Address& address) const noexce
              : acl_find_v6_interval(&table, d.v6_line, d.v6_count, address.high(), address.low());
 }
 
+std::uint32_t Names::source_class(const net::Address& address) const noexcept {
+  const acl_table table{bytes_.data()};
+  const acl_classifier& c = header().sources;
+  return address.is_v4() ? acl_class_v4(&table, &c, static_cast<std::uint32_t>(address.low()))
+                         : acl_class_v6(&table, &c, address.high(), address.low());
+}
+
 std::vector<Capability> Names::capabilities(const net::Address& source, std::uint32_t destination_class) const {
   const acl_names& names = header();
-  const acl_table table{bytes_.data()};
-  const std::uint32_t from = source.is_v4()
-                                 ? acl_class_v4(&table, &names.sources, static_cast<std::uint32_t>(source.low()))
-                                 : acl_class_v6(&table, &names.sources, source.high(), source.low());
+  const std::uint32_t from = source_class(source);
   std::vector<Capability> out;
   if (from == 0 || destination_class == 0 || destination_class > names.destination_classes) return out;
   const std::uint64_t pair =

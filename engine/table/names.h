@@ -33,6 +33,8 @@ class Names {
   // (name, value) as often as rules give it, in their order.
   [[nodiscard]] std::vector<Capability> capabilities(const net::Address& source, std::uint32_t destination_class) const;
   [[nodiscard]] std::uint32_t destination_class(const net::Address& address) const noexcept;
+  // 0: the source has no capability.
+  [[nodiscard]] std::uint32_t source_class(const net::Address& address) const noexcept;
 
   [[nodiscard]] bool knows(std::uint32_t identity) const noexcept;
   // Every known identity, ascending.
