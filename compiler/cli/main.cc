@@ -21,9 +21,10 @@ int run(int argc, char** argv) {
   acl::cli::add_show(app, exit_code);
   acl::cli::add_can(app, exit_code);
   acl::cli::add_test(app, exit_code);
+  acl::cli::add_compile(app, exit_code);
   acl::cli::add_keygen(app, exit_code);
   acl::cli::add_trust(app, exit_code);
-  acl::cli::add_sign(app, exit_code);
+  acl::cli::add_sign(app, exit_code, acl::cli::rebuild_release());
   acl::cli::add_verify(app, exit_code);
   acl::cli::add_renew(app, exit_code);
   try {

@@ -26,7 +26,11 @@ namespace acl::cli {
 using Rebuild = std::function<Expected<release::Head>(const std::string& policy, const std::string& inventory,
                                                       const release::Head& like)>;
 
+// What `compile` does, without a folder (compile.cc).
+Rebuild rebuild_release();
+
 // The verbs. `sign` knows --rebuild if it is told how.
+void add_compile(CLI::App& app, int& exit_code);
 void add_keygen(CLI::App& app, int& exit_code);
 void add_trust(CLI::App& app, int& exit_code);
 void add_sign(CLI::App& app, int& exit_code, Rebuild rebuild = {});

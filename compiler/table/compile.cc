@@ -261,15 +261,20 @@ class Compiler {
       Group& group = groups[i];
       const std::size_t so_far = ++done;
       if (options_.progress && thread == 0) options_.progress(so_far, hot_.size() + ssh_.size());
-      if (options_.cache != nullptr) {
-        if (const auto known = options_.cache->find(group.key); known != options_.cache->end()) {
-          group.part = known->second;
-          return {};
-        }
+      if (const CachedPart* known = cached(group.key); known != nullptr) {
+        group.part = *known;
+        return {};
       }
       ++built_;
       return build(group, thread);
     });
+  }
+
+  [[nodiscard]] const CachedPart* cached(const Digest& key) const {
+    if (options_.cache == nullptr) return nullptr;
+    const auto known = options_.cache->find(key);
+    if (known == options_.cache->end()) return nullptr;
+    return !options_.has || options_.has(known->second.blob) ? &known->second : nullptr;
   }
 
   // Gives the part's bytes away; what stays is its reference.
@@ -369,7 +374,9 @@ class Compiler {
     if (!built) return tl::unexpected(in_node(std::move(built.error()), node));
     if (auto same = prove_names(node, key(capabilities), *built); !same) return same;
     part.own_classes = std::move(built->own_classes);
-    return keep(part, built->bytes);
+    part.blob = release::reference_to(built->bytes);
+    if (cached(part.blob.digest) != nullptr || !options_.put) return {};
+    return options_.put(part.blob, built->bytes);
   }
 
   // Capabilities stand first in the part: where the same rules made the same bytes before, they are proved.
@@ -459,6 +466,9 @@ class Compiler {
       std::sort(hot_sizes.begin(), hot_sizes.end());
       out.counts.largest_hot = hot_sizes.back();
       out.counts.median_hot = hot_sizes[hot_sizes.size() / 2];
+    }
+    for (const CachedPart& names : names_) {
+      if (names.blob.length != 0) out.cache.emplace(names.blob.digest, CachedPart{names.blob, {}, {}});
     }
     for (auto* groups : {&hot_, &ssh_}) {
       for (Group& group : *groups) out.cache.emplace(group.key, std::move(group.part));

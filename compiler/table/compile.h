@@ -30,7 +30,7 @@ struct CachedPart {
 
   friend bool operator==(const CachedPart&, const CachedPart&) = default;
 };
-// By the digest of what the part was built from; ordered, so that it prints the same.
+// By the digest of what the part was built from, of a names part by its own; ordered, so that it prints the same.
 using Cache = std::map<release::Digest, CachedPart>;
 
 std::string print_cache(const Cache& cache);
@@ -63,7 +63,9 @@ struct CompileOptions {
   unsigned threads = 0;           // 0: as many as there are processors
   const Cache* cache = nullptr;   // null: build everything
   bool prove = true;              // false: only for measuring what the proof costs
-  // Receives each distinct blob; called by several threads. Null: blobs are dropped.
+  // Whether a blob of the cache is still where it was put; null: it is.
+  std::function<bool(const release::Reference&)> has;
+  // Receives each distinct blob that is not in the cache; called by several threads. Null: blobs are dropped.
   std::function<Expected<void>(const release::Reference&, release::ByteView)> put;
   std::function<void(std::size_t done, std::size_t all)> progress;  // may be null
 };

@@ -2,6 +2,7 @@
 #include <bit>
 #include <map>
 #include <set>
+#include <tuple>
 
 #include "compiler/policy/ports.h"
 #include "compiler/table/prove_shared.h"
@@ -81,6 +82,11 @@ class HotProof {
     std::vector<Passage> in_order;
     for (const std::size_t i : sorted) in_order.push_back(passages_[i]);
     passages_ = std::move(in_order);
+    std::map<std::tuple<std::uint32_t, std::uint32_t, std::uint16_t, std::uint16_t>, std::uint32_t> first;
+    for (std::uint32_t i = 0; i < passages_.size(); ++i) {
+      const auto [rule, sequence] = order_[sorted[i]];
+      same_as_.push_back(first.try_emplace({rule, sequence, passages_[i].ports.first, passages_[i].ports.last}, i).first->second);
+    }
     words_ = (columns_.size() + 63) / 64;
     masks_.assign(addresses_.list.size() * words_, 0);
     for (std::size_t i = 0; i < columns_.size(); ++i) {
@@ -220,6 +226,7 @@ class HotProof {
       bounds.push_back(first);
       if (resolve::successor(last) != last) bounds.push_back(resolve::successor(last));
     };
+    for (const Address& address : own) add(address, address);
     for (const Interval& interval : local_) add(interval.first, interval.last);
     if (!local_.empty()) {
       for (const Passage& passage : passages_) {
@@ -233,7 +240,10 @@ class HotProof {
     for (std::size_t i = 0; i < d.v6_count; ++i) bounds.push_back(Address::v6(v6[2 * i], v6[2 * i + 1]));
     std::sort(bounds.begin(), bounds.end());
     bounds.erase(std::unique(bounds.begin(), bounds.end()), bounds.end());
-    for (const Address& address : bounds) out.emplace_back(address, hot_.destination_class(address));
+    // The node's own addresses were looked up in its header.
+    for (const Address& address : bounds) {
+      if (!std::binary_search(own.begin(), own.end(), address)) out.emplace_back(address, hot_.destination_class(address));
+    }
     return out;
   }
 
@@ -255,15 +265,26 @@ class HotProof {
            std::any_of(local_.begin(), local_.end(), [&](const Interval& i) { return i.first <= address && address <= i.last; });
   }
 
+  // The passages towards an address. A rule has one for each address of a node or entry of a set: of those that say the same, the
+  // first stands for all.
+  [[nodiscard]] std::vector<std::uint32_t> passages_to(const Address& address) const {
+    std::vector<std::uint32_t> out;
+    if (!is_local(address)) return out;
+    for (std::uint32_t i = 0; i < passages_.size(); ++i) {
+      if (!holds(*passages_[i].destination, address)) continue;
+      if (out.empty() || out.back() != same_as_[i]) out.push_back(same_as_[i]);
+    }
+    std::sort(out.begin(), out.end());
+    out.erase(std::unique(out.begin(), out.end()), out.end());
+    return out;
+  }
+
   Expected<void> check_pairs() {
     read_local();
     // Destinations of one class must be alike; one of each is then compared in full.
     std::map<std::uint32_t, std::pair<Address, std::vector<std::uint32_t>>> classes;
     for (const auto& [address, number] : destinations()) {
-      std::vector<std::uint32_t> reached;
-      for (std::uint32_t i = 0; i < passages_.size(); ++i) {
-        if (is_local(address) && holds(*passages_[i].destination, address)) reached.push_back(i);
-      }
+      const std::vector<std::uint32_t> reached = passages_to(address);
       if (number == 0) {
         if (!reached.empty()) return differs(resolved_, node_, fmt::format("{} is a destination and not in the table", address.text()));
         continue;
@@ -338,6 +359,7 @@ class HotProof {
   std::vector<RuleView> views_;
   std::vector<Passage> passages_;
   std::vector<std::pair<std::uint32_t, std::uint32_t>> order_;  // of each passage: its rule, its place in it
+  std::vector<std::uint32_t> same_as_;  // of each passage: the first one of the same destination and ports
   std::vector<std::uint32_t> columns_;  // sets of sources
   std::size_t words_ = 0;
   std::vector<std::uint64_t> masks_;  // of each address of the inventory

@@ -1,0 +1,179 @@
+#include "compiler/cli/build_release.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <map>
+#include <set>
+
+#include "compiler/cli/commands.h"
+#include "compiler/cli/signing.h"
+#include "compiler/questions/full_check.h"
+#include "engine/net/file.h"
+#include "engine/store/release_folder.h"
+
+namespace acl::cli {
+namespace {
+
+// In the release folder, but none of its objects: what the next compilation need not do again.
+constexpr const char* cache_name = ".aclc-cache";
+constexpr std::size_t cache_limit = std::size_t{1} << 30;
+
+tables::Cache read_cache(const store::Folder& folder) {
+  const auto text = read_file(folder.path() + "/" + cache_name, cache_limit);
+  return text ? tables::parse_cache(*text) : tables::Cache();
+}
+
+// Reads both files and refuses what the control plane would refuse.
+std::optional<Inputs> load_accepted(const ReleaseInputs& paths, int& exit_code) {
+  auto inputs = load_inputs(paths.policy, paths.inventory, paths.dialect, exit_code);
+  if (!inputs) return std::nullopt;
+  const policy::Loaded checked = questions::full_check(inputs->policy->source.name(), std::string(inputs->policy->source.text()),
+                                                       paths.dialect, inputs->inventory.inventory);
+  if (checked.accepted()) return inputs;
+  for (const Diagnostic& diagnostic : checked.diagnostics) {
+    if (diagnostic.severity == Severity::error) complain(diagnostic, {&checked.file->source});
+  }
+  std::fprintf(stderr, "aclc: %s is refused: %s\n", paths.policy.c_str(), checked.message()->c_str());
+  exit_code = exit_no;
+  return std::nullopt;
+}
+
+// Key → digest of the leaf, of the release that the newest head names. Empty if there is none that can be read.
+std::map<release::NodeKey, release::Digest> leaves_before(const store::Folder& folder, bool& found) {
+  std::map<release::NodeKey, release::Digest> out;
+  const auto head = store::newest_head(folder);
+  if (!head || !*head) return out;
+  release::TreeVisitor visitor;
+  visitor.read = [&](const release::Reference& reference) { return folder.read_page(reference); };
+  visitor.leaf = [&](const release::Leaf& leaf) -> Expected<void> {
+    const auto bytes = release::encode_leaf(leaf.key, leaf.header, leaf.parts);
+    if (!bytes) return tl::unexpected(bytes.error());
+    out.emplace(leaf.key, release::digest_of(*bytes));
+    return {};
+  };
+  found = release::walk_tree((*head)->head.contents.root, visitor).has_value();
+  return out;
+}
+
+Expected<void> compare_leaf(const inventory::Inventory& inventory, const tables::NodeLeaf& leaf,
+                            std::map<release::NodeKey, release::Digest>& before, Changes& changes) {
+  const auto bytes = release::encode_leaf(leaf.key, leaf.header, leaf.parts);
+  if (!bytes) return tl::unexpected(bytes.error());
+  const auto known = before.find(leaf.key);
+  if (known == before.end()) {
+    ++changes.added;
+    return {};
+  }
+  if (known->second != release::digest_of(*bytes)) changes.changed.push_back(inventory.nodes[leaf.node].name);
+  before.erase(known);
+  return {};
+}
+
+class ReleaseBuild {
+ public:
+  ReleaseBuild(const Inputs& inputs, store::Folder* folder) : inputs_(inputs), folder_(folder) {}
+
+  Expected<BuiltRelease> run() {
+    const resolve::Resolved resolved = resolve::resolve(*inputs_.policy, inputs_.inventory.inventory, resolve::Depth::rules);
+    const resolve::Views views(resolved);
+    const tables::Cache cache = folder_ != nullptr ? read_cache(*folder_) : tables::Cache();
+    tables::CompileOptions options;
+    options.cache = &cache;
+    options.progress = progress();
+    if (folder_ != nullptr) {
+      options.has = [&](const release::Reference& reference) { return has(reference); };
+      options.put = [&](const release::Reference& reference, release::ByteView bytes) { return put_blob(reference, bytes); };
+    }
+    auto compiled = tables::compile(views, options);
+    if (terminal_) std::fprintf(stderr, "\r\033[K");
+    if (!compiled) return tl::unexpected(compiled.error());
+    out_.counts = compiled->counts;
+    if (auto ok = put_tree(*compiled); !ok) return tl::unexpected(ok.error());
+    out_.contents.directory = compiled->directory;
+    out_.contents.rules = compiled->rules;
+    out_.contents.policy = release::digest_of(release::as_bytes(inputs_.policy->source.text()));
+    out_.contents.inventory = release::digest_of(release::as_bytes(inputs_.inventory.source->text()));
+    if (folder_ != nullptr) {
+      if (auto ok = folder_->settle(); !ok) return tl::unexpected(ok.error());
+      // Only once everything is on the disk: what the cache names is there.
+      const std::string path = folder_->path() + "/" + cache_name;
+      if (compiled->cache != cache) {
+        if (auto ok = replace_file(path, tables::print_cache(compiled->cache)); !ok) return tl::unexpected(ok.error());
+      }
+    }
+    out_.written_blobs = blobs_;
+    out_.written_bytes = bytes_;
+    return std::move(out_);
+  }
+
+ private:
+  std::function<void(std::size_t, std::size_t)> progress() {
+    terminal_ = ::isatty(STDERR_FILENO) != 0 && inputs_.inventory.inventory.nodes.size() >= 4096;
+    if (!terminal_) return {};
+    return [](std::size_t done, std::size_t all) {
+      if (done % 64 == 0) std::fprintf(stderr, "\r%zu of %zu tables", done, all);
+    };
+  }
+  [[nodiscard]] bool has(const release::Reference& reference) const {
+    struct stat status {};
+    const std::string path = folder_->path_of(release::blob_name(reference.digest));
+    return ::stat(path.c_str(), &status) == 0 && static_cast<std::uint64_t>(status.st_size) == reference.length;
+  }
+  Expected<void> put_blob(const release::Reference& reference, release::ByteView bytes) {
+    const auto fresh = folder_->put(release::blob_name(reference.digest), bytes);
+    if (!fresh) return tl::unexpected(fresh.error());
+    if (*fresh) {
+      ++blobs_;
+      bytes_ += bytes.size();
+    }
+    return {};
+  }
+
+  Expected<void> put_tree(const tables::Compiled& compiled) {
+    bool found = false;
+    std::map<release::NodeKey, release::Digest> before;
+    if (folder_ != nullptr) before = leaves_before(*folder_, found);
+    out_.changes.first = !found;
+    release::TreeBuilder tree;
+    for (const tables::NodeLeaf& leaf : compiled.leaves) {
+      if (auto ok = compare_leaf(inputs_.inventory.inventory, leaf, before, out_.changes); !ok) return ok;
+      if (auto ok = tree.add(leaf.key, leaf.header, leaf.parts); !ok) return ok;
+    }
+    out_.changes.removed = before.size();
+    const auto built = tree.finish([&](const release::Reference& reference, release::ByteView page) -> Expected<void> {
+      if (folder_ == nullptr) return {};
+      const auto fresh = folder_->put(release::page_name(reference.digest), page);
+      if (!fresh) return tl::unexpected(fresh.error());
+      if (*fresh) bytes_ += page.size();
+      return {};
+    });
+    if (!built) return tl::unexpected(built.error());
+    out_.contents.root = built->root;
+    out_.tree = built->counts;
+    return {};
+  }
+
+  const Inputs& inputs_;
+  store::Folder* folder_;
+  bool terminal_ = false;
+  std::atomic<std::uint64_t> blobs_ = 0, bytes_ = 0;
+  BuiltRelease out_;
+};
+
+}  // namespace
+
+std::optional<BuiltRelease> build_release(const ReleaseInputs& paths, store::Folder* folder, int& exit_code) {
+  const auto inputs = load_accepted(paths, exit_code);
+  if (!inputs) return std::nullopt;
+  auto built = ReleaseBuild(*inputs, folder).run();
+  if (!built) {
+    exit_code = give_up(built.error());
+    return std::nullopt;
+  }
+  return std::move(*built);
+}
+
+}  // namespace acl::cli

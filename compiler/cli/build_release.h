@@ -1,0 +1,40 @@
+// build_release: from a policy and an inventory to what a head says, with everything it names in a folder. What `aclc compile` and
+// `aclc sign --rebuild` share.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "compiler/cli/inputs.h"
+#include "compiler/table/compile.h"
+#include "engine/release/head.h"
+#include "engine/release/tree.h"
+#include "engine/store/folder.h"
+
+namespace acl::cli {
+
+struct ReleaseInputs {
+  std::string policy, inventory;  // paths; the inventory's may be empty (inputs.h)
+  policy::Dialect dialect = policy::Dialect::tailscale;
+};
+
+// How the release differs from the one of the folder's newest head: names of nodes whose leaves are new, other, or gone.
+struct Changes {
+  bool first = false;  // there is none to compare with
+  std::size_t added = 0, removed = 0;
+  std::vector<std::string> changed;  // names, in the order of the inventory
+};
+
+struct BuiltRelease {
+  release::Contents contents;
+  tables::Compiled::Counts counts;
+  release::TreeCounts tree;
+  Changes changes;
+  std::uint64_t written_blobs = 0, written_bytes = 0;
+};
+
+// Checks the policy as on saving, its tests included, compiles, proves, and puts blobs and pages into the folder. Without a folder
+// nothing is written and nothing of an earlier compilation is used. On failure all is said and `exit_code` set.
+std::optional<BuiltRelease> build_release(const ReleaseInputs& inputs, store::Folder* folder, int& exit_code);
+
+}  // namespace acl::cli
