@@ -112,6 +112,7 @@ class Compiler {
         known_(views),
         threads_(options.threads != 0 ? options.threads : std::max(1U, std::thread::hardware_concurrency())) {
     if (options.prove) prover_.emplace(views, addresses_);
+    scratches_.resize(threads_);
     for (unsigned i = 0; i < threads_; ++i) classifiers_.emplace_back(addresses_, resolved_.node_count());
   }
 
@@ -293,7 +294,7 @@ class Compiler {
     auto built = build_hot(resolved_, addresses_, rules, resolved_.inventory->nodes[group.node].addresses.size(), classifiers_[thread]);
     if (!built) return tl::unexpected(in_node(std::move(built.error()), group.node));
     if (prover_) {
-      if (auto same = prover_->hot(group.node, built->bytes, built->own_classes, built->rules); !same) return same;
+      if (auto same = prover_->hot(group.node, built->bytes, built->own_classes, built->rules, scratches_[thread]); !same) return same;
     }
     pairs_ += built->addresses;
     group.part.own_classes = std::move(built->own_classes);
@@ -485,7 +486,8 @@ class Compiler {
   KnownSets known_;
   unsigned threads_;
   std::optional<Prover> prover_;
-  std::vector<Classifier> classifiers_;  // one for each thread
+  std::vector<Classifier> classifiers_;        // one for each thread
+  std::vector<Prover::Scratch> scratches_;  // the same
   std::vector<Digest> source_digests_, login_digests_;
   std::vector<Group> hot_, ssh_;
   std::vector<std::uint32_t> hot_of_, ssh_of_;  // of each node

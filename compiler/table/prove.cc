@@ -41,9 +41,11 @@ using Mask = std::vector<std::uint64_t>;
 
 class HotProof {
  public:
-  HotProof(const Prover& prover, NodeId node, const table::Hot& hot, std::span<const std::uint16_t> own_classes,
-           std::span<const resolve::Origin> rules)
+  HotProof(const Prover& prover, Prover::Scratch& scratch, NodeId node, const table::Hot& hot,
+           std::span<const std::uint16_t> own_classes, std::span<const resolve::Origin> rules)
       : prover_(prover),
+        masks_(scratch.masks),
+        touched_(scratch.touched),
         resolved_(prover.views().resolved()),
         addresses_(prover.addresses()),
         node_(node),
@@ -82,25 +84,47 @@ class HotProof {
     std::vector<Passage> in_order;
     for (const std::size_t i : sorted) in_order.push_back(passages_[i]);
     passages_ = std::move(in_order);
-    std::map<std::tuple<std::uint32_t, std::uint32_t, std::uint16_t, std::uint16_t>, std::uint32_t> first;
+    std::map<std::tuple<std::uint32_t, std::uint32_t, std::uint16_t, std::uint16_t>, std::uint32_t> firsts;
     for (std::uint32_t i = 0; i < passages_.size(); ++i) {
       const auto [rule, sequence] = order_[sorted[i]];
-      same_as_.push_back(first.try_emplace({rule, sequence, passages_[i].ports.first, passages_[i].ports.last}, i).first->second);
+      same_as_.push_back(firsts.try_emplace({rule, sequence, passages_[i].ports.first, passages_[i].ports.last}, i).first->second);
     }
     words_ = (columns_.size() + 63) / 64;
-    masks_.assign(addresses_.list.size() * words_, 0);
+    if (masks_.size() < addresses_.list.size() * words_) masks_.resize(addresses_.list.size() * words_);
+    touched_.assign((addresses_.list.size() + 63) / 64, 0);
     for (std::size_t i = 0; i < columns_.size(); ++i) {
-      const Prover::SourceList& list = prover_.sources(columns_[i]);
-      const std::uint64_t bit = std::uint64_t{1} << (i % 64);
-      for (const Rank rank : list.ranks) masks_[rank * words_ + i / 64] |= bit;
-      for (const Interval& range : list.others) {
+      for (const Rank rank : prover_.sources(columns_[i]).ranks) touch(rank)[i / 64] |= std::uint64_t{1} << (i % 64);
+    }
+    for (std::size_t i = 0; i < columns_.size(); ++i) {
+      for (const Interval& range : prover_.sources(columns_[i]).others) {
         ranges_.push_back({range, i});
-        auto at = std::lower_bound(addresses_.list.begin(), addresses_.list.end(), range.first) - addresses_.list.begin();
-        for (; static_cast<std::size_t>(at) < addresses_.list.size() && addresses_.list[static_cast<std::size_t>(at)] <= range.last; ++at)
-          masks_[static_cast<std::size_t>(at) * words_ + i / 64] |= bit;
+        const auto first = std::lower_bound(addresses_.list.begin(), addresses_.list.end(), range.first);
+        const auto last = std::upper_bound(first, addresses_.list.end(), range.last);
+        each_touched(static_cast<std::size_t>(first - addresses_.list.begin()), static_cast<std::size_t>(last - addresses_.list.begin()),
+                     [&](Rank rank) { masks_[rank * words_ + i / 64] |= std::uint64_t{1} << (i % 64); });
       }
     }
     cut_ranges();
+  }
+
+  // The mask of a node's address that is listed as a source by itself.
+  std::uint64_t* touch(Rank rank) {
+    std::uint64_t* mask = masks_.data() + rank * words_;
+    const std::uint64_t bit = std::uint64_t{1} << (rank % 64);
+    if ((touched_[rank / 64] & bit) == 0) std::fill(mask, mask + words_, 0);
+    touched_[rank / 64] |= bit;
+    return mask;
+  }
+  [[nodiscard]] bool is_touched(std::size_t rank) const { return (touched_[rank / 64] >> (rank % 64) & 1) != 0; }
+  // Calls f for each touched rank in [first, last), in order.
+  template <class F>
+  void each_touched(std::size_t first, std::size_t last, F f) const {
+    for (std::size_t word = first / 64; word < touched_.size() && word * 64 < last; ++word) {
+      for (std::uint64_t bits = touched_[word]; bits != 0; bits &= bits - 1) {
+        const std::size_t rank = word * 64 + static_cast<std::size_t>(std::countr_zero(bits));
+        if (rank >= first && rank < last) f(static_cast<Rank>(rank));
+      }
+    }
   }
 
   // The address space cut at every bound of a range: the mask of each piece, for addresses that are no node's.
@@ -156,25 +180,33 @@ class HotProof {
     return {};
   }
 
+  // An address beside a source: a source itself, which has its own turn, or not listed.
+  Expected<void> check_neighbour(const Address& address, std::size_t rank) {
+    const bool node = rank < addresses_.list.size() && addresses_.list[rank] == address;
+    if (node && is_touched(rank)) return {};
+    return check_other(address);
+  }
+
   Expected<void> check_sources() {
     std::uint64_t exact = 0;
     const auto& list = addresses_.list;
-    for (std::size_t i = 0; i < list.size(); ++i) {
-      const std::uint64_t* mask = masks_.data() + i * words_;
-      if (auto ok = check_class(list[i], hot_.source_class(list[i]), mask); !ok) return ok;
-      exact += is_exact(list[i]) ? 1U : 0U;
-      const Address before = resolve::predecessor(list[i]), after = resolve::successor(list[i]);
-      if ((i == 0 || list[i - 1] != before) && before != list[i]) {
-        if (auto ok = check_other(before); !ok) return ok;
-      }
-      if ((i + 1 == list.size() || list[i + 1] != after) && after != list[i]) {
-        if (auto ok = check_other(after); !ok) return ok;
-      }
-    }
+    Expected<void> all;
+    each_touched(0, list.size(), [&](Rank rank) {
+      if (!all) return;
+      const Address& address = list[rank];
+      all = check_class(address, hot_.source_class(address), masks_.data() + rank * words_);
+      if (!all) return;
+      exact += is_exact(address) ? 1U : 0U;
+      const Address before = resolve::predecessor(address), after = resolve::successor(address);
+      // At an end of the family there is no neighbour; an address before the first is at no rank.
+      if (before != address) all = check_neighbour(before, rank == 0 ? list.size() : rank - std::size_t{1});
+      if (all && after != address) all = check_neighbour(after, rank + std::size_t{1});
+    });
+    if (!all) return all;
     for (const auto& [range, column] : ranges_) {
       for (const Address& address : {range.first, range.last}) {
-        if (std::binary_search(list.begin(), list.end(), address)) continue;
-        if (auto ok = check_other(address); !ok) return ok;
+        const auto place = std::lower_bound(list.begin(), list.end(), address) - list.begin();
+        if (auto ok = check_neighbour(address, static_cast<std::size_t>(place)); !ok) return ok;
       }
     }
     const acl_classifier& c = hot_.header().sources;
@@ -199,18 +231,19 @@ class HotProof {
       const bool more = i + 1 < bounds.size() && bounds[i + 1].family() == bounds[i].family();
       const Address end = bounds[i].is_v4() ? Address::v4(0xffffffff) : Address::v6(ones, ones);
       const Address last = more ? resolve::predecessor(bounds[i + 1]) : end;
-      // The first address of the piece that is not listed; a piece may have none.
+      // The first address of the piece that is no source by itself; a piece may have none.
       Address address = bounds[i];
-      while (address != last && is_exact(address)) address = resolve::successor(address);
-      if (is_exact(address)) continue;
-      const std::uint32_t found = hot_.source_class(address);
-      if (std::binary_search(addresses_.list.begin(), addresses_.list.end(), address)) {
-        const auto rank = std::lower_bound(addresses_.list.begin(), addresses_.list.end(), address) - addresses_.list.begin();
-        if (auto ok = check_class(address, found, masks_.data() + static_cast<std::size_t>(rank) * words_); !ok) return ok;
-      }
-      if (auto ok = check_class(address, found, mask_elsewhere(address)); !ok) return ok;
+      while (address != last && is_listed(address)) address = resolve::successor(address);
+      if (is_listed(address)) continue;
+      if (auto ok = check_class(address, hot_.source_class(address), mask_elsewhere(address)); !ok) return ok;
     }
     return {};
+  }
+  [[nodiscard]] bool is_listed(const Address& address) const {
+    const auto place = std::lower_bound(addresses_.list.begin(), addresses_.list.end(), address);
+    if (place != addresses_.list.end() && *place == address && is_touched(static_cast<std::size_t>(place - addresses_.list.begin())))
+      return true;
+    return is_exact(address);
   }
 
   // --- destinations, protocols, ports ---
@@ -350,6 +383,8 @@ class HotProof {
   }
 
   const Prover& prover_;
+  std::vector<std::uint64_t>& masks_;    // of each touched address: one bit a column
+  std::vector<std::uint64_t>& touched_;  // addresses of nodes that are sources by themselves, not by lying in a range
   const Resolved& resolved_;
   const Addresses& addresses_;
   NodeId node_;
@@ -362,7 +397,6 @@ class HotProof {
   std::vector<std::uint32_t> same_as_;  // of each passage: the first one of the same destination and ports
   std::vector<std::uint32_t> columns_;  // sets of sources
   std::size_t words_ = 0;
-  std::vector<std::uint64_t> masks_;  // of each address of the inventory
   std::vector<std::pair<Interval, std::size_t>> ranges_;
   std::vector<Address> piece_starts_;
   std::vector<std::uint64_t> piece_masks_;
@@ -404,10 +438,10 @@ Prover::Prover(const resolve::Views& views, const Addresses& addresses) : views_
 }
 
 Expected<void> Prover::hot(NodeId node, std::span<const std::uint8_t> bytes, std::span<const std::uint16_t> own_classes,
-                           std::span<const resolve::Origin> rules) const {
+                           std::span<const resolve::Origin> rules, Scratch& scratch) const {
   const auto hot = table::Hot::open(bytes);
   if (!hot) return tl::unexpected(hot.error());
-  return HotProof(*this, node, *hot, own_classes, rules).run();
+  return HotProof(*this, scratch, node, *hot, own_classes, rules).run();
 }
 
 }  // namespace acl::tables

@@ -4,8 +4,9 @@
 // The rules are read in the form in which the control plane sends them to the node (compiler/resolve/view.h): for each rule the list
 // of sources, the list of destinations with ports. Compared are, for the hot part:
 //
-//   every address of the inventory and its two neighbours, as a source; nothing else is listed: the occupied slots are counted;
-//   every piece of the rest of the address space between two bounds, of the rules' or of the table's;
+//   every address that the rules list as a source, and its two neighbours; nothing else is listed, since these are as many as the
+//   table has occupied slots;
+//   every piece of the rest of the address space between two bounds, of the rules' or of the table's: all other addresses;
 //   each own address of the node, and every piece of what is behind it, as a destination;
 //   for every pair of classes every piece of (protocol, port) between two bounds, of the rules' or of the table's.
 //
@@ -33,10 +34,15 @@ class Prover {
   // What follows must outlive it; shared by threads.
   Prover(const resolve::Views& views, const Addresses& addresses);
 
+  // Memory that one proof after the other uses; one for each thread.
+  struct Scratch {
+    std::vector<std::uint64_t> masks, touched;
+  };
+
   // `rules`: which rule each rule number stands for. `own_classes`: as in the node's header, own addresses ascending.
   [[nodiscard]] Expected<void> hot(NodeId node, std::span<const std::uint8_t> bytes,
-                                   std::span<const std::uint16_t> own_classes,
-                                   std::span<const resolve::Origin> rules) const;
+                                   std::span<const std::uint16_t> own_classes, std::span<const resolve::Origin> rules,
+                                   Scratch& scratch) const;
   [[nodiscard]] Expected<void> ssh(NodeId node, std::span<const std::uint8_t> bytes,
                                    std::span<const resolve::Origin> rules) const;
   // Of the names part: whom the node knows; which capabilities each source has at each of the node's addresses.

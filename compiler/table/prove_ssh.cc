@@ -45,6 +45,29 @@ std::string_view action_name(LoginAction action) noexcept {
   return action == LoginAction::accept ? "accept" : "check";
 }
 
+// Every name that one of the source's rules knows, root, and one that none knows.
+Expected<void> compare_logins(const Resolved& resolved, NodeId node, const table::Ssh& part, const std::vector<SshRuleView>& wire,
+                              const std::vector<std::uint32_t>& of_source, const Address& address,
+                              std::span<const resolve::Origin> rules) {
+  std::set<std::string> asked = {"root", "somebody-else"};
+  for (const std::uint32_t i : of_source) {
+    for (const auto& [name, local] : wire[i].users) asked.insert(name);
+  }
+  asked.erase("*");
+  for (const std::string& name : asked) {
+    for (const auto& [exists, is_root] : {std::pair{true, false}, {true, true}, {false, false}}) {
+      const Wanted wanted = evaluate(wire, of_source, name, exists, is_root);
+      const table::LoginDecision got = part.decide({address, name, exists, is_root});
+      const bool same = got.action == wanted.action &&
+                        (got.action == LoginAction::deny || (got.rule < rules.size() && rules[got.rule].index == wanted.index));
+      if (same) continue;
+      return differs(resolved, node, fmt::format("{} as \"{}\": {} by ssh[{}], in the table {}", address.text(), name,
+                                                 action_name(wanted.action), wanted.index, action_name(got.action)));
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 Expected<void> Prover::ssh(NodeId node, std::span<const std::uint8_t> bytes, std::span<const resolve::Origin> rules) const {
@@ -52,55 +75,41 @@ Expected<void> Prover::ssh(NodeId node, std::span<const std::uint8_t> bytes, std
   const auto part = table::Ssh::open(bytes);
   if (!part) return tl::unexpected(part.error());
   const std::vector<SshRuleView> wire = views_.ssh_rules(node);
-  std::vector<std::vector<std::uint32_t>> of_rank(addresses_.list.size());
-  std::set<std::string> names = {"root", "somebody-else"};
+  // (address, rule), by address, the rules of each in their order.
+  std::vector<std::pair<Rank, std::uint32_t>> listed;
   for (std::uint32_t i = 0; i < wire.size(); ++i) {
     for (const std::string& principal : wire[i].principals) {
       const auto known = rank_of_.find(principal);
       if (known == rank_of_.end()) return differs(resolved, node, fmt::format("the principal {} is no node's", principal));
-      auto& list = of_rank[known->second];
-      if (list.empty() || list.back() != i) list.push_back(i);
+      listed.emplace_back(known->second, i);
     }
   }
-  std::vector<const std::vector<std::uint32_t>*> of_class(part->classes() + 1U, nullptr);
-  for (Rank rank = 0; rank < addresses_.list.size(); ++rank) {
-    const Address& address = addresses_.list[rank];
+  std::sort(listed.begin(), listed.end());
+  listed.erase(std::unique(listed.begin(), listed.end()), listed.end());
+  std::vector<std::vector<std::uint32_t>> of_class(part->classes() + 1U);
+  std::size_t sources = 0;
+  for (std::size_t i = 0; i < listed.size();) {
+    const Address& address = addresses_.list[listed[i].first];
+    std::vector<std::uint32_t> rules_of_source;
+    for (const Rank rank = listed[i].first; i < listed.size() && listed[i].first == rank; ++i) rules_of_source.push_back(listed[i].second);
+    ++sources;
     const std::uint32_t found = part->source_class(address);
-    if ((found == 0) != of_rank[rank].empty())
-      return differs(resolved, node, fmt::format("{} {} a source of logins", address.text(), found == 0 ? "is missing as" : "is not"));
-    if (found == 0) continue;
-    if (of_class[found] != nullptr) {
-      if (*of_class[found] != of_rank[rank])
+    if (found == 0) return differs(resolved, node, fmt::format("{} is missing as a source of logins", address.text()));
+    if (!of_class[found].empty()) {
+      if (of_class[found] != rules_of_source)
         return differs(resolved, node, fmt::format("{} has the logins of others", address.text()));
       continue;
     }
-    of_class[found] = &of_rank[rank];
-    // Every name that one of its rules knows, and one that none does.
-    std::set<std::string> asked = names;
-    for (const std::uint32_t i : of_rank[rank]) {
-      for (const auto& [name, local] : wire[i].users) asked.insert(name);
-    }
-    asked.erase("*");
-    for (const std::string& name : asked) {
-      for (const auto& [exists, is_root] : {std::pair{true, false}, {true, true}, {false, false}}) {
-        const Wanted wanted = evaluate(wire, of_rank[rank], name, exists, is_root);
-        const table::LoginDecision got = part->decide({address, name, exists, is_root});
-        const bool same = got.action == wanted.action &&
-                          (got.action == LoginAction::deny || (got.rule < rules.size() && rules[got.rule].index == wanted.index));
-        if (same) continue;
-        return differs(resolved, node, fmt::format("{} as \"{}\": {} by ssh[{}], in the table {}", address.text(), name,
-                                                   action_name(wanted.action), wanted.index, action_name(got.action)));
-      }
-    }
+    if (auto same = compare_logins(resolved, node, *part, wire, rules_of_source, address, rules); !same) return same;
+    of_class[found] = std::move(rules_of_source);
   }
-  // Nothing but nodes' addresses is listed.
+  // Nothing but these is listed.
   const acl_classifier& c = part->header().sources;
   const auto* slots = reinterpret_cast<const std::uint64_t*>(bytes.data() + std::size_t{c.hash_line} * acl_line_bytes);
-  std::size_t listed = 0;
-  for (std::size_t i = 0; i < std::size_t{c.hash_lines} * acl_slots; ++i) listed += slots[i] != 0 ? 1U : 0U;
-  const auto wanted = std::count_if(of_rank.begin(), of_rank.end(), [](const auto& list) { return !list.empty(); });
-  if (listed != static_cast<std::size_t>(wanted) || c.v4_count != 0 || c.v6_count != 0)
-    return differs(resolved, node, fmt::format("it lists {} sources of logins where {} are expected", listed, wanted));
+  std::size_t occupied = 0;
+  for (std::size_t i = 0; i < std::size_t{c.hash_lines} * acl_slots; ++i) occupied += slots[i] != 0 ? 1U : 0U;
+  if (occupied != sources || c.v4_count != 0 || c.v6_count != 0)
+    return differs(resolved, node, fmt::format("it lists {} sources of logins where {} are expected", occupied, sources));
   return {};
 }
 
