@@ -120,26 +120,33 @@ void check_test(Checker& c, const PolicyTest& test, std::size_t index) {
   for (const Target& target : test.deny) check_target(c, test, target, name);
 }
 
-// The two refusals of a destination that the service words apart, and all others.
-void check_ssh_dst(Checker& c, const Selector& dst, std::string_view name) {
-  const auto refuse = [&](Code code, std::string message, std::string help) {
+// What the service words apart from all other faults of a test: what may never stand in sshTests, and an unknown tag. Both are
+// said of sources (https://github.com/tailscale/tailscale/issues/14102) as of destinations; Headscale says them of destinations
+// alone. True if one of them was found.
+bool refuse_element(Checker& c, const Selector& element, Location location) {
+  const bool src = location == Location::ssh_test_src;
+  const std::string_view side = src ? "src" : "dst";
+  const auto refuse = [&](Code code, std::string_view what, std::string help) {
     c.findings.service_text({});
-    c.findings.add(code, dst.span, std::move(message), std::move(help));
+    c.findings.add(code, element.span, fmt::format("SSH tests {} contains {} \"{}\"", side, what, element.text),
+                   std::move(help));
     answer(c);
+    return true;
   };
-  const bool single_prefix = dst.kind == SelectorKind::prefix;
-  if (single_prefix || (dst.kind == SelectorKind::autogroup && dst.autogroup == Autogroup::internet)) {
-    return refuse(Code::E0602, fmt::format("SSH tests dst contains disallowed element \"{}\"", dst.text),
-                  "name a user, a tag, a host or the address of a device");
+  if (c.headscale() && src) return false;
+  const bool disallowed = c.headscale()
+                              ? element.kind == SelectorKind::prefix || element.autogroup == Autogroup::internet
+                              : allowed_at(element, location, Dialect::tailscale) == Allowed::no;
+  if (disallowed && element.kind != SelectorKind::empty && !looks_like_template(element.text)) {
+    c.mark_used(element);
+    return refuse(Code::E0602, "disallowed element", "name a user, a group, a tag, a host or the address of a device");
   }
-  if (dst.kind == SelectorKind::tag && c.names.find(NameKind::tag, dst.text) == nullptr) {
-    const std::size_t colon = dst.text.rfind(':');
-    const bool port = c.names.find(NameKind::tag, dst.text.substr(0, colon)) != nullptr;
-    const std::string help = port ? fmt::format("a login has no port: write \"{}\"", dst.text.substr(0, colon))
-                                  : c.suggestion(NameKind::tag, dst.text);
-    return refuse(Code::E0603, fmt::format("SSH tests dst contains unknown tag \"{}\"", dst.text), help);
-  }
-  c.selector(dst, Location::ssh_test_dst, fmt::format("{}: dst=", name));
+  if (element.kind != SelectorKind::tag || c.names.find(NameKind::tag, element.text) != nullptr) return false;
+  const std::size_t colon = element.text.rfind(':');
+  const bool port = c.names.find(NameKind::tag, element.text.substr(0, colon)) != nullptr;
+  return refuse(Code::E0603, "unknown tag",
+                port ? fmt::format("a login has no port: write \"{}\"", element.text.substr(0, colon))
+                     : c.suggestion(NameKind::tag, element.text));
 }
 
 void check_logins(Checker& c, const SshTest& test, std::string_view name) {
@@ -162,8 +169,14 @@ void check_logins(Checker& c, const SshTest& test, std::string_view name) {
 
 void check_ssh_test(Checker& c, const SshTest& test, std::size_t index) {
   const std::string name = rule_name("sshTests", index);
-  for (const Selector& dst : test.dst) check_ssh_dst(c, dst, name);
-  check_src(c, test, Location::ssh_test_src, name);
+  for (const Selector& dst : test.dst) {
+    if (!refuse_element(c, dst, Location::ssh_test_dst)) {
+      c.selector(dst, Location::ssh_test_dst, fmt::format("{}: dst=", name));
+    }
+  }
+  if (!test.src || !refuse_element(c, *test.src, Location::ssh_test_src)) {
+    check_src(c, test, Location::ssh_test_src, name);
+  }
   if (test.dst.empty() && !test.damaged) {
     test_error(c, test.span, fmt::format("{} has no dst", name), "name at least one user, tag or host",
                "SSH tests entry must have at least one dst");
