@@ -235,7 +235,12 @@ bool Checker::defined(NameKind kind, const Selector& selector, std::string_view 
   std::string message = fmt::format("{}{} not found: \"{}\"", prefix, what.word, name);
   if (headscale() && kind == NameKind::group) message = fmt::format("group not defined in policy: \"{}\"", name);
   if (headscale() && kind == NameKind::host) message = fmt::format("host not defined in policy: \"{}\"", name);
-  findings.add(what.code, selector.span, std::move(message), std::move(help));
+  Diagnostic& found = findings.add(what.code, selector.span, std::move(message), std::move(help));
+  // The service's words as quoted in https://github.com/tailscale/tailscale/issues/16614.
+  if (!headscale() && kind == NameKind::host && name.find(':') != std::string_view::npos &&
+      found.service_text.empty()) {
+    found.service_text = fmt::format("{}host name must not contain colon (:)", prefix);
+  }
   return false;
 }
 

@@ -213,6 +213,7 @@ TEST(Grants, EverythingIsAStar) {
 TEST(Grants, DestinationsHaveNoPorts) {
   EXPECT_FALSE(grant(any, R"("tag:db:22")").accepted());
   EXPECT_FALSE(grant(any, R"("vault:22")").accepted());
+  EXPECT_EQ(grant(any, R"("192.0.2.1:22")").message(), "dst=\"192.0.2.1:22\": host name must not contain colon (:)");
 }
 
 Checked ip(const std::string& entry, Dialect dialect = Dialect::tailscale) {

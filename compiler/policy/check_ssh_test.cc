@@ -36,6 +36,15 @@ TEST(SshAction, MustBeGiven) {
 
 TEST(SshAction, OuterSpaceIsTrimmed) { EXPECT_TRUE(ssh(" accept ", people, server).accepted()); }
 
+TEST(SshSelectors, OuterSpaceIsTrimmedAndAccountsLoseItToo) {
+  const Checked c = ssh("accept", R"(" ana@example.com")", R"("tag:server ")", R"(,"users":[" root "])");
+  EXPECT_TRUE(c.accepted());
+  EXPECT_EQ(c.policy().ssh[0].src[0].text, "ana@example.com");
+  EXPECT_EQ(c.policy().ssh[0].dst[0].text, "tag:server");
+  EXPECT_EQ(c.policy().ssh[0].users[0].value, "root");
+  EXPECT_EQ(users(R"(" ")").message(), "user \"\" is not valid");
+}
+
 // --- users ---
 
 TEST(SshUsers, MustBeGiven) {
