@@ -120,33 +120,38 @@ void check_test(Checker& c, const PolicyTest& test, std::size_t index) {
   for (const Target& target : test.deny) check_target(c, test, target, name);
 }
 
-// What the service words apart from all other faults of a test: what may never stand in sshTests, and an unknown tag. Both are
-// said of sources (https://github.com/tailscale/tailscale/issues/14102) as of destinations; Headscale says them of destinations
-// alone. True if one of them was found.
-bool refuse_element(Checker& c, const Selector& element, Location location) {
-  const bool src = location == Location::ssh_test_src;
-  const std::string_view side = src ? "src" : "dst";
-  const auto refuse = [&](Code code, std::string_view what, std::string help) {
-    c.findings.service_text({});
-    c.findings.add(code, element.span, fmt::format("SSH tests {} contains {} \"{}\"", side, what, element.text),
-                   std::move(help));
-    answer(c);
-    return true;
-  };
-  if (c.headscale() && src) return false;
+// What the service words apart from all other faults of a test: what may never stand in sshTests, and an unknown tag. It says
+// both of sources (https://github.com/tailscale/tailscale/issues/14102) as of destinations, Headscale of destinations alone.
+enum class ElementFault { none, disallowed, unknown_tag };
+
+ElementFault element_fault(Checker& c, const Selector& element, Location location) {
+  if (c.headscale() && location == Location::ssh_test_src) return ElementFault::none;
+  if (element.kind == SelectorKind::empty || looks_like_template(element.text)) return ElementFault::none;
   const bool disallowed = c.headscale()
                               ? element.kind == SelectorKind::prefix || element.autogroup == Autogroup::internet
                               : allowed_at(element, location, Dialect::tailscale) == Allowed::no;
-  if (disallowed && element.kind != SelectorKind::empty && !looks_like_template(element.text)) {
-    c.mark_used(element);
-    return refuse(Code::E0602, "disallowed element", "name a user, a group, a tag, a host or the address of a device");
+  if (disallowed) return ElementFault::disallowed;
+  const bool tag = element.kind == SelectorKind::tag;
+  return tag && c.names.find(NameKind::tag, element.text) == nullptr ? ElementFault::unknown_tag : ElementFault::none;
+}
+
+void report_element(Checker& c, const Selector& element, Location location) {
+  const std::string_view side = location == Location::ssh_test_src ? "src" : "dst";
+  switch (element_fault(c, element, location)) {
+    case ElementFault::none: return;
+    case ElementFault::disallowed:
+      c.mark_used(element);
+      c.findings.add(Code::E0602, element.span,
+                     fmt::format("SSH tests {} contains disallowed element \"{}\"", side, element.text),
+                     "name a user, a group, a tag, a host or the address of a device");
+      return;
+    case ElementFault::unknown_tag: break;
   }
-  if (element.kind != SelectorKind::tag || c.names.find(NameKind::tag, element.text) != nullptr) return false;
-  const std::size_t colon = element.text.rfind(':');
-  const bool port = c.names.find(NameKind::tag, element.text.substr(0, colon)) != nullptr;
-  return refuse(Code::E0603, "unknown tag",
-                port ? fmt::format("a login has no port: write \"{}\"", element.text.substr(0, colon))
-                     : c.suggestion(NameKind::tag, element.text));
+  const std::string_view without_port = element.text.substr(0, element.text.rfind(':'));
+  const bool port = c.names.find(NameKind::tag, without_port) != nullptr;
+  c.findings.add(Code::E0603, element.span, fmt::format("SSH tests {} contains unknown tag \"{}\"", side, element.text),
+                 port ? fmt::format("a login has no port: write \"{}\"", without_port)
+                      : c.suggestion(NameKind::tag, element.text));
 }
 
 void check_logins(Checker& c, const SshTest& test, std::string_view name) {
@@ -170,11 +175,10 @@ void check_logins(Checker& c, const SshTest& test, std::string_view name) {
 void check_ssh_test(Checker& c, const SshTest& test, std::size_t index) {
   const std::string name = rule_name("sshTests", index);
   for (const Selector& dst : test.dst) {
-    if (!refuse_element(c, dst, Location::ssh_test_dst)) {
-      c.selector(dst, Location::ssh_test_dst, fmt::format("{}: dst=", name));
-    }
+    if (element_fault(c, dst, Location::ssh_test_dst) != ElementFault::none) continue;
+    c.selector(dst, Location::ssh_test_dst, fmt::format("{}: dst=", name));
   }
-  if (!test.src || !refuse_element(c, *test.src, Location::ssh_test_src)) {
+  if (!test.src || element_fault(c, *test.src, Location::ssh_test_src) == ElementFault::none) {
     check_src(c, test, Location::ssh_test_src, name);
   }
   if (test.dst.empty() && !test.damaged) {
@@ -197,6 +201,11 @@ void check_tests(Checker& c) {
 }
 
 void check_ssh_tests(Checker& c) {
+  // What may stand in them is settled for all before any is run.
+  for (const SshTest& test : c.policy.ssh_tests) {
+    for (const Selector& dst : test.dst) report_element(c, dst, Location::ssh_test_dst);
+    if (test.src) report_element(c, *test.src, Location::ssh_test_src);
+  }
   as_failed_test(c, [&] {
     for (std::size_t i = 0; i < c.policy.ssh_tests.size(); ++i) check_ssh_test(c, c.policy.ssh_tests[i], i);
   });

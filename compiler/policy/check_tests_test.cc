@@ -200,6 +200,11 @@ TEST(SshTests, WhatMayNeverStandInThemIsRefusedInTheServicesWords) {
   EXPECT_EQ(source("group:x").message(), failed);
   EXPECT_EQ(source("nowhere").message(), failed);
   EXPECT_TRUE(source("autogroup:member", headscale).accepted());
+  // It is said before anything else about any of them.
+  EXPECT_EQ(in_tailnet(R"("sshTests":[{"src":"ana@example.com","dst":["tag:db"]},
+                                      {"src":"ana@example.com","dst":["10.0.0.0/8"],"accept":["root"]}])")
+                .message(),
+            "SSH tests dst contains disallowed element \"10.0.0.0/8\"");
 }
 
 TEST(SshTests, AccountsAreNotBothAllowedAndDenied) {
