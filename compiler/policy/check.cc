@@ -236,10 +236,11 @@ bool Checker::defined(NameKind kind, const Selector& selector, std::string_view 
   if (headscale() && kind == NameKind::group) message = fmt::format("group not defined in policy: \"{}\"", name);
   if (headscale() && kind == NameKind::host) message = fmt::format("host not defined in policy: \"{}\"", name);
   Diagnostic& found = findings.add(what.code, selector.span, std::move(message), std::move(help));
-  // The service's words as quoted in https://github.com/tailscale/tailscale/issues/16614.
-  if (!headscale() && kind == NameKind::host && name.find(':') != std::string_view::npos &&
-      found.service_text.empty()) {
-    found.service_text = fmt::format("{}host name must not contain colon (:)", prefix);
+  // The service's words for bare names: https://github.com/tailscale/tailscale/issues/12370 and /16614.
+  if (!headscale() && kind == NameKind::host && found.service_text.empty()) {
+    const bool colon = name.find(':') != std::string_view::npos;
+    found.service_text = colon ? fmt::format("{}host name must not contain colon (:)", prefix)
+                               : fmt::format("{}unknown user or host: \"{}\"", prefix, name);
   }
   return false;
 }

@@ -210,6 +210,14 @@ TEST(Grants, EverythingIsAStar) {
   EXPECT_TRUE(grant(R"("0.0.0.0/0")", any).accepted());
 }
 
+TEST(BareNames, ThatAreNoHostsAreRefusedInTheServicesWords) {
+  EXPECT_EQ(acl(R"("nowhere")", R"("*:*")").message(), "src=unknown user or host: \"nowhere\"");
+  EXPECT_EQ(acl(any, R"("nowhere:22")").message(), "dst=\"nowhere\": unknown user or host: \"nowhere\"");
+  EXPECT_EQ(grant(R"("nowhere")", any).errors(), "E0303");
+  EXPECT_EQ(grant(R"("nowhere")", any, R"(,"ip":["*"])", headscale).message(),
+            "host not defined in policy: \"nowhere\"");
+}
+
 TEST(Grants, DestinationsHaveNoPorts) {
   EXPECT_FALSE(grant(any, R"("tag:db:22")").accepted());
   EXPECT_FALSE(grant(any, R"("vault:22")").accepted());
