@@ -76,7 +76,8 @@ bool refuse_place(Checker& c, const Selector& selector, Location location, std::
   std::string help;
   if (selector.kind == SelectorKind::autogroup) {
     const std::string usable = autogroups_at(location, c.policy.dialect);
-    if (!usable.empty()) help = fmt::format("autogroups that may stand here: {}", usable);
+    help = usable.empty() ? "name a user, a group, a tag or a host"
+                          : fmt::format("autogroups that may stand here: {}", usable);
   } else if (selector.kind == SelectorKind::range) {
     help = "put the range into an ipset and name the ipset here";
   } else if (selector.kind == SelectorKind::service) {
@@ -97,7 +98,12 @@ bool refuse_place(Checker& c, const Selector& selector, Location location, std::
                                   : fmt::format("{}\"{}\": {} cannot be {}", prefix, selector.text,
                                                 selector_kind_name(selector.kind), location_name(location));
   Diagnostic& found = c.findings.add(Code::E0308, selector.span, message, std::move(help));
-  if (location == Location::ssh_dst && !c.headscale()) {
+  const bool outbound = selector.autogroup == Autogroup::self || selector.autogroup == Autogroup::internet;
+  if (location == Location::rule_src && outbound && !c.headscale()) {
+    found.service_text = fmt::format("{} not valid on the src side of a rule", selector.text);
+  } else if (location == Location::ssh_src && !c.headscale()) {
+    found.service_text = fmt::format("\"{}\" is not allowed in src", selector.text);
+  } else if (location == Location::ssh_dst && !c.headscale()) {
     found.service_text = fmt::format("invalid dst \"{}\"", selector.text);
   } else if (location == Location::ssh_dst && selector.kind == SelectorKind::wildcard) {
     found.service_text = "wildcard (*) is not supported as SSH destination";
@@ -151,13 +157,7 @@ bool Checker::selector(const Selector& selector, Location location, std::string_
     return refuse_place(*this, selector, location, prefix);
   }
   if (!check_form(*this, selector, prefix)) return false;
-  if (allowed == Allowed::unsettled && location == Location::test_src && selector.kind == SelectorKind::autogroup &&
-      !headscale()) {
-    findings.add(Code::W0604, selector.span,
-                 fmt::format("{}\"{}\": the service is reported to fail a test of an autogroup: unknown user or host",
-                             prefix, selector.text),
-                 "name one user, group, tag or host");
-  } else if (allowed == Allowed::unsettled) {
+  if (allowed == Allowed::unsettled) {
     findings.add(Code::I0335, selector.span,
                  fmt::format("\"{}\": whether {} can be {} is not documented", selector.text,
                              selector_kind_name(selector.kind), location_name(location)));
@@ -235,7 +235,13 @@ bool Checker::defined(NameKind kind, const Selector& selector, std::string_view 
   std::string message = fmt::format("{}{} not found: \"{}\"", prefix, what.word, name);
   if (headscale() && kind == NameKind::group) message = fmt::format("group not defined in policy: \"{}\"", name);
   if (headscale() && kind == NameKind::host) message = fmt::format("host not defined in policy: \"{}\"", name);
-  findings.add(what.code, selector.span, std::move(message), std::move(help));
+  Diagnostic& found = findings.add(what.code, selector.span, std::move(message), std::move(help));
+  // The service's words for bare names: https://github.com/tailscale/tailscale/issues/12370 and /16614.
+  if (!headscale() && kind == NameKind::host && found.service_text.empty()) {
+    const bool colon = name.find(':') != std::string_view::npos;
+    found.service_text = colon ? fmt::format("{}host name must not contain colon (:)", prefix)
+                               : fmt::format("{}unknown user or host: \"{}\"", prefix, name);
+  }
   return false;
 }
 

@@ -90,13 +90,17 @@ void check_repeated_members(Checker& c, const Group& group) {
 
 void check_host_name(Checker& c, const Text& name) {
   if (looks_like_template(name.value)) return c.report_template(name);
-  const auto error = [&](std::string_view reason, std::string help) {
-    c.findings.add(Code::E0313, name.span, fmt::format("hosts[\"{}\"]: {}", name.value, reason), std::move(help));
+  const auto error = [&](std::string_view reason, std::string help, std::string service_text = {}) {
+    Diagnostic& found =
+        c.findings.add(Code::E0313, name.span, fmt::format("hosts[\"{}\"]: {}", name.value, reason), std::move(help));
+    if (!c.headscale()) found.service_text = std::move(service_text);
   };
   if (name.empty()) return error("a host needs a name", "name it");
   if (name.value == "*") return error("this name means every address", "choose another name");
   if (name.value.find('@') != std::string_view::npos) {
-    return error("a name with @ would be taken for a user", "choose a name without @");
+    // The service's words as quoted in https://github.com/tailscale/tailscale/issues/7886.
+    return error("a name with @ would be taken for a user", "choose a name without @",
+                 fmt::format("host names cannot include an @, please change the name for \"{}\"", name.value));
   }
   const Selector form = parse_selector(name.value, name.span);
   if (form.kind == SelectorKind::address || form.kind == SelectorKind::prefix || form.kind == SelectorKind::range) {

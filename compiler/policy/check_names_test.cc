@@ -236,6 +236,8 @@ TEST(Hosts, NamesArePlainWords) {
   for (const std::string name : {"", "*", "ana@x", "10.0.0.1", "10.0.0.0/8", "fd7a::1"}) {
     EXPECT_EQ(with("\"hosts\":{\"" + name + "\":\"10.0.0.1\"}").errors(), "E0313") << name;
   }
+  EXPECT_EQ(with(R"("hosts":{"ana@x":"10.0.0.1"})").message(),
+            "host names cannot include an @, please change the name for \"ana@x\"");
 }
 
 TEST(Hosts, AColonOrASlashInANameIsAWarningAndForHeadscaleAnError) {

@@ -246,8 +246,9 @@ constexpr std::array<std::string_view, 11> service_capabilities = {
     "tailscale.com/cap/pam",   "tailscale.com/cap/databases", "tailscale.com/cap/aperture",
 };
 // Given out by the control plane itself; no policy may.
-constexpr std::array<std::string_view, 4> reserved_capabilities = {
-    "tailscale.com/cap/relay-target", "tailscale.com/cap/ingress", "tailscale.com/cap/funnel", "tailscale.com/cap/service-proxy",
+constexpr std::array<std::string_view, 5> reserved_capabilities = {
+    "tailscale.com/cap/relay-target", "tailscale.com/cap/drive-sharer",  "tailscale.com/cap/ingress",
+    "tailscale.com/cap/funnel",       "tailscale.com/cap/service-proxy",
 };
 // clang-format on
 
@@ -287,8 +288,10 @@ void check_capability(Checker& c, const Capability& capability) {
   const bool form = slash != std::string_view::npos && slash != 0 && slash + 1 < name.size() &&
                     domain.find('.') != std::string_view::npos && domain.find(':') == std::string_view::npos;
   if (!form) {
-    c.findings.add(Code::E0411, capability.name.span, fmt::format("capability name \"{}\" must be DOMAIN/PATH", name),
-                   "name it below a domain of your own, without a scheme: example.com/cap/reports");
+    Diagnostic& found = c.findings.add(Code::E0411, capability.name.span,
+                                       fmt::format("capability name \"{}\" must be DOMAIN/PATH", name),
+                                       "name it below a domain of your own, without a scheme: example.com/cap/reports");
+    if (!c.headscale()) found.service_text = "capability name must have the form {domain}/{path}";
     return;
   }
   if (domain == "tailscale.com") {

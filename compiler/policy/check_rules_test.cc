@@ -154,9 +154,18 @@ TEST(Self, TheWildcardIsASourceInAclsOnly) {
   EXPECT_EQ(grant(any, R"("autogroup:self")", R"(,"app":{"example.com/x":[]})").message(), self_text);
 }
 
-TEST(Self, IsNoSource) {
-  EXPECT_FALSE(acl(R"("autogroup:self")", R"("*:*")").accepted());
-  EXPECT_FALSE(grant(R"("autogroup:self")", any).accepted());
+TEST(Self, IsNoSourceAndNeitherIsTheInternet) {
+  for (const std::string name : {"autogroup:self", "autogroup:internet"}) {
+    const std::string source = "\"" + name + "\"";
+    EXPECT_EQ(acl(source, R"("*:*")").message(), name + " not valid on the src side of a rule");
+    EXPECT_EQ(grant(source, any).message(), name + " not valid on the src side of a rule");
+    EXPECT_EQ(grant(source, any).errors(), "E0308");
+  }
+}
+
+TEST(Self, WithoutAPortIsReadAsAPort) {
+  EXPECT_EQ(acl(R"("group:eng")", R"("autogroup:self")").message(),
+            "dst=\"autogroup:self\": port range \"self\": invalid first integer");
 }
 
 // --- autogroup:danger-all, autogroup:internet ---
@@ -201,9 +210,18 @@ TEST(Grants, EverythingIsAStar) {
   EXPECT_TRUE(grant(R"("0.0.0.0/0")", any).accepted());
 }
 
+TEST(BareNames, ThatAreNoHostsAreRefusedInTheServicesWords) {
+  EXPECT_EQ(acl(R"("nowhere")", R"("*:*")").message(), "src=unknown user or host: \"nowhere\"");
+  EXPECT_EQ(acl(any, R"("nowhere:22")").message(), "dst=\"nowhere\": unknown user or host: \"nowhere\"");
+  EXPECT_EQ(grant(R"("nowhere")", any).errors(), "E0303");
+  EXPECT_EQ(grant(R"("nowhere")", any, R"(,"ip":["*"])", headscale).message(),
+            "host not defined in policy: \"nowhere\"");
+}
+
 TEST(Grants, DestinationsHaveNoPorts) {
   EXPECT_FALSE(grant(any, R"("tag:db:22")").accepted());
   EXPECT_FALSE(grant(any, R"("vault:22")").accepted());
+  EXPECT_EQ(grant(any, R"("192.0.2.1:22")").message(), "dst=\"192.0.2.1:22\": host name must not contain colon (:)");
 }
 
 Checked ip(const std::string& entry, Dialect dialect = Dialect::tailscale) {
@@ -265,6 +283,7 @@ TEST(GrantApp, NamesAreDomainAndPath) {
     EXPECT_TRUE(app(name).accepted()) << name;
   for (const std::string name : {"x", "example.com", "/x", "example.com/", "https://example.com/x", "example/x", ""}) {
     EXPECT_EQ(app(name).errors(), "E0411") << name;
+    EXPECT_EQ(app(name).message(), "capability name must have the form {domain}/{path}") << name;
   }
 }
 
@@ -276,7 +295,7 @@ TEST(GrantApp, TheServicesDomainHasAFixedList) {
                                  "pam", "databases", "aperture"}) {
     EXPECT_FALSE(app(name).has(Code::E0411) || app(name).has(Code::W0421)) << name;
   }
-  for (const std::string name : {"relay-target", "ingress", "funnel", "service-proxy", "drive/x", ""}) {
+  for (const std::string name : {"relay-target", "drive-sharer", "ingress", "funnel", "service-proxy", "drive/x", ""}) {
     EXPECT_EQ(app(name).message(), "capability name must not be in the tailscale.com domain") << name;
   }
   EXPECT_EQ(grant(any, any, R"(,"app":{"tailscale.com/drive":[]})").errors(), "E0411") << "not below cap/";

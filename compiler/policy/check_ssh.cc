@@ -24,10 +24,13 @@ bool is_device_source(const Selector& selector) noexcept {
 void check_action(Checker& c, const SshRule& rule) {
   const std::string_view action = rule.action ? rule.action->value : std::string_view();
   if (action == "accept" || action == "check" || (action.empty() && rule.damaged)) return;
-  const std::string help = action.empty() ? "say \"action\": \"accept\" or \"check\""
-                                          : "the actions are \"accept\" and \"check\", in lower case";
-  c.findings.add(Code::E0501, rule.action ? rule.action->span : rule.span,
-                 fmt::format("\"{}\" is not a valid action", action), help);
+  if (action.empty()) {
+    c.findings.add(Code::E0501, rule.action ? rule.action->span : rule.span, "action must be specified",
+                   "say \"action\": \"accept\" or \"check\"");
+    return;
+  }
+  c.findings.add(Code::E0501, rule.action->span, fmt::format("\"{}\" is not a valid action", action),
+                 "the actions are \"accept\" and \"check\", in lower case");
 }
 
 // user:*@ and localpart: share the rule on domains.
@@ -75,6 +78,13 @@ bool is_own_device_rule(const SshRule& rule, const Selector& dst) noexcept {
          equal_ignoring_case(rule.src[0].text, dst.text);
 }
 
+// How the hosted service words it, as quoted in https://github.com/juanfont/headscale/issues/3010.
+void add_service_words(const Checker& c, Diagnostic& found, const Selector& dst) {
+  if (dst.kind == SelectorKind::user && !c.headscale()) {
+    found.service_text = "users in dst are only allowed from the same user";
+  }
+}
+
 // `device`: the first source that is no person, or null.
 void check_pair(Checker& c, const SshRule& rule, const Selector& dst, const Selector* device) {
   const bool owned =
@@ -90,12 +100,15 @@ void check_pair(Checker& c, const SshRule& rule, const Selector& dst, const Sele
     }
     Diagnostic& found = c.findings.add(Code::E0507, device->span, std::move(message),
                                        "tagged devices may log in to tagged devices only");
+    add_service_words(c, found, dst);
     c.findings.relate(found, "the destination", dst.span);
     return;
   }
   if (dst.kind == SelectorKind::user && !rule.src.empty() && !is_own_device_rule(rule, dst)) {
-    c.findings.add(Code::E0507, dst.span, "user destination requires source to contain only that same user",
-                   "write autogroup:self: everyone's own devices");
+    Diagnostic& found =
+        c.findings.add(Code::E0507, dst.span, "user destination requires source to contain only that same user",
+                       "write autogroup:self: everyone's own devices");
+    add_service_words(c, found, dst);
   }
 }
 

@@ -24,11 +24,26 @@ TEST(SshAction, IsAcceptOrCheck) {
   EXPECT_EQ(ssh("Accept", people, server).message(), "\"Accept\" is not a valid action");
   EXPECT_EQ(ssh("deny", people, server).message(), "\"deny\" is not a valid action");
   EXPECT_EQ(ssh("Accept", people, server).under(Code::E0501), "\"Accept\"");
-  EXPECT_EQ(ssh("", people, server).errors(), "E0501");
-  EXPECT_EQ(in_tailnet(R"("ssh":[{"src":["group:eng"],"dst":["tag:db"],"users":["root"]}])").errors(), "E0501");
+}
+
+TEST(SshAction, MustBeGiven) {
+  for (const std::string none : {"", R"("action":"",)", R"("action":null,)"}) {
+    const Checked c = in_tailnet(R"("ssh":[{)" + none + R"("src":["group:eng"],"dst":["tag:db"],"users":["root"]}])");
+    EXPECT_EQ(c.message(), "action must be specified") << none;
+    EXPECT_EQ(c.errors(), "E0501") << none;
+  }
 }
 
 TEST(SshAction, OuterSpaceIsTrimmed) { EXPECT_TRUE(ssh(" accept ", people, server).accepted()); }
+
+TEST(SshSelectors, OuterSpaceIsTrimmedAndAccountsLoseItToo) {
+  const Checked c = ssh("accept", R"(" ana@example.com")", R"("tag:server ")", R"(,"users":[" root "])");
+  EXPECT_TRUE(c.accepted());
+  EXPECT_EQ(c.policy().ssh[0].src[0].text, "ana@example.com");
+  EXPECT_EQ(c.policy().ssh[0].dst[0].text, "tag:server");
+  EXPECT_EQ(c.policy().ssh[0].users[0].value, "root");
+  EXPECT_EQ(users(R"(" ")").message(), "user \"\" is not valid");
+}
 
 // --- users ---
 
@@ -125,6 +140,14 @@ TEST(SshPairs, PeopleReachTaggedAndTheirOwnDevicesTagsReachTags) {
   }
 }
 
+// As quoted in https://github.com/juanfont/headscale/issues/3010.
+TEST(SshPairs, AUserIsADestinationOfThatUserAloneInTheServicesWords) {
+  const std::string ana = R"("ana@example.com")";
+  for (const std::string& src : {std::string(R"("bo@example.com")"), people, server, ana + R"(,"bo@example.com")"}) {
+    EXPECT_EQ(ssh("accept", src, ana).message(), "users in dst are only allowed from the same user") << src;
+  }
+}
+
 TEST(SshPairs, HaveHeadscalesWords) {
   const auto message = [](const std::string& src, const std::string& dst) {
     return ssh("accept", src, dst, R"(,"users":["root"])", headscale).message();
@@ -163,6 +186,7 @@ TEST(SshSources, AreIdentitiesOnly) {
   for (const std::string src : {"*", "10.0.0.1", "10.0.0.0/8", "vault", "ipset:dc", "svc:x", "autogroup:internet",
                                 "autogroup:shared", "autogroup:danger-all", "autogroup:self"}) {
     EXPECT_EQ(ssh("accept", "\"" + src + "\"", server).errors(), "E0308") << src;
+    EXPECT_EQ(ssh("accept", "\"" + src + "\"", server).message(), "\"" + src + "\" is not allowed in src") << src;
   }
 }
 

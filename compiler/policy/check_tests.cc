@@ -120,26 +120,38 @@ void check_test(Checker& c, const PolicyTest& test, std::size_t index) {
   for (const Target& target : test.deny) check_target(c, test, target, name);
 }
 
-// The two refusals of a destination that the service words apart, and all others.
-void check_ssh_dst(Checker& c, const Selector& dst, std::string_view name) {
-  const auto refuse = [&](Code code, std::string message, std::string help) {
-    c.findings.service_text({});
-    c.findings.add(code, dst.span, std::move(message), std::move(help));
-    answer(c);
-  };
-  const bool single_prefix = dst.kind == SelectorKind::prefix;
-  if (single_prefix || (dst.kind == SelectorKind::autogroup && dst.autogroup == Autogroup::internet)) {
-    return refuse(Code::E0602, fmt::format("SSH tests dst contains disallowed element \"{}\"", dst.text),
-                  "name a user, a tag, a host or the address of a device");
+// What the service words apart from all other faults of a test: what may never stand in sshTests, and an unknown tag. It says
+// both of sources (https://github.com/tailscale/tailscale/issues/14102) as of destinations, Headscale of destinations alone.
+enum class ElementFault { none, disallowed, unknown_tag };
+
+ElementFault element_fault(Checker& c, const Selector& element, Location location) {
+  if (c.headscale() && location == Location::ssh_test_src) return ElementFault::none;
+  if (element.kind == SelectorKind::empty || looks_like_template(element.text)) return ElementFault::none;
+  const bool disallowed = c.headscale()
+                              ? element.kind == SelectorKind::prefix || element.autogroup == Autogroup::internet
+                              : allowed_at(element, location, Dialect::tailscale) == Allowed::no;
+  if (disallowed) return ElementFault::disallowed;
+  const bool tag = element.kind == SelectorKind::tag;
+  return tag && c.names.find(NameKind::tag, element.text) == nullptr ? ElementFault::unknown_tag : ElementFault::none;
+}
+
+void report_element(Checker& c, const Selector& element, Location location) {
+  const std::string_view side = location == Location::ssh_test_src ? "src" : "dst";
+  switch (element_fault(c, element, location)) {
+    case ElementFault::none: return;
+    case ElementFault::disallowed:
+      c.mark_used(element);
+      c.findings.add(Code::E0602, element.span,
+                     fmt::format("SSH tests {} contains disallowed element \"{}\"", side, element.text),
+                     "name a user, a group, a tag, a host or the address of a device");
+      return;
+    case ElementFault::unknown_tag: break;
   }
-  if (dst.kind == SelectorKind::tag && c.names.find(NameKind::tag, dst.text) == nullptr) {
-    const std::size_t colon = dst.text.rfind(':');
-    const bool port = c.names.find(NameKind::tag, dst.text.substr(0, colon)) != nullptr;
-    const std::string help = port ? fmt::format("a login has no port: write \"{}\"", dst.text.substr(0, colon))
-                                  : c.suggestion(NameKind::tag, dst.text);
-    return refuse(Code::E0603, fmt::format("SSH tests dst contains unknown tag \"{}\"", dst.text), help);
-  }
-  c.selector(dst, Location::ssh_test_dst, fmt::format("{}: dst=", name));
+  const std::string_view without_port = element.text.substr(0, element.text.rfind(':'));
+  const bool port = c.names.find(NameKind::tag, without_port) != nullptr;
+  c.findings.add(Code::E0603, element.span, fmt::format("SSH tests {} contains unknown tag \"{}\"", side, element.text),
+                 port ? fmt::format("a login has no port: write \"{}\"", without_port)
+                      : c.suggestion(NameKind::tag, element.text));
 }
 
 void check_logins(Checker& c, const SshTest& test, std::string_view name) {
@@ -162,8 +174,13 @@ void check_logins(Checker& c, const SshTest& test, std::string_view name) {
 
 void check_ssh_test(Checker& c, const SshTest& test, std::size_t index) {
   const std::string name = rule_name("sshTests", index);
-  for (const Selector& dst : test.dst) check_ssh_dst(c, dst, name);
-  check_src(c, test, Location::ssh_test_src, name);
+  for (const Selector& dst : test.dst) {
+    if (element_fault(c, dst, Location::ssh_test_dst) != ElementFault::none) continue;
+    c.selector(dst, Location::ssh_test_dst, fmt::format("{}: dst=", name));
+  }
+  if (!test.src || element_fault(c, *test.src, Location::ssh_test_src) == ElementFault::none) {
+    check_src(c, test, Location::ssh_test_src, name);
+  }
   if (test.dst.empty() && !test.damaged) {
     test_error(c, test.span, fmt::format("{} has no dst", name), "name at least one user, tag or host",
                "SSH tests entry must have at least one dst");
@@ -184,6 +201,11 @@ void check_tests(Checker& c) {
 }
 
 void check_ssh_tests(Checker& c) {
+  // What may stand in them is settled for all before any is run.
+  for (const SshTest& test : c.policy.ssh_tests) {
+    for (const Selector& dst : test.dst) report_element(c, dst, Location::ssh_test_dst);
+    if (test.src) report_element(c, *test.src, Location::ssh_test_src);
+  }
   as_failed_test(c, [&] {
     for (std::size_t i = 0; i < c.policy.ssh_tests.size(); ++i) check_ssh_test(c, c.policy.ssh_tests[i], i);
   });

@@ -98,10 +98,17 @@ TEST(Tests, HelpWithAForgottenPort) {
   EXPECT_EQ(dst("vault").help(Code::E0601), "a test destination needs a port: \"vault:22\"");
 }
 
-TEST(Tests, FromAnAutogroupAreReportedToFail) {
-  const Checked c = policy_test(R"("src":"autogroup:member","accept":["tag:db:22"])");
-  EXPECT_TRUE(c.accepted());
-  EXPECT_NE(c.said(Code::W0604).find("unknown user or host"), std::string::npos);
+// https://github.com/tailscale/tailscale/issues/12370 (as a source), /4416 (as a destination).
+TEST(Tests, OfAutogroupsFail) {
+  for (const std::string autogroup : {"autogroup:member", "autogroup:admin", "autogroup:tagged"}) {
+    EXPECT_EQ(policy_test("\"src\":\"" + autogroup + R"(","accept":["tag:db:22"])").message(), failed) << autogroup;
+    EXPECT_EQ(policy_test("\"src\":\"" + autogroup + R"(","deny":["tag:db:22"])").message(), failed) << autogroup;
+    EXPECT_EQ(dst(autogroup + ":22").message(), failed) << autogroup;
+    EXPECT_EQ(dst(autogroup + ":22").errors(), "E0308") << autogroup;
+  }
+  EXPECT_EQ(policy_test(R"("src":"autogroup:member","accept":["tag:db:22"])").help(Code::E0308),
+            "name a user, a group, a tag or a host");
+  EXPECT_TRUE(policy_test(R"("src":"autogroup:member","accept":["tag:db:22"])", headscale).accepted());
 }
 
 TEST(Tests, MayRepeatThemselves) {
@@ -176,6 +183,28 @@ TEST(SshTests, SomeDestinationsAreRefusedInTheServicesWords) {
   EXPECT_EQ(login("tag:server:22").errors(), "E0603");
   EXPECT_EQ(login("tag:server:22").help(Code::E0603), "a login has no port: write \"tag:server\"");
   EXPECT_EQ(login("tag:servr").help(Code::E0603), "did you mean \"tag:server\" (line 1)?");
+}
+
+TEST(SshTests, WhatMayNeverStandInThemIsRefusedInTheServicesWords) {
+  const auto source = [](const std::string& src, Dialect dialect = Dialect::tailscale) {
+    return ssh_test("\"src\":\"" + src + R"(","dst":["tag:db"],"accept":["root"])", dialect);
+  };
+  for (const std::string element : {"autogroup:admin", "autogroup:member", "autogroup:tagged", "autogroup:self", "*",
+                                    "10.0.0.0/8", "10.0.0.1/32", "ipset:dc", "svc:wiki"}) {
+    EXPECT_EQ(source(element).message(), "SSH tests src contains disallowed element \"" + element + "\"");
+    EXPECT_EQ(login(element).message(), "SSH tests dst contains disallowed element \"" + element + "\"");
+    EXPECT_EQ(source(element).errors(), "E0602") << element;
+  }
+  EXPECT_EQ(source("tag:x").message(), "SSH tests src contains unknown tag \"tag:x\"");
+  EXPECT_EQ(source("tag:x").errors(), "E0603");
+  EXPECT_EQ(source("group:x").message(), failed);
+  EXPECT_EQ(source("nowhere").message(), failed);
+  EXPECT_TRUE(source("autogroup:member", headscale).accepted());
+  // It is said before anything else about any of them.
+  EXPECT_EQ(in_tailnet(R"("sshTests":[{"src":"ana@example.com","dst":["tag:db"]},
+                                      {"src":"ana@example.com","dst":["10.0.0.0/8"],"accept":["root"]}])")
+                .message(),
+            "SSH tests dst contains disallowed element \"10.0.0.0/8\"");
 }
 
 TEST(SshTests, AccountsAreNotBothAllowedAndDenied) {

@@ -126,7 +126,7 @@ const std::map<Code, Pair>& table() {
        {with(R"("postures":{"posture:p":["node:bogus IS SET"]})"),
         with(R"("postures":{"posture:p":["custom:bogus IS SET"]})")}},
       {Code::I0335,
-       {test_of(R"("src":"group:eng","accept":["autogroup:member:22"])"),
+       {test_of(R"("src":"group:eng","accept":["user:*@example.com:22"])"),
         test_of(R"("src":"group:eng","accept":["tag:db:22"])")}},
       {Code::E0336, {rule(R"("src":["*"],"dst":["svc:a_b:22"])"), rule(R"("src":["*"],"dst":["svc:a-b:22"])")}},
       {Code::W0337, {rule(R"("src":["user:*@X.org"],"dst":["*:*"])"), rule(R"("src":["user:*@x.org"],"dst":["*:*"])")}},
@@ -233,9 +233,6 @@ const std::map<Code, Pair>& table() {
         login_test(R"("dst":["10.0.0.0"],"accept":["root"])")}},
       {Code::E0603,
        {login_test(R"("dst":["tag:db:22"],"accept":["root"])"), login_test(R"("dst":["tag:db"],"accept":["root"])")}},
-      {Code::W0604,
-       {test_of(R"("src":"autogroup:member","accept":["tag:db:22"])"),
-        test_of(R"("src":"group:eng","accept":["tag:db:22"])")}},
 
       {Code::E0701,
        {with(R"("autoApprovers":{"routes":{"lan":[]}})"), with(R"("autoApprovers":{"routes":{"10.0.0.0/8":[]}})")}},

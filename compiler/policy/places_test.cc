@@ -115,14 +115,14 @@ vault                    Y   Y   Y   Y   N   N   N   Y   Y   Y   Y   Y   Y   N  
 host:vault               W   W   W   W   N   N   N   L   W   W   W   W   W   N   W   Y   N   N   N   W   N
 ipset:dc                 Y   Y   Y   Y   N   N   N   L   N   ?   ?   N   N   N   N   Y   N   N   N   N   N
 svc:wiki                 N   N   Y   Y   N   N   N   L   N   Y   Y   N   N   N   N   N   N   N   N   N   N
-autogroup:member         Y   Y   Y   Y   N   Y   N   L   ?   ?   ?   ?   ?   Y   N   N   Y   Y   Y   Y   N
-autogroup:owner          Y   Y   Y   Y   N   Y   N   L   ?   ?   ?   ?   ?   Y   N   N   Y   Y   Y   Y   N
-autogroup:admin          Y   Y   Y   Y   N   Y   N   L   ?   ?   ?   ?   ?   Y   N   N   Y   Y   Y   Y   N
-autogroup:it-admin       Y   Y   Y   Y   N   Y   N   L   ?   ?   ?   ?   ?   Y   N   N   Y   Y   Y   Y   N
-autogroup:network-admin  Y   Y   Y   Y   N   Y   N   L   ?   ?   ?   ?   ?   Y   N   N   Y   Y   Y   Y   N
-autogroup:billing-admin  Y   Y   Y   Y   N   Y   N   L   ?   ?   ?   ?   ?   Y   N   N   Y   Y   Y   Y   N
-autogroup:auditor        Y   Y   Y   Y   N   Y   N   L   ?   ?   ?   ?   ?   Y   N   N   Y   Y   Y   Y   N
-autogroup:tagged         Y   Y   Y   Y   N   Y   Y   L   ?   ?   ?   ?   ?   Y   N   N   Y   Y   Y   Y   N
+autogroup:member         Y   Y   Y   Y   N   Y   N   L   N   N   N   N   N   Y   N   N   Y   Y   Y   Y   N
+autogroup:owner          Y   Y   Y   Y   N   Y   N   L   N   N   N   N   N   Y   N   N   Y   Y   Y   Y   N
+autogroup:admin          Y   Y   Y   Y   N   Y   N   L   N   N   N   N   N   Y   N   N   Y   Y   Y   Y   N
+autogroup:it-admin       Y   Y   Y   Y   N   Y   N   L   N   N   N   N   N   Y   N   N   Y   Y   Y   Y   N
+autogroup:network-admin  Y   Y   Y   Y   N   Y   N   L   N   N   N   N   N   Y   N   N   Y   Y   Y   Y   N
+autogroup:billing-admin  Y   Y   Y   Y   N   Y   N   L   N   N   N   N   N   Y   N   N   Y   Y   Y   Y   N
+autogroup:auditor        Y   Y   Y   Y   N   Y   N   L   N   N   N   N   N   Y   N   N   Y   Y   Y   Y   N
+autogroup:tagged         Y   Y   Y   Y   N   Y   Y   L   N   N   N   N   N   Y   N   N   Y   Y   Y   Y   N
 autogroup:self           N   N   Y   Y   N   N   Y   L   N   N   N   N   N   N   N   N   N   N   N   N   N
 autogroup:internet       N   N   Y   Y   N   N   N   L   N   N   N   N   N   N   N   Y   N   N   N   N   N
 autogroup:shared         Y   Y   N   N   N   N   N   L   N   N   N   N   N   N   N   N   N   N   N   N   N
@@ -154,7 +154,7 @@ TEST(Places, EveryCellOfTheMatrixHolds) {
       const std::string where = table[i][0] + " at " + table[0][j] + ": " + c.summary();
       const char cell = table[i][j][0];
       EXPECT_EQ(c.accepted(), cell != 'N') << where;
-      EXPECT_EQ(c.has(Code::I0335) || c.has(Code::W0604), cell == '?') << where;
+      EXPECT_EQ(c.has(Code::I0335), cell == '?') << where;
       EXPECT_EQ(c.has(Code::W0511), cell == 'L') << where;
       EXPECT_EQ(c.has(Code::W0338) || c.has(Code::W0340), cell == 'W') << where;
     }

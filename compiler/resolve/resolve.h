@@ -136,7 +136,7 @@ struct SshRule {
   std::uint32_t index = 0;  // ssh[index]
   bool check = false;
   std::vector<NodeId> sources;             // ascending
-  std::vector<NodeId> repeated;            // sources that are listed once more (autogroup:tagged: once per tag)
+  std::vector<NodeId> repeated;            // sources that are listed once more, for each further tag they are named by
   std::vector<NodeId> destinations;        // ascending
   bool self = false;                       // autogroup:self is among the destinations
   std::vector<std::string_view> accounts;  // named ones, root excepted

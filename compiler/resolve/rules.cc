@@ -410,17 +410,14 @@ void Resolver::build_acl(const policy::Acl& acl, std::uint32_t index) {
   std::stable_sort(hosts.begin(), hosts.end(), [](const Host& a, const Host& b) {
     return destination_rank(*a.selector) < destination_rank(*b.selector);
   });
-  const bool only_autogroups = std::all_of(hosts.begin(), hosts.end(),
-                                           [](const Host& h) { return h.selector->kind == SelectorKind::autogroup; });
 
   Rule part;
   part.protocol = acl.protocol ? static_cast<std::int16_t>(*acl.protocol) : std::int16_t{-1};
   Destination destination;
   destination.origin = {Section::acls, index};
   const std::uint32_t from = sources(acl.src, acl.src_posture);
-  const auto add_one = [&](Host& host) {
+  for (Host& host : hosts) {
     destination.ports = port_list(std::move(host.ports));
-    destination.user = none;
     if (is_self(*host.selector)) {
       destination.selector = none;
       build_self(acl.src, acl.src_posture, part, destination);
@@ -429,12 +426,6 @@ void Resolver::build_acl(const policy::Acl& acl, std::uint32_t index) {
       part.sources = from;
       add(part, destination);
     }
-  };
-  for (Host& host : hosts) {
-    if (only_autogroups || !is_self(*host.selector)) add_one(host);
-  }
-  for (Host& host : hosts) {
-    if (!only_autogroups && is_self(*host.selector)) add_one(host);
   }
 }
 

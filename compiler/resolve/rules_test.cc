@@ -310,6 +310,19 @@ TEST(Self, AmongAutogroupsStandsWhereItIsWritten) {
       ElementsAre("laptop,phone -> laptop:22", "laptop,phone,desk -> laptop:80"));
 }
 
+// Among the autogroups of an acls entry the written order holds, whatever else the entry names.
+TEST(Self, KeepsItsPlaceAmongAutogroupsBesideOtherDestinations) {
+  EXPECT_THAT(two_devices()
+                  .under(acl(R"("bo@example.com")", R"("autogroup:self:22","tag:db:1","autogroup:member:80")"))
+                  .rules("desk"),
+              ElementsAre("desk -> desk:22 desk:80"));
+  EXPECT_THAT(two_devices()
+                  .under(acl(R"("autogroup:member")", R"("autogroup:self:22","tag:db:1","autogroup:member:80")"))
+                  .rules("desk"),
+              ElementsAre("laptop,phone,desk -> desk:80", "desk -> desk:22"))
+      << "the rule from all members begins with its part at db";
+}
+
 TEST(Self, IsJoinedLikeOtherRules) {
   EXPECT_THAT(two_devices()
                   .under(two_acls(R"("src":["autogroup:member"],"dst":["autogroup:self:22"])",

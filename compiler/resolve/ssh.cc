@@ -19,18 +19,27 @@ void Resolver::build_ssh_rule(const policy::SshRule& rule, std::uint32_t index) 
   SshRule out;
   out.index = index;
   out.check = rule.action && rule.action->value == "check";
+  std::vector<std::uint32_t> tags;  // that are sources
   for (const Selector& src : rule.src) {
     const auto nodes = tailnet_.identities(src, policy_);
     if (!nodes) continue;
-    for (const NodeId node : *nodes) {
-      if (!passes(node, rule.src_posture)) continue;
-      out.sources.push_back(node);
-      if (src.autogroup != Autogroup::tagged) continue;
-      for (std::size_t more = 1; more < tailnet_.inventory.nodes[node].tags.size(); ++more)
-        out.repeated.push_back(node);
+    std::copy_if(nodes->begin(), nodes->end(), std::back_inserter(out.sources),
+                 [&](NodeId node) { return passes(node, rule.src_posture); });
+    if (src.autogroup == Autogroup::tagged) {
+      for (std::uint32_t tag = 0; tag < tailnet_.nodes_of_tag.size(); ++tag) tags.push_back(tag);
+    } else if (src.kind == policy::SelectorKind::tag) {
+      if (const std::uint32_t tag = tailnet_.tag(src.text); tag != none) tags.push_back(tag);
     }
   }
   make_set(out.sources);
+  make_set(tags);
+  // The service goes through the tags and lists the nodes of each; autogroup:tagged is all tags.
+  for (const NodeId node : out.sources) {
+    const auto& own = tailnet_.inventory.nodes[node].tags;
+    const auto listed = std::count_if(
+        own.begin(), own.end(), [&](std::uint32_t tag) { return std::binary_search(tags.begin(), tags.end(), tag); });
+    for (auto more = listed; more > 1; --more) out.repeated.push_back(node);
+  }
   for (const Selector& dst : rule.dst) {
     if (dst.autogroup == Autogroup::self) {
       out.self = true;

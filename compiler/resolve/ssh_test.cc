@@ -115,7 +115,11 @@ TEST(SshTagged, ADeviceIsListedOnceForEachOfItsTags) {
   auto net = company().node("both", "tag:ci,tag:db");
   const auto by = [&](const std::string& src) { return net.under(ssh(src, R"("tag:ci")", R"("root")")).ssh("ci"); };
   EXPECT_THAT(by(R"("autogroup:tagged")"), ElementsAre("accept db,ci,both,both -> root"));
-  EXPECT_THAT(by(R"("tag:ci","tag:db")"), ElementsAre("accept db,ci,both -> root"));
+  // Of several tags by name each lists its nodes; one tag alone, or one written twice, lists them once.
+  EXPECT_THAT(by(R"("tag:ci","tag:db")"), ElementsAre("accept db,ci,both,both -> root"));
+  EXPECT_THAT(by(R"("autogroup:tagged","tag:ci")"), ElementsAre("accept db,ci,both,both -> root"));
+  EXPECT_THAT(by(R"("tag:ci")"), ElementsAre("accept ci,both -> root"));
+  EXPECT_THAT(by(R"("tag:ci","tag:ci")"), ElementsAre("accept ci,both -> root"));
 }
 
 // --- localpart ----------------------------------------------------------------------------------------------------------
