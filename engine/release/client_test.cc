@@ -114,7 +114,7 @@ TEST_F(ClientTest, ChunksAreChosenFromTheNamesOnly) {
 }
 
 TEST_F(ClientTest, AnswersMayComeInAnyOrderAndInPiecesOfAnySize) {
-  network.publish(2);
+  network.publish(2, {}, 3);
   Client client({key_of_node(3), fetcher.choose, {}, {}}, state);
   std::vector<Request> open = client.begin(fetcher.now).requests;
   while (!open.empty()) {
@@ -373,7 +373,7 @@ TEST_F(ClientTest, SlowRetrievalIsNoticedWhereNothingArrivesAtAll) {
 TEST_F(ClientTest, TheDeadlineGrowsWithTheLengthAndWithWhatElseIsUnderWay) {
   Plan plan;
   plan.tables = std::string(50'000, 't');
-  network.publish(2, plan);
+  network.publish(2, plan, 3);
   Client client({key_of_node(3), {}, {}, {}}, state);
   const Instant now{first_day, 0};
   std::vector<Request> open = client.begin(now).requests;
