@@ -12,10 +12,11 @@ namespace {
 
 using namespace testing;  // NOLINT(google-build-using-namespace)
 
+// Signers that were not there before.
 std::vector<SecretKey> new_keys(std::size_t count) {
-  std::vector<SecretKey> out;
-  for (std::size_t i = 0; i < count; ++i) out.push_back(must(SecretKey::generate()));
-  return out;
+  static std::uint64_t next = 100;
+  next += count;
+  return keys_of_signers(next - count, count);
 }
 
 // A network whose node has accepted release 1.1.
@@ -141,7 +142,7 @@ TEST_F(ClientTest, WhatWasNotAskedForIsIgnored) {
 
 // Somebody who owns the store but no key puts a release of his own there.
 TEST_F(ClientTest, ArbitrarySoftware) {
-  Network other(3, 2);
+  Network other(3, 2, 50);
   other.trust.version = 1;
   const Head head = other.publish(2);
   // Signed by other keys, under their own names and under the names of ours.

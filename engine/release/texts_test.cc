@@ -231,9 +231,7 @@ TEST(Trust, CountsEachKeyOnce) {
 TEST(Trust, FollowsOnlyBySignaturesOfBothThresholds) {
   Network network(3, 2);
   const TrustSet first = network.trust;
-  std::vector<SecretKey> next;
-  for (int i = 0; i < 2; ++i) next.push_back(must(SecretKey::generate()));
-  network.rotate(std::move(next), 2);
+  network.rotate(keys_of_signers(50, 2), 2);
   const std::string text = network.store.at("trust/2");
   const auto sign = [&](const SecretKey& key) { return key.sign(as_bytes(text), ""); };
   const Signature old0 = sign(network.old_keys[0]), old1 = sign(network.old_keys[1]);

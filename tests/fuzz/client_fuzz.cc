@@ -38,9 +38,7 @@ struct World {
     Plan plan;
     plan.tables = "second";
     network.publish(2, plan, 3);
-    std::vector<SecretKey> next;
-    next.push_back(must(SecretKey::generate()));
-    network.rotate(std::move(next), 1);
+    network.rotate(keys_of_signers(50, 1), 1);
     for (const SecretKey& key : network.old_keys) Network::sign_trust(network.store, 2, key);
     Network::sign_trust(network.store, 2, network.keys[0]);
     plan.tables = "third";
