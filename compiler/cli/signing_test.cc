@@ -112,6 +112,36 @@ TEST_F(Signing, ReleaseIsPublishedOnceEnoughPeopleHaveSigned) {
   EXPECT_THAT(verified.out, HasSubstr("40 nodes"));
 }
 
+// Anyone can check a release with a tool that is not ours.
+TEST_F(Signing, MinisignAcceptsHeadsAndTrustSets) {
+  if (std::system("command -v minisign >/dev/null 2>&1") != 0) GTEST_SKIP() << "minisign is not installed";
+  publish();
+  const std::string id = release::testing::key_of_signer(0).public_key().id.text();
+  for (const std::string& object : {std::string("trust/1"), std::string("head/1.1")}) {
+    const std::string command = "cd '" + path + "/rel' && minisign -V -H -p ../alice.pub -m " + object + " -x " +
+                                object + "." + id + ".minisig >/dev/null 2>&1";
+    EXPECT_EQ(std::system(command.c_str()), 0) << object;
+    const std::string whole = must(read_file(path + "/rel/" + object));
+    ASSERT_TRUE(replace_file(path + "/rel/" + object, whole + " "));
+    EXPECT_NE(std::system(command.c_str()), 0) << object;
+    ASSERT_TRUE(replace_file(path + "/rel/" + object, whole));
+  }
+}
+
+// And sign one.
+TEST_F(Signing, ASignatureByMinisignCounts) {
+  if (std::system("command -v minisign >/dev/null 2>&1") != 0) GTEST_SKIP() << "minisign is not installed";
+  init();
+  compile();
+  ASSERT_EQ(run("sign @rel --key @alice.key").exit_code, exit_yes);
+  const std::string id = release::testing::key_of_signer(1).public_key().id.text();
+  const std::string command = "cd '" + path + "' && minisign -S -s bob.key -m rel/head/1.1 -x rel/head/1.1." + id +
+                              ".minisig </dev/null >/dev/null 2>&1";
+  ASSERT_EQ(std::system(command.c_str()), 0);
+  EXPECT_THAT(run("sign @rel --key @bob.key").out, HasSubstr("latest is now 1.1"));
+  EXPECT_EQ(run("verify @rel --trust @T").exit_code, exit_yes);
+}
+
 TEST_F(Signing, AHeadCompiledBeforeTheTrustSetCannotBeSigned) {
   compile();
   EXPECT_THAT(run("sign @rel --key @alice.key").err, HasSubstr("E1020"));
