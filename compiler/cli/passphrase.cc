@@ -104,7 +104,7 @@ Expected<SecretBytes> ask_terminal(const std::string& prompt, bool twice) {
     if (!second) {
       first = tl::unexpected<Diagnostic>(second.error());
     } else if (first->size() != second->size() || sodium_memcmp(first->data(), second->data(), first->size()) != 0) {
-      first = no_passphrase("the two passphrases are not the same");
+      first = fail(Code::E1027, "the two passphrases are not the same", "nothing was written; try again");
     }
   }
   ::close(terminal);

@@ -27,14 +27,14 @@ struct ToSign {
 };
 
 Expected<ToSign> find_head(const store::Folder& folder) {
-  const auto trust = store::current_trust(folder);
+  auto trust = store::current_trust(folder);
   if (!trust) return tl::unexpected<Diagnostic>(trust.error());
   if (!*trust) {
     return fail(Code::E1020, fmt::format("\"{}\" has no trust set", folder.path()),
                 "`aclc trust init` makes one; then compile again, because a head names its trust set");
   }
   const std::uint64_t version = (*trust)->trust.version;
-  const auto head = store::newest_head(folder, version);
+  auto head = store::newest_head(folder, version);
   if (!head) return tl::unexpected<Diagnostic>(head.error());
   if (!*head) {
     const auto other = store::newest_head(folder);

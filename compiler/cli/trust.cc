@@ -118,6 +118,13 @@ Expected<TrustSet> changed(const store::Folder& folder, Change change, const Tru
   if (const std::string fault = release::trust_fault(*trust); !fault.empty()) {
     return senseless("this would be no trust set: " + fault, "--threshold N sets another threshold");
   }
+  if (change != Change::init) {
+    const auto current = store::current_trust(folder);
+    if (current && *current && (*current)->trust.keys == trust->keys &&
+        (*current)->trust.threshold == trust->threshold) {
+      return senseless("this changes nothing");
+    }
+  }
   return trust;
 }
 

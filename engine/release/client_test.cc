@@ -12,10 +12,11 @@ namespace {
 
 using namespace testing;  // NOLINT(google-build-using-namespace)
 
+// Signers that were not there before.
 std::vector<SecretKey> new_keys(std::size_t count) {
-  std::vector<SecretKey> out;
-  for (std::size_t i = 0; i < count; ++i) out.push_back(must(SecretKey::generate()));
-  return out;
+  static std::uint64_t next = 100;
+  next += count;
+  return keys_of_signers(next - count, count);
 }
 
 // A network whose node has accepted release 1.1.
@@ -114,7 +115,7 @@ TEST_F(ClientTest, ChunksAreChosenFromTheNamesOnly) {
 }
 
 TEST_F(ClientTest, AnswersMayComeInAnyOrderAndInPiecesOfAnySize) {
-  network.publish(2);
+  network.publish(2, {}, 3);
   Client client({key_of_node(3), fetcher.choose, {}, {}}, state);
   std::vector<Request> open = client.begin(fetcher.now).requests;
   while (!open.empty()) {
@@ -141,7 +142,7 @@ TEST_F(ClientTest, WhatWasNotAskedForIsIgnored) {
 
 // Somebody who owns the store but no key puts a release of his own there.
 TEST_F(ClientTest, ArbitrarySoftware) {
-  Network other(3, 2);
+  Network other(3, 2, 50);
   other.trust.version = 1;
   const Head head = other.publish(2);
   // Signed by other keys, under their own names and under the names of ours.
@@ -373,7 +374,7 @@ TEST_F(ClientTest, SlowRetrievalIsNoticedWhereNothingArrivesAtAll) {
 TEST_F(ClientTest, TheDeadlineGrowsWithTheLengthAndWithWhatElseIsUnderWay) {
   Plan plan;
   plan.tables = std::string(50'000, 't');
-  network.publish(2, plan);
+  network.publish(2, plan, 3);
   Client client({key_of_node(3), {}, {}, {}}, state);
   const Instant now{first_day, 0};
   std::vector<Request> open = client.begin(now).requests;

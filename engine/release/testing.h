@@ -2,6 +2,8 @@
 // that plays a client against it. Failures of what cannot fail end the program.
 #pragma once
 
+#include <sodium.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -10,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/release/base64.h"
 #include "engine/release/client.h"
 #include "engine/release/directory.h"
 #include "engine/release/names.h"
@@ -38,6 +41,24 @@ inline NodeKey key_of_node(std::uint64_t number) {
 }
 inline Bytes bytes_of(std::string_view text) { return {as_bytes(text).begin(), as_bytes(text).end()}; }
 
+// A signer's key, the same in every run: failures repeat, and fuzz inputs keep their meaning.
+inline SecretKey key_of_signer(std::uint64_t number) {
+  const std::string name = "signer " + std::to_string(number);
+  const Digest seed = digest_of(as_bytes(name)), id = digest_of(seed.bytes);
+  std::array<std::uint8_t, 32> public_half{};
+  Bytes line(158);
+  line[0] = 'E', line[1] = 'd', line[4] = 'B', line[5] = '2';
+  std::copy_n(id.bytes.begin(), 8, line.begin() + 54);
+  crypto_sign_seed_keypair(public_half.data(), line.data() + 62, seed.bytes.data());
+  return must(must(LockedKey::parse("untrusted comment: \n" + encode_base64(line), name)).unlock({}));
+}
+
+inline std::vector<SecretKey> keys_of_signers(std::uint64_t first, std::size_t count) {
+  std::vector<SecretKey> out;
+  for (std::size_t i = 0; i < count; ++i) out.push_back(key_of_signer(first + i));
+  return out;
+}
+
 // What a release is made of; two equal plans make equal objects.
 struct Plan {
   std::uint64_t nodes = 40;
@@ -49,9 +70,9 @@ struct Plan {
 
 class Network {
  public:
-  // `keys` signers of whom `threshold` are needed; trust version 1, signed.
-  explicit Network(std::size_t signers = 3, std::uint32_t threshold = 2) {
-    for (std::size_t i = 0; i < signers; ++i) keys.push_back(must(SecretKey::generate()));
+  // Signers of whom `threshold` are needed; trust version 1, signed.
+  explicit Network(std::size_t signers = 3, std::uint32_t threshold = 2, std::uint64_t first_signer = 1)
+      : keys(keys_of_signers(first_signer, signers)) {
     trust.network[0] = 7;
     trust.version = 1;
     trust.created = first_day - day;

@@ -156,7 +156,7 @@ struct Walk {
     for (unsigned digit = 0; digit < children.size(); ++digit) {
       if (!children[digit]) continue;
       enter(depth, digit);
-      const auto child = subtree(*children[digit], depth + 1);
+      auto child = subtree(*children[digit], depth + 1);
       if (!child) return child;
       sum.leaves += child->leaves;
       sum.bytes += child->bytes;

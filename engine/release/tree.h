@@ -1,6 +1,6 @@
 // The radix tree as a whole: leaves in, pages out, and the way back that checks every page (page.h has the layout).
 //
-// TreeBuilder takes leaves in any order and keeps their encoded bytes and 48 bytes each (a million nodes: some 250 MiB), then
+// TreeBuilder takes leaves in any order and keeps their encoded bytes and 48 bytes each (a million of 360 bytes: 400 MB), then
 // gives out each page once, children before parents. The pages depend on the set of leaves alone, so whoever stores them writes
 // only those whose digest is not there yet: one changed leaf makes new pages on one path.
 #pragma once
