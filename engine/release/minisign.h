@@ -76,4 +76,8 @@ std::string print_signature(const Signature& signature);
 // key's number.
 bool verify(const Signature& signature, const PublicKey& key, ByteView message);
 
+// For secret_key.cc: signs with libsodium's 64 bytes of secret. The comment is made fit for a file: see SecretKey::sign.
+Signature make_signature(const PublicKey& key, const std::uint8_t* secret, ByteView message,
+                         std::string_view trusted_comment);
+
 }  // namespace acl::release

@@ -35,6 +35,8 @@ inline constexpr std::size_t longest_header = 4096;
 // The largest page there can be: leaves.
 inline constexpr std::size_t page_limit = leaf_page_limit;
 inline constexpr unsigned deepest = 64;
+// The longest part that can be told: 2^53-1, as for all numbers of a release.
+inline constexpr std::uint64_t largest_length = (std::uint64_t{1} << 53) - 1;
 
 enum class PartKind : std::uint8_t { hot = 1, ssh = 2, names = 3 };
 
