@@ -21,13 +21,15 @@ constexpr std::chrono::milliseconds retry_delay(const Backoff& backoff, unsigned
   const std::int64_t doubled =
       std::min<std::int64_t>(backoff.base.count() * (std::int64_t{1} << doublings), backoff.longest.count());
   const double share = chance > 0 ? std::min(chance, 1.0) : 0.0;
-  return std::chrono::milliseconds(doubled / 2 + static_cast<std::int64_t>(static_cast<double>(doubled - doubled / 2) * share));
+  return std::chrono::milliseconds(doubled / 2 +
+                                   static_cast<std::int64_t>(static_cast<double>(doubled - doubled / 2) * share));
 }
 
 // `interval` and up to a fifth more.
 constexpr std::chrono::milliseconds spread(std::chrono::milliseconds interval, double chance) noexcept {
   const double share = chance > 0 ? std::min(chance, 1.0) : 0.0;
-  return interval + std::chrono::milliseconds(static_cast<std::int64_t>(static_cast<double>(interval.count()) * 0.2 * share));
+  return interval +
+         std::chrono::milliseconds(static_cast<std::int64_t>(static_cast<double>(interval.count()) * 0.2 * share));
 }
 
 }  // namespace acl::store

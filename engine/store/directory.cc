@@ -44,7 +44,8 @@ tl::unexpected<Diagnostic> cannot_read(const std::string& path, int error) {
 
 // What a change of the file changes: a new file has a new number or another time.
 std::string tag_of(const struct stat& status) {
-  return fmt::format("{:x}-{:x}.{:x}-{:x}", status.st_ino, status.st_mtim.tv_sec, status.st_mtim.tv_nsec, status.st_size);
+  return fmt::format("{:x}-{:x}.{:x}-{:x}", status.st_ino, status.st_mtim.tv_sec, status.st_mtim.tv_nsec,
+                     status.st_size);
 }
 
 Expected<Fetched> read_object(const std::string& path, std::uint64_t limit, std::string_view known) {
@@ -167,12 +168,14 @@ Expected<std::size_t> DirectoryStore::put(std::span<const Object> objects, Exist
     if (!put) return tl::unexpected(put.error());
     written += *put ? 1 : 0;
   }
-  if (auto settled = folder_->settle(); !settled) return tl::unexpected(settled.error());
+  if (written != 0) {
+    if (auto settled = folder_->settle(); !settled) return tl::unexpected(settled.error());
+  }
   return written;
 }
 
-Expected<void> DirectoryStore::move_latest(const std::optional<release::Generation>& from, const release::Generation& to,
-                                           Deadline) {
+Expected<void> DirectoryStore::move_latest(const std::optional<release::Generation>& from,
+                                           const release::Generation& to, Deadline) {
   if (!folder_) return not_locked();
   return folder_->move_latest(from, to);
 }

@@ -21,8 +21,8 @@ using release::quoted;
 
 namespace {
 
-constexpr std::uint32_t on_the_way = IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF |
-                                     IN_ATTRIB | IN_ONLYDIR | IN_MASK_ADD;
+constexpr std::uint32_t on_the_way = IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_DELETE_SELF |
+                                     IN_MOVE_SELF | IN_ATTRIB | IN_ONLYDIR | IN_MASK_ADD;
 // A file that is written in place counts when it is closed; ours are moved into place.
 constexpr std::uint32_t in_the_folder = on_the_way | IN_CLOSE_WRITE;
 
@@ -89,14 +89,16 @@ bool DirectoryWatch::add(const std::string& folder, std::string name, std::uint3
     return true;
   }
   if (errno == ENOSPC || errno == ENOMEM) {
-    trouble_ = make_diagnostic(Code::E1102, fmt::format("cannot watch {}: {}", quoted(folder), std::strerror(errno)),
-                               "raise fs.inotify.max_user_watches; until then the folder is looked at from time to time");
+    trouble_ =
+        make_diagnostic(Code::E1102, fmt::format("cannot watch {}: {}", quoted(folder), std::strerror(errno)),
+                        "raise fs.inotify.max_user_watches; until then the folder is looked at from time to time");
   }
   return false;
 }
 
 void DirectoryWatch::arm() {
-  for (auto at = names_.begin(); at != names_.end(); at = names_.upper_bound(at->first)) inotify_rm_watch(inotify_, at->first);
+  for (auto at = names_.begin(); at != names_.end(); at = names_.upper_bound(at->first))
+    inotify_rm_watch(inotify_, at->first);
   names_.clear();
   last_ = -1;
   trouble_.reset();
@@ -121,7 +123,8 @@ DirectoryWatch::Heard DirectoryWatch::judge(const inotify_event& event, std::str
   if ((event.mask & IN_IGNORED) != 0) return Heard::nothing;
   const auto [first, last] = names_.equal_range(event.wd);
   if (first == last) return Heard::nothing;  // of a watch of before
-  if (name.empty()) return (event.mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT | IN_ATTRIB)) != 0 ? Heard::way : Heard::nothing;
+  if (name.empty())
+    return (event.mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT | IN_ATTRIB)) != 0 ? Heard::way : Heard::nothing;
   for (auto at = first; at != last; ++at) {
     if (at->second != name) continue;
     return event.wd == last_ && name == release::latest_name ? Heard::latest : Heard::way;
@@ -162,7 +165,8 @@ bool DirectoryWatch::step() {
 
 }  // namespace
 
-Expected<std::unique_ptr<LatestWatch>> make_directory_watch(const std::string& path, std::chrono::milliseconds interval) {
+Expected<std::unique_ptr<LatestWatch>> make_directory_watch(const std::string& path,
+                                                            std::chrono::milliseconds interval) {
   auto watch = std::make_unique<DirectoryWatch>(path, interval);
   if (watch->fd() < 0) {
     return fail(Code::E1102, fmt::format("cannot watch {}: no inotify instances left", quoted(path)),

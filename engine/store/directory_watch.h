@@ -14,6 +14,7 @@
 namespace acl::store {
 
 // E1102: no inotify instances or descriptors left.
-Expected<std::unique_ptr<LatestWatch>> make_directory_watch(const std::string& path, std::chrono::milliseconds interval);
+Expected<std::unique_ptr<LatestWatch>> make_directory_watch(const std::string& path,
+                                                            std::chrono::milliseconds interval);
 
 }  // namespace acl::store

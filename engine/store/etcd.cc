@@ -38,7 +38,9 @@ class EtcdStore final : public Target {
 
   Expected<Fetched> get(std::string_view object, std::uint64_t limit, Deadline deadline,
                         std::string_view known) override;
-  Expected<std::unique_ptr<LatestWatch>> watch() override { return make_etcd_watch(options_, key(release::latest_name)); }
+  Expected<std::unique_ptr<LatestWatch>> watch() override {
+    return make_etcd_watch(options_, key(release::latest_name));
+  }
   [[nodiscard]] const std::string& name() const noexcept override { return name_; }
 
   Expected<void> lock(Deadline deadline) override;
@@ -124,9 +126,9 @@ Expected<void> EtcdStore::lock(Deadline deadline) {
   if (auto lease = take_lease(deadline); !lease) return lease;
   const std::string mark = fmt::format("{:016x}", static_cast<std::uint64_t>(random_share() * 0x1p53)) + lease_;
   for (;;) {
-    const auto txn = transact(etcd::txn({etcd::is_absent(lock_key())}, {etcd::op_put(lock_key(), mark, lease_)},
-                                        {etcd::op_read(lock_key())}),
-                              small_reply, deadline);
+    const auto txn = transact(
+        etcd::txn({etcd::is_absent(lock_key())}, {etcd::op_put(lock_key(), mark, lease_)}, {etcd::op_read(lock_key())}),
+        small_reply, deadline);
     if (!txn) return tl::unexpected(txn.error());
     if (txn->succeeded) break;
     // The answer to our own first attempt may have been lost.
@@ -213,9 +215,8 @@ Expected<std::size_t> EtcdStore::put(std::span<const Object> objects, Existing e
       if (auto done = flush(); !done) return tl::unexpected(done.error());
     }
     const std::string put = etcd::op_put(key(object.name), object.bytes);
-    operations.push_back(existing == Existing::replace
-                             ? put
-                             : etcd::op_txn(etcd::txn({etcd::is_absent(key(object.name))}, {put})));
+    operations.push_back(
+        existing == Existing::replace ? put : etcd::op_txn(etcd::txn({etcd::is_absent(key(object.name))}, {put})));
     bytes += size;
   }
   if (auto done = flush(); !done) return tl::unexpected(done.error());
@@ -226,8 +227,7 @@ Expected<void> EtcdStore::move_latest(const std::optional<release::Generation>& 
                                       Deadline deadline) {
   const std::string latest = key(release::latest_name);
   const std::string text = release::print_latest(to);
-  const std::string same =
-      from ? etcd::value_is(latest, release::print_latest(*from)) : etcd::is_absent(latest);
+  const std::string same = from ? etcd::value_is(latest, release::print_latest(*from)) : etcd::is_absent(latest);
   // As one operation of the guarded transaction, so that a lost lock and a moved `latest` are told apart.
   const auto txn = write({etcd::op_txn(etcd::txn({same}, {etcd::op_put(latest, text)}))}, deadline);
   if (!txn) return tl::unexpected(txn.error());
@@ -235,7 +235,7 @@ Expected<void> EtcdStore::move_latest(const std::optional<release::Generation>& 
   // The answer to our own first attempt may have been lost.
   const auto now = get(release::latest_name, release::latest_limit, deadline, {});
   if (now && now->found() && now->bytes == text) return {};
-  return fail(Code::E1108, fmt::format("\"latest\" of {} was moved by somebody else", quoted(name_)),
+  return fail(Code::E1026, fmt::format("\"latest\" of {} was moved by somebody else", quoted(name_)),
               "see what was published there, then publish again");
 }
 

@@ -23,8 +23,9 @@ Diagnostic etcd_refusal(int status, std::string_view body, const EtcdOptions& op
   const std::string said = etcd_error_text(body);
   const auto says = [&](std::string_view text) { return said.find(text) != std::string::npos; };
   if (says("too large") || says("larger than max")) {
-    return make_diagnostic(Code::E1109, fmt::format("etcd refuses the request: {}", quoted(said)),
-                           "put blobs on https: give --blobs FOLDER to publish, and the URL of that folder to the nodes");
+    return make_diagnostic(
+        Code::E1109, fmt::format("etcd refuses the request: {}", quoted(said)),
+        "put blobs on https: give --blobs FOLDER to publish, and the URL of that folder to the nodes");
   }
   if (says("authentication failed") || says("user name is empty")) {
     const std::string who = options.user.empty() ? "nobody (no user was given)" : quoted(options.user);
@@ -32,9 +33,10 @@ Diagnostic etcd_refusal(int status, std::string_view body, const EtcdOptions& op
                            "see --user and --password-file");
   }
   if (says("permission denied") || status == 403) {
-    return make_diagnostic(Code::E1103, fmt::format("etcd denies {} the prefix {}: {}", quoted(options.user),
-                                                    quoted(options.prefix), quoted(said)),
-                           fmt::format("etcdctl role grant-permission ROLE --prefix=true readwrite {}/", options.prefix));
+    return make_diagnostic(
+        Code::E1103,
+        fmt::format("etcd denies {} the prefix {}: {}", quoted(options.user), quoted(options.prefix), quoted(said)),
+        fmt::format("etcdctl role grant-permission ROLE --prefix=true readwrite {}/", options.prefix));
   }
   return make_diagnostic(Code::E1103, fmt::format("etcd answers with status {}: {}", status, quoted(said)));
 }

@@ -21,8 +21,8 @@ class EtcdClient {
   Expected<std::string> call(std::string_view path, const std::string& body, std::uint64_t limit, Deadline deadline);
 
  private:
-  Expected<HttpReply> ask_members(std::string_view path, const std::string& body, std::uint64_t limit, Deadline deadline,
-                                  bool with_token);
+  Expected<HttpReply> ask_members(std::string_view path, const std::string& body, std::uint64_t limit,
+                                  Deadline deadline, bool with_token);
   Expected<void> authenticate(Deadline deadline);
 
   const EtcdOptions& options_;

@@ -149,7 +149,8 @@ void EtcdWatch::ended(const HttpStream::Ended& end) {
     }
     return begin_later(etcd_refusal(end.status, text_, options_));
   }
-  if (phase_ != Phase::authenticating) return begin_later(make_diagnostic(Code::E1102, "etcd ended the stream of the watch"));
+  if (phase_ != Phase::authenticating)
+    return begin_later(make_diagnostic(Code::E1102, "etcd ended the stream of the watch"));
   auto token = parse_etcd_token(text_);
   if (!token) return begin_later(token.error());
   token_ = std::move(*token);
@@ -172,7 +173,8 @@ bool EtcdWatch::step() {
     if (phase_ == Phase::waiting) {
       begin();
     } else if (phase_ != Phase::standing) {
-      begin_later(make_diagnostic(Code::E1104, fmt::format("etcd did not answer within {} s", opening_patience.count() / 1000)));
+      begin_later(make_diagnostic(Code::E1104,
+                                  fmt::format("etcd did not answer within {} s", opening_patience.count() / 1000)));
     }
   }
   return std::exchange(changed_, false);

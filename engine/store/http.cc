@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
-#include "engine/store/http_transfer.h"
 #include "engine/release/text.h"
+#include "engine/store/http_transfer.h"
 
 namespace acl::store {
 

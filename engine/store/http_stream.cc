@@ -58,15 +58,17 @@ HttpStream::Machine::Machine(HttpOptions given) : options(std::move(given)) {
     return;
   }
   curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, this);
-  curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, +[](CURL*, curl_socket_t socket, int what, void* self, void*) {
-    static_cast<Machine*>(self)->watch_socket(socket, what);
-    return 0;
-  });
+  curl_multi_setopt(
+      multi, CURLMOPT_SOCKETFUNCTION, +[](CURL*, curl_socket_t socket, int what, void* self, void*) {
+        static_cast<Machine*>(self)->watch_socket(socket, what);
+        return 0;
+      });
   curl_multi_setopt(multi, CURLMOPT_TIMERDATA, this);
-  curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, +[](CURLM*, long delay_ms, void* self) {
-    static_cast<Machine*>(self)->alarm.set(std::chrono::milliseconds(delay_ms));
-    return 0;
-  });
+  curl_multi_setopt(
+      multi, CURLMOPT_TIMERFUNCTION, +[](CURLM*, long delay_ms, void* self) {
+        static_cast<Machine*>(self)->alarm.set(std::chrono::milliseconds(delay_ms));
+        return 0;
+      });
 }
 
 HttpStream::Machine::~Machine() {

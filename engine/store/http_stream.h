@@ -33,7 +33,7 @@ class HttpStream {
   [[nodiscard]] bool running() const noexcept;
 
   struct Ended {
-    int status = 0;                      // 0 without a reply
+    int status = 0;                        // 0 without a reply
     std::optional<Diagnostic> diagnostic;  // nothing: the answer is whole
   };
   // Nothing while it runs, or if nothing was started.

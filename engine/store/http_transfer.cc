@@ -100,7 +100,8 @@ void set_up(CURL* easy, const HttpOptions& options, const HttpRequest& request, 
 
   // A name of a host costs nothing if it has an address of each family and one of them does not answer.
   curl_easy_setopt(easy, CURLOPT_HAPPY_EYEBALLS_TIMEOUT_MS, 200L);
-  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(request.deadline - std::chrono::steady_clock::now());
+  const auto left =
+      std::chrono::duration_cast<std::chrono::milliseconds>(request.deadline - std::chrono::steady_clock::now());
   // Zero would mean: no limit.
   const long left_ms = static_cast<long>(std::clamp<std::int64_t>(left.count(), 1, 86'400'000));
   curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, left_ms);
@@ -114,8 +115,9 @@ Diagnostic transfer_error(CURLcode result, const HttpRequest& request, const Tra
       return make_diagnostic(Code::E1105, fmt::format("{} is longer than {} bytes", url, request.limit),
                              "the store gave more than can belong there; see whether it is the right one");
     case Stop::bad_head:
-      return make_diagnostic(Code::E1106, fmt::format("{}: the reply's head is malformed or longer than {} bytes", url, http_head_limit),
-                             "see which server answers there");
+      return make_diagnostic(
+          Code::E1106, fmt::format("{}: the reply's head is malformed or longer than {} bytes", url, http_head_limit),
+          "see which server answers there");
     case Stop::encoded:
       return make_diagnostic(Code::E1106, fmt::format("{}: the reply is encoded, which was not asked for", url),
                              "switch off compression for this path in the server");
@@ -128,7 +130,8 @@ Diagnostic transfer_error(CURLcode result, const HttpRequest& request, const Tra
                            "the server or the way to it is slow; it will be tried again");
   }
   if (result == CURLE_PEER_FAILED_VERIFICATION) {
-    return make_diagnostic(Code::E1102, fmt::format("{}: the server's certificate is not believed: {}", url, quoted(why)),
+    return make_diagnostic(Code::E1102,
+                           fmt::format("{}: the server's certificate is not believed: {}", url, quoted(why)),
                            "with a certification authority of your own, name its certificate with --ca FILE");
   }
   return make_diagnostic(Code::E1102, fmt::format("cannot reach {}: {}", url, quoted(why)),

@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
-#include "engine/store/object.h"
 #include "engine/release/text.h"
+#include "engine/store/object.h"
 #include "engine/store/watch_timer.h"
 
 namespace acl::store {
@@ -62,9 +62,10 @@ Expected<Fetched> HttpsSource::get(std::string_view object, std::uint64_t limit,
     case 303:
     case 307:
     case 308:
-      return fail(Code::E1103,
-                  fmt::format("{} redirects to {}, which is not followed", quoted(request.url), quoted(reply->location)),
-                  "if that is the right place, name it as the store");
+      return fail(
+          Code::E1103,
+          fmt::format("{} redirects to {}, which is not followed", quoted(request.url), quoted(reply->location)),
+          "if that is the right place, name it as the store");
     default: break;
   }
   return fail(Code::E1103, fmt::format("{} answers with status {}", quoted(request.url), reply->status),

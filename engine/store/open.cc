@@ -47,7 +47,8 @@ Expected<std::string> read_password(const std::string& path) {
 Expected<std::unique_ptr<Target>> open_etcd(std::string_view text, const StoreUrl& url, const StoreOptions& options) {
   const bool tls = url.scheme == Scheme::etcds;
   EtcdOptions etcd;
-  for (const std::string& host : url.hosts) etcd.members.push_back(fmt::format("{}://{}", tls ? "https" : "http", host));
+  for (const std::string& host : url.hosts)
+    etcd.members.push_back(fmt::format("{}://{}", tls ? "https" : "http", host));
   etcd.prefix = url.path;
   etcd.http = http_options(options, tls);
   etcd.user = options.user;

@@ -10,7 +10,8 @@ class SplitSource final : public Source {
   SplitSource(std::unique_ptr<Source> main, std::unique_ptr<Source> blobs)
       : main_(std::move(main)), blobs_(std::move(blobs)) {}
 
-  Expected<Fetched> get(std::string_view name, std::uint64_t limit, Deadline deadline, std::string_view known) override {
+  Expected<Fetched> get(std::string_view name, std::uint64_t limit, Deadline deadline,
+                        std::string_view known) override {
     return (is_blob(name) ? blobs_ : main_)->get(name, limit, deadline, known);
   }
   Expected<std::unique_ptr<LatestWatch>> watch() override { return main_->watch(); }
@@ -26,7 +27,8 @@ class SplitTarget final : public Target {
   SplitTarget(std::unique_ptr<Target> main, std::unique_ptr<Target> blobs)
       : main_(std::move(main)), blobs_(std::move(blobs)) {}
 
-  Expected<Fetched> get(std::string_view name, std::uint64_t limit, Deadline deadline, std::string_view known) override {
+  Expected<Fetched> get(std::string_view name, std::uint64_t limit, Deadline deadline,
+                        std::string_view known) override {
     return (is_blob(name) ? blobs_ : main_)->get(name, limit, deadline, known);
   }
   Expected<std::unique_ptr<LatestWatch>> watch() override { return main_->watch(); }

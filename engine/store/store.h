@@ -9,7 +9,7 @@
 //   etcd://HOST:PORT/PREFIX      etcd v3 by its JSON gateway       read, written, watched (stream); etcds:// is the same over TLS
 //
 // An object of these classes belongs to one thread. Calls block, none longer than its deadline (a folder's system calls aside).
-// Everything that can fail returns a Diagnostic with a code of E11xx (E10xx, E0002 and E0003 from a folder): E1102 not
+// Everything that can fail returns a Diagnostic with a code of E11xx (E0002 and E0003 from a folder, too): E1102 not
 // reached, E1103 refused, E1104 too slow, E1105 too long, E1106 malformed. None of them changes what is in the store.
 #pragma once
 
@@ -98,7 +98,7 @@ class Target : public Source {
   virtual Expected<std::size_t> put(std::span<const Object> objects, Existing existing, Deadline deadline) = 0;
   // The longest object that `put` takes.
   [[nodiscard]] virtual std::uint64_t longest_object() const noexcept = 0;
-  // Moves `latest` in one step if it still says `from` (nothing: if there is none). E1108 if it says something else.
+  // Moves `latest` in one step if it still says `from` (nothing: if there is none). E1026 if it says something else.
   virtual Expected<void> move_latest(const std::optional<release::Generation>& from, const release::Generation& to,
                                      Deadline deadline) = 0;
   // All names that begin so: "head/", "page/", ...; in any order. What is no name of an object is left out.

@@ -94,7 +94,8 @@ Expected<StoreUrl> on_network(std::string_view text, Scheme scheme, std::string_
   }
   const bool etcd = scheme != Scheme::https;
   if (etcd && path.empty()) {
-    return malformed(text, "there is no prefix", "etcd is shared: name a prefix for the keys, as in etcd://HOST:2379/acl");
+    return malformed(text, "there is no prefix",
+                     "etcd is shared: name a prefix for the keys, as in etcd://HOST:2379/acl");
   }
   StoreUrl url{scheme, {}, std::string(path)};
   for (;;) {
