@@ -227,7 +227,7 @@ TEST_F(EtcdStores, AWatchTellsThatLatestMovedAndOutlivesARestartAndACompaction) 
   ASSERT_TRUE((*watch)->trouble());
   EXPECT_EQ((*watch)->trouble()->code, Code::E1102);
   server_->start_again();
-  EXPECT_TRUE(wait_for_change(**watch, soon()));
+  EXPECT_TRUE(wait_for_change(**watch, soon())) << (*watch)->trouble().value_or(Diagnostic{}).message;
   ASSERT_EQ(server_->control({"compaction", "3"}), 0);
   quiet();
   EXPECT_FALSE((*watch)->trouble());

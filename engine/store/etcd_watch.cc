@@ -6,6 +6,7 @@
 
 #include <initializer_list>
 
+#include "engine/release/text.h"
 #include "engine/store/backoff.h"
 #include "engine/store/etcd_client.h"
 #include "engine/store/etcd_reply.h"
@@ -124,7 +125,10 @@ void EtcdWatch::take_line(std::string_view text) {
   } else if (!line->error.empty()) {
     fault_ = etcd_refusal(200, text, options_);
   } else if (line->canceled) {
-    fault_ = make_diagnostic(Code::E1103, "etcd ended the watch");
+    // etcd 3.4's only answer to a token that is no longer good, and to a user who may not read.
+    token_.clear();
+    fault_ = make_diagnostic(Code::E1103, fmt::format("etcd cancels the watch of {}", release::quoted(key_)),
+                             "if that goes on, see whether the user may read the prefix");
   } else if (line->created) {
     phase_ = Phase::standing;
     failures_ = 0;
