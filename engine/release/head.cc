@@ -73,10 +73,9 @@ Expected<Head> parse_head(std::string_view text, std::string_view name) {
 }
 
 std::string print_head(const Head& head) {
-  return fmt::format(
-             "{}\ntrust {} {}\ngeneration {}\ncreated {}\nexpires {}\non-expiry {}\ngrace {}\n", format_line,
-             head.generation.trust, head.trust.text(), head.generation.number, print_time(head.created),
-             print_time(head.expires), on_expiry_name(head.on_expiry), head.grace) +
+  return fmt::format("{}\ntrust {} {}\ngeneration {}\ncreated {}\nexpires {}\non-expiry {}\ngrace {}\n", format_line,
+                     head.generation.trust, head.trust.text(), head.generation.number, print_time(head.created),
+                     print_time(head.expires), on_expiry_name(head.on_expiry), head.grace) +
          print_reference("root", head.contents.root) + print_reference("directory", head.contents.directory) +
          print_reference("rules", head.contents.rules) +
          fmt::format("policy {}\ninventory {}\n", head.contents.policy.text(), head.contents.inventory.text());

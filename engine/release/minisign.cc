@@ -47,9 +47,7 @@ std::array<std::uint8_t, 64> prehash(ByteView message) noexcept {
 
 }  // namespace
 
-std::string KeyId::text() const {
-  return fmt::format("{:016X}", load_le<std::uint64_t>(bytes.data()));
-}
+std::string KeyId::text() const { return fmt::format("{:016X}", load_le<std::uint64_t>(bytes.data())); }
 
 std::optional<KeyId> KeyId::parse(std::string_view text) noexcept {
   if (text.size() != 16) return std::nullopt;

@@ -20,8 +20,9 @@ constexpr std::size_t line_characters = (line_size + 2) / 3 * 4;
 constexpr std::string_view comment_start = "untrusted comment: ";
 
 Diagnostic malformed(std::string_view name, std::string_view what) {
-  return make_diagnostic(Code::E1006, fmt::format("{}: {}", quoted(name), what),
-                         "a secret key file is what `aclc keygen` writes as NAME.key and `minisign -G` as minisign.key");
+  return make_diagnostic(
+      Code::E1006, fmt::format("{}: {}", quoted(name), what),
+      "a secret key file is what `aclc keygen` writes as NAME.key and `minisign -G` as minisign.key");
 }
 
 tl::unexpected<Diagnostic> no_memory() {
@@ -46,8 +47,8 @@ bool apply_passphrase(std::uint8_t* line, const SecretBytes& passphrase) {
   const auto opslimit = load_le<std::uint64_t>(line + at_opslimit);
   const auto memlimit = load_le<std::uint64_t>(line + at_memlimit);
   const char* const text = passphrase.size() == 0 ? "" : reinterpret_cast<const char*>(passphrase.data());
-  if (crypto_pwhash_scryptsalsa208sha256(stream.data(), stream.size(), text, passphrase.size(), line + at_salt, opslimit,
-                                         memlimit) != 0) {
+  if (crypto_pwhash_scryptsalsa208sha256(stream.data(), stream.size(), text, passphrase.size(), line + at_salt,
+                                         opslimit, memlimit) != 0) {
     return false;
   }
   for (std::size_t i = 0; i < encrypted_size; ++i) line[at_id + i] ^= stream.data()[i];

@@ -147,7 +147,8 @@ struct Walk {
     counts.page_bytes += bytes->size();
     counts.depth = std::max(counts.depth, depth);
     if (visitor.page) {
-      if (auto done = visitor.page(reference, *bytes); !done) return tl::unexpected<Diagnostic>(std::move(done.error()));
+      if (auto done = visitor.page(reference, *bytes); !done)
+        return tl::unexpected<Diagnostic>(std::move(done.error()));
     }
     if (const auto* own = std::get_if<Leaves>(&page->body)) return leaves(*own, depth, bytes->size(), name);
     Subtree sum;

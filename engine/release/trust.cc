@@ -89,9 +89,8 @@ std::string print_trust(const TrustSet& trust) {
 std::uint32_t count_valid(const TrustSet& trust, ByteView message, const std::vector<Signature>& signatures) {
   std::uint32_t count = 0;
   for (const TrustedKey& key : trust.keys) {
-    const bool any = std::any_of(signatures.begin(), signatures.end(), [&](const Signature& signature) {
-      return verify(signature, key.key, message);
-    });
+    const bool any = std::any_of(signatures.begin(), signatures.end(),
+                                 [&](const Signature& signature) { return verify(signature, key.key, message); });
     if (any) ++count;
   }
   return count;

@@ -29,7 +29,7 @@ Diagnostic etcd_refusal(int status, std::string_view body, const EtcdOptions& op
   }
   if (says("authentication failed") || says("user name is empty")) {
     const std::string who = options.user.empty() ? "nobody (no user was given)" : quoted(options.user);
-    return make_diagnostic(Code::E1115, fmt::format("etcd does not let {} in: {}", who, quoted(said)),
+    return make_diagnostic(Code::E1113, fmt::format("etcd does not let {} in: {}", who, quoted(said)),
                            "see --user and --password-file");
   }
   if (says("permission denied") || status == 403) {
@@ -66,7 +66,7 @@ Expected<void> EtcdClient::authenticate(Deadline deadline) {
     if (etcd_error_text(reply->body).find("authentication is not enabled") == std::string::npos) {
       return tl::unexpected(etcd_refusal(reply->status, reply->body, options_));
     }
-    return fail(Code::E1115, fmt::format("etcd has no users, though user {} was given", quoted(options_.user)),
+    return fail(Code::E1113, fmt::format("etcd has no users, though user {} was given", quoted(options_.user)),
                 "leave --user out, or switch etcd's users on: etcdctl auth enable");
   }
   auto token = parse_etcd_token(reply->body);

@@ -1,6 +1,6 @@
 // EtcdClient: one call of etcd's JSON gateway: which member answers, authentication, and what its refusals mean.
 //
-// E1102 no member reached, E1103 refused (in etcd's words), E1109 a request it finds too large, E1115 user or password.
+// E1102 no member reached, E1103 refused (in etcd's words), E1109 a request it finds too large, E1113 user or password.
 #pragma once
 
 #include <cstdint>

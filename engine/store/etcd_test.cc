@@ -148,11 +148,11 @@ TEST_F(EtcdStores, AWrongPasswordAndAUserWithoutTheRightAreToldApart) {
   wrong.password_file = folder_ / "wrong";
   write_file(wrong.password_file, "guess\n");
   chmod(wrong.password_file.c_str(), 0600);
-  EXPECT_EQ((*open_target(server_->url(), wrong))->get("latest", 40, soon()).error().code, Code::E1115);
+  EXPECT_EQ((*open_target(server_->url(), wrong))->get("latest", 40, soon()).error().code, Code::E1113);
   StoreOptions nobody = server_->options();
   nobody.user.clear();
   nobody.password_file.clear();
-  EXPECT_EQ((*open_target(server_->url(), nobody))->get("latest", 40, soon()).error().code, Code::E1115);
+  EXPECT_EQ((*open_target(server_->url(), nobody))->get("latest", 40, soon()).error().code, Code::E1113);
   const auto denied = open("stranger")->get("latest", 40, soon());
   ASSERT_FALSE(denied);
   EXPECT_EQ(denied.error().code, Code::E1103);
@@ -166,12 +166,12 @@ TEST_F(EtcdStores, APasswordThatOthersCanReadIsRefused) {
   options.password_file = folder_ / "password";
   for (const mode_t mode : {0644U, 0606U}) {
     ASSERT_EQ(chmod(options.password_file.c_str(), mode), 0);
-    EXPECT_EQ(open_target("etcd://127.0.0.1/acl", options).error().code, Code::E1115);
+    EXPECT_EQ(open_target("etcd://127.0.0.1/acl", options).error().code, Code::E1113);
   }
   ASSERT_EQ(chmod(options.password_file.c_str(), 0640), 0);
   EXPECT_TRUE(open_target("etcd://127.0.0.1/acl", options));
   options.password_file.clear();
-  EXPECT_EQ(open_target("etcd://127.0.0.1/acl", options).error().code, Code::E1115);
+  EXPECT_EQ(open_target("etcd://127.0.0.1/acl", options).error().code, Code::E1113);
 }
 
 TEST_F(EtcdStores, AMemberThatIsDownIsPassedOver) {

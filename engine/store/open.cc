@@ -29,18 +29,18 @@ HttpOptions http_options(const StoreOptions& options, bool tls) {
 Expected<std::string> read_password(const std::string& path) {
   struct stat status {};
   if (stat(path.c_str(), &status) != 0) {
-    return fail(Code::E1115, fmt::format("cannot read the password file {}: {}", quoted(path), std::strerror(errno)));
+    return fail(Code::E1113, fmt::format("cannot read the password file {}: {}", quoted(path), std::strerror(errno)));
   }
-  if (!S_ISREG(status.st_mode)) return fail(Code::E1115, fmt::format("the password file {} is no file", quoted(path)));
+  if (!S_ISREG(status.st_mode)) return fail(Code::E1113, fmt::format("the password file {} is no file", quoted(path)));
   if ((status.st_mode & S_IRWXO) != 0) {
-    return fail(Code::E1115, fmt::format("the password file {} can be read by everybody", quoted(path)),
+    return fail(Code::E1113, fmt::format("the password file {} can be read by everybody", quoted(path)),
                 fmt::format("chmod 600 {}, and change the password", path));
   }
   auto text = read_file(path, longest_password_file);
-  if (!text) return fail(Code::E1115, text.error().message);
+  if (!text) return fail(Code::E1113, text.error().message);
   std::string password = text->substr(0, text->find('\n'));
   if (!password.empty() && password.back() == '\r') password.pop_back();
-  if (password.empty()) return fail(Code::E1115, fmt::format("the first line of {} is empty", quoted(path)));
+  if (password.empty()) return fail(Code::E1113, fmt::format("the first line of {} is empty", quoted(path)));
   return password;
 }
 
@@ -54,7 +54,7 @@ Expected<std::unique_ptr<Target>> open_etcd(std::string_view text, const StoreUr
   etcd.user = options.user;
   etcd.interval = options.interval;
   if (options.user.empty() != options.password_file.empty()) {
-    return fail(Code::E1115, "a user of etcd needs a password, and a password a user",
+    return fail(Code::E1113, "a user of etcd needs a password, and a password a user",
                 "give both, --user NAME --password-file FILE, or neither");
   }
   if (!options.user.empty()) {

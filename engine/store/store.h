@@ -124,7 +124,7 @@ struct StoreOptions {
 };
 
 // Opens a store for reading, or for writing. Nothing is connected yet. E1101: a text that names no store; E1110: one that
-// cannot be written; E1115: a password file that cannot be used.
+// cannot be written; E1113: a password file that cannot be used.
 Expected<std::unique_ptr<Source>> open_source(std::string_view text, const StoreOptions& options = {});
 Expected<std::unique_ptr<Target>> open_target(std::string_view text, const StoreOptions& options = {});
 
