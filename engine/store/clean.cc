@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <utility>
 
 #include "engine/release/directory.h"
 #include "engine/store/copy.h"
@@ -31,8 +32,9 @@ class Cleaner {
   // What is only needed by generations that go, parents before children.
   struct Doomed {
     std::vector<std::string> pages;
-    std::vector<std::string> indexes;
     std::vector<std::string> blobs;
+    std::set<Digest> all_pages;  // needed or doomed
+    std::set<Digest> all_blobs;
   };
 
   [[nodiscard]] Deadline soon() const { return within(options_.patience); }
@@ -44,6 +46,7 @@ class Cleaner {
   Expected<std::optional<release::Bytes>> read(const Reference& reference, bool page);
   Expected<void> mark(const release::Contents& contents);
   Expected<Doomed> doom(const std::vector<release::Contents>& trees);
+  Expected<void> doom_strays(Doomed& doomed);
   Expected<void> remove(const std::vector<std::string>& names, Cleaned& cleaned);
 
   const Folder& folder_;
@@ -147,7 +150,7 @@ Expected<Cleaner::Doomed> Cleaner::doom(const std::vector<release::Contents>& tr
   for (const release::Contents& tree : trees) {
     level.push_back(tree.root);
     doom_blob(tree.rules, doomed.blobs);
-    if (!doom_blob(tree.directory, doomed.indexes)) continue;
+    if (!doom_blob(tree.directory, doomed.blobs)) continue;
     const auto index = read(tree.directory, false);
     if (!index) return tl::unexpected(index.error());
     if (!*index) continue;
@@ -170,7 +173,45 @@ Expected<Cleaner::Doomed> Cleaner::doom(const std::vector<release::Contents>& tr
     }
     level = std::move(next);
   }
+  doomed.all_pages = std::move(seen.pages);
+  doomed.all_blobs = std::move(seen.blobs);
   return doomed;
+}
+
+// Pages of publications that were not finished, put before the others; with `whole`, blobs of such, too.
+Expected<void> Cleaner::doom_strays(Doomed& doomed) {
+  const auto strays = [&](std::string_view prefix,
+                          const std::set<Digest>& known) -> Expected<std::vector<std::string>> {
+    auto names = target_.list(prefix, soon());
+    if (!names) return names;
+    names->erase(std::remove_if(names->begin(), names->end(),
+                                [&](const std::string& name) {
+                                  const auto object = release::parse_name(name);
+                                  return !object || known.count(object->digest) != 0;
+                                }),
+                 names->end());
+    return names;
+  };
+  const auto pages = strays("page/", doomed.all_pages);
+  if (!pages) return tl::unexpected(pages.error());
+  std::vector<std::pair<unsigned, std::string>> by_depth;
+  for (const std::string& name : *pages) {
+    // One that cannot be read names nothing that could be found through it.
+    const auto page = target_.get(name, release::page_limit, soon());
+    constexpr std::size_t depth_at = 6;  // page.h
+    const bool readable = page && page->bytes.size() > depth_at;
+    by_depth.emplace_back(readable ? static_cast<unsigned char>(page->bytes[depth_at]) : 0U, name);
+  }
+  std::sort(by_depth.begin(), by_depth.end());
+  std::vector<std::string> ordered;
+  for (auto& [depth, name] : by_depth) ordered.push_back(std::move(name));
+  doomed.pages.insert(doomed.pages.begin(), ordered.begin(), ordered.end());
+
+  if (!options_.whole) return {};
+  const auto blobs = strays("blob/", doomed.all_blobs);
+  if (!blobs) return tl::unexpected(blobs.error());
+  doomed.blobs.insert(doomed.blobs.end(), blobs->begin(), blobs->end());
+  return {};
 }
 
 Expected<void> Cleaner::remove(const std::vector<std::string>& names, Cleaned& cleaned) {
@@ -188,7 +229,7 @@ Expected<void> Cleaner::run(const Generation& newest, Cleaned& cleaned) {
   if (auto listed = list_heads(newest); !listed) return listed;
   const auto going = outdated();
   if (!going) return tl::unexpected(going.error());
-  if (going->empty()) return {};
+  if (going->empty() && !options_.whole) return {};
 
   std::vector<release::Contents> trees;
   std::vector<std::string> heads;
@@ -205,10 +246,10 @@ Expected<void> Cleaner::run(const Generation& newest, Cleaned& cleaned) {
       return marked;
     }
   }
-  const auto doomed = doom(trees);
+  auto doomed = doom(trees);
   if (!doomed) return tl::unexpected(doomed.error());
-  for (const auto* names :
-       {&doomed->pages, &doomed->indexes, &doomed->blobs, static_cast<const std::vector<std::string>*>(&heads)}) {
+  if (auto strays = doom_strays(*doomed); !strays) return strays;
+  for (const auto* names : {&std::as_const(doomed->pages), &std::as_const(doomed->blobs), &std::as_const(heads)}) {
     if (auto removed = remove(*names, cleaned); !removed) return removed;
   }
   cleaned.dropped = *going;

@@ -159,12 +159,10 @@ Expected<void> Copier::copy(const release::Contents& contents) {
   blobs_.push_back(contents.rules);
   auto blobs = lacking(std::move(blobs_), release::blob_name);
   if (!blobs) return tl::unexpected(blobs.error());
-  // The index by itself: it comes after its chunks, and where it is, they are.
+  // A few names for each thousand nodes: all of them are asked for, so that nothing follows from an index that is there.
   auto index = lacking({contents.directory}, release::blob_name);
   if (!index) return tl::unexpected(index.error());
-  if (!index->empty()) {
-    if (auto found = find_chunks(contents.directory); !found) return found;
-  }
+  if (auto found = find_chunks(contents.directory); !found) return found;
   for (const auto* list : {&*blobs, &*index, &chunks_}) {
     if (auto fits = refuse_too_long(*list); !fits) return fits;
   }

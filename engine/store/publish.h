@@ -4,11 +4,11 @@
 // 2. The store is locked and its `latest` read: never back to an older release, never another one of the same number (E1112).
 // 3. What the store lacks is found from the root of the tree downwards, stopping at pages that it has, and written from the
 //    leaves upwards: blobs, then pages with children before parents, then trust sets, head and signatures. So whoever finds a page
-//    (or the index of the directory) in the store knows that all below it is there too, after a crash at any point as well; and one
-//    changed node among 50,000 costs questions about one path of the tree.
+//    in the store knows that all below it is there too, after a crash at any point as well; and one changed node among 50,000 costs
+//    questions about one path of the tree (and about the chunks of the directory, one for each thousand nodes).
 // 4. `latest` moves, in one step, if it still says what it said (E1026).
-// 5. Older generations go, unless they are among the newest `keep` or were succeeded less than `grace` ago: their pages that no
-//    kept release needs, parents before children, then blobs, heads last (clean.h). Trust sets stay for ever: a node that was away
+// 5. Older generations go, unless they are among the newest `keep` or were succeeded less than `grace` ago: pages that no kept
+//    release needs, parents before children, then blobs, heads last (clean.h). Trust sets stay for ever: a node that was away
 //    for long follows them one by one.
 //
 // The folder is read, and every object compared with its digest before it is written: E1013 missing, E1018 damaged.
@@ -31,8 +31,8 @@ namespace acl::store {
 
 struct PublishOptions {
   release::Time now = 0;
-  // Look at all objects instead of stopping at pages that the store has, and write again what has another length: for a store in
-  // which somebody removed or damaged something.
+  // Look at all objects instead of stopping at pages that the store has, write again what has another length, and take away blobs
+  // that no release names: for a store in which somebody removed or damaged something.
   bool whole = false;
   std::size_t keep = 3;  // generations, the new one included; at least 2, as nodes may be in the middle of the last
   std::int64_t grace = 24 * 3600;              // seconds
