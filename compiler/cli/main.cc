@@ -4,6 +4,7 @@
 #include <exception>
 
 #include "compiler/cli/commands.h"
+#include "compiler/cli/signing.h"
 
 namespace {
 
@@ -20,6 +21,11 @@ int run(int argc, char** argv) {
   acl::cli::add_show(app, exit_code);
   acl::cli::add_can(app, exit_code);
   acl::cli::add_test(app, exit_code);
+  acl::cli::add_keygen(app, exit_code);
+  acl::cli::add_trust(app, exit_code);
+  acl::cli::add_sign(app, exit_code);
+  acl::cli::add_verify(app, exit_code);
+  acl::cli::add_renew(app, exit_code);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

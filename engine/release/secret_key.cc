@@ -55,6 +55,21 @@ bool apply_passphrase(std::uint8_t* line, const SecretBytes& passphrase) {
   return true;
 }
 
+// At the cost that is asked for, or, where memory is short, at half of it and so on, as minisign does.
+bool encrypt(std::uint8_t* line, const SecretBytes& passphrase, PassphraseCost cost) {
+  const bool sensitive = cost == PassphraseCost::sensitive;
+  std::uint64_t opslimit = sensitive ? crypto_pwhash_scryptsalsa208sha256_OPSLIMIT_SENSITIVE
+                                     : crypto_pwhash_scryptsalsa208sha256_OPSLIMIT_INTERACTIVE;
+  std::uint64_t memlimit = sensitive ? crypto_pwhash_scryptsalsa208sha256_MEMLIMIT_SENSITIVE
+                                     : crypto_pwhash_scryptsalsa208sha256_MEMLIMIT_INTERACTIVE;
+  for (; memlimit >= crypto_pwhash_scryptsalsa208sha256_MEMLIMIT_INTERACTIVE; opslimit /= 2, memlimit /= 2) {
+    store_le(line + at_opslimit, opslimit);
+    store_le(line + at_memlimit, memlimit);
+    if (apply_passphrase(line, passphrase)) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 SecretBytes::SecretBytes(std::size_t size) {
@@ -158,14 +173,7 @@ Expected<SecretBytes> LockedKey::print(const SecretKey& key, const SecretBytes& 
     std::memcpy(line.data() + at_checksum, checksum.data(), checksum.size());
     std::memcpy(line.data() + at_kdf, "Sc", 2);
     randombytes_buf(line.data() + at_salt, at_opslimit - at_salt);
-    const bool sensitive = cost == PassphraseCost::sensitive;
-    store_le<std::uint64_t>(line.data() + at_opslimit, sensitive
-                                                           ? crypto_pwhash_scryptsalsa208sha256_OPSLIMIT_SENSITIVE
-                                                           : crypto_pwhash_scryptsalsa208sha256_OPSLIMIT_INTERACTIVE);
-    store_le<std::uint64_t>(line.data() + at_memlimit, sensitive
-                                                           ? crypto_pwhash_scryptsalsa208sha256_MEMLIMIT_SENSITIVE
-                                                           : crypto_pwhash_scryptsalsa208sha256_MEMLIMIT_INTERACTIVE);
-    if (!apply_passphrase(line.data(), passphrase)) return no_memory();
+    if (!encrypt(line.data(), passphrase, cost)) return no_memory();
   }
   std::memcpy(out.data(), start.data(), start.size());
   sodium_bin2base64(reinterpret_cast<char*>(out.data() + start.size()), line_characters + 1, line.data(), line_size,

@@ -50,14 +50,14 @@ struct Plan {
 class Network {
  public:
   // `keys` signers of whom `threshold` are needed; trust version 1, signed.
-  explicit Network(std::size_t keys = 3, std::uint32_t threshold = 2) {
-    for (std::size_t i = 0; i < keys; ++i) this->keys.push_back(must(SecretKey::generate()));
+  explicit Network(std::size_t signers = 3, std::uint32_t threshold = 2) {
+    for (std::size_t i = 0; i < signers; ++i) keys.push_back(must(SecretKey::generate()));
     trust.network[0] = 7;
     trust.version = 1;
     trust.created = first_day - day;
-    set_keys(this->keys, threshold);
+    set_keys(keys, threshold);
     store[trust_name(1)] = print_trust(trust);
-    for (const SecretKey& key : this->keys) sign_trust(store, 1, key);
+    for (const SecretKey& key : keys) sign_trust(store, 1, key);
   }
 
   void set_keys(const std::vector<SecretKey>& signers, std::uint32_t threshold) {
@@ -94,7 +94,7 @@ class Network {
     const Reference hot = blob("hot " + plan.tables), ssh = blob("ssh " + plan.tables);
     TreeBuilder builder;
     for (std::uint64_t i = 0; i < plan.nodes; ++i) {
-      const std::string header = "header of " + std::to_string(i) + " in " + plan.tables;
+      const std::string header = "header of " + std::to_string(i) + " in " + plan.tables.substr(0, 20);
       const Reference names = blob("names of " + std::to_string(i % 7) + " in " + plan.tables);
       const auto added = builder.add(key_of_node(i), as_bytes(header),
                                      {{PartKind::hot, hot}, {PartKind::ssh, ssh}, {PartKind::names, names}});
