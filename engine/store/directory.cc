@@ -9,6 +9,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <set>
 #include <thread>
 
 #include "engine/release/text.h"
@@ -111,6 +112,9 @@ class DirectoryStore final : public Target {
     return fail(Code::E1111, fmt::format("{} was not locked before writing", quoted(name_)));
   }
 
+  // These objects, and the names of new ones, are on the disk.
+  Expected<void> sync(const std::vector<std::string>& names);
+
   std::string name_;
   std::string path_;
   std::chrono::milliseconds interval_;
@@ -155,7 +159,7 @@ Expected<std::vector<std::string>> DirectoryStore::missing(std::span<const std::
 
 Expected<std::size_t> DirectoryStore::put(std::span<const Object> objects, Existing existing, Deadline) {
   if (!folder_) return not_locked();
-  std::size_t written = 0;
+  std::vector<std::string> written;
   for (const Object& object : objects) {
     if (auto valid = require_immutable(object.name); !valid) return tl::unexpected(valid.error());
     struct stat status {};
@@ -166,12 +170,30 @@ Expected<std::size_t> DirectoryStore::put(std::span<const Object> objects, Exist
     }
     const auto put = folder_->put(object.name, release::as_bytes(object.bytes));
     if (!put) return tl::unexpected(put.error());
-    written += *put ? 1 : 0;
+    if (*put) written.push_back(object.name);
   }
-  if (written != 0) {
-    if (auto settled = folder_->settle(); !settled) return tl::unexpected(settled.error());
+  if (auto done = sync(written); !done) return tl::unexpected(done.error());
+  return written.size();
+}
+
+Expected<void> DirectoryStore::sync(const std::vector<std::string>& names) {
+  // Settling also waits for what other programs have written to that disk, which can take seconds: for many files only.
+  constexpr std::size_t few = 64;
+  if (names.size() > few) return folder_->settle();
+  std::set<std::string> paths;
+  for (const std::string& name : names) {
+    paths.insert(path_of(name));
+    paths.insert(path_of(name.substr(0, name.find('/'))));
   }
-  return written;
+  // The names of the folders themselves, which may be new.
+  if (!names.empty()) paths.insert(path_);
+  for (const std::string& path : paths) {
+    const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (file.get() < 0 || fsync(file.get()) != 0) {
+      return fail(Code::E0003, fmt::format("cannot write {}: {}", quoted(path), std::strerror(errno)));
+    }
+  }
+  return {};
 }
 
 Expected<void> DirectoryStore::move_latest(const std::optional<release::Generation>& from,
