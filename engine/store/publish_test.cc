@@ -456,7 +456,7 @@ TEST(Publishing, ToEtcdIsSeenByTheWatchAndAcceptedByNodes) {
   Workshop shop;
   shop.release(1);
   const auto store = std::move(*open_target(server->url(), server->options()));
-  auto source = std::move(*open_source(server->url(), server->options()));
+  auto source = std::move(*open_source(server->url(), server->options("node")));
   const auto watch = std::move(*source->watch());
   while (wait_for_change(*watch, within(std::chrono::milliseconds(500)))) {
   }
@@ -469,6 +469,8 @@ TEST(Publishing, ToEtcdIsSeenByTheWatchAndAcceptedByNodes) {
   EXPECT_TRUE(wait_for_change(*watch, soon()));
   expect_whole(*source, 2, shop.network.store, 45);
   expect_closed(*store);
+  // Who may read may not write.
+  EXPECT_EQ((*open_target(server->url(), server->options("node")))->lock(soon()).error().code, Code::E1103);
 }
 
 TEST(Publishing, BlobsThatEtcdDoesNotTakeGoToAFolderThatAWebServerServes) {

@@ -106,8 +106,8 @@ class Nginx {
   std::optional<Process> process_;
 };
 
-// etcd with TLS. With users: root (password "root-secret"), aclc (password "secret", may do all below acl/), stranger (password
-// "secret", may do nothing).
+// etcd with TLS. With users: root (password "root-secret"), and with the password "secret" aclc, who may do all below acl/, node,
+// who may read there, and stranger, who may do nothing.
 class Etcd {
  public:
   static std::unique_ptr<Etcd> start(const TempFolder& folder, bool users);
