@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "engine/store/https.h"
@@ -193,7 +194,12 @@ TEST_F(HttpsStores, KeepTheirConnection) {
   const auto source = store();
   for (int i = 0; i < 3; ++i) EXPECT_TRUE(source->get(page, 6, within(seconds(10))));
   source->get(blob, 6, within(seconds(10))).value();
-  const std::string log = server_->log();
+  // It writes the line after the reply.
+  std::string log = server_->log();
+  for (int i = 0; i < 1000 && std::count(log.begin(), log.end(), '\n') < 4; ++i) {
+    std::this_thread::sleep_for(milliseconds(10));
+    log = server_->log();
+  }
   const std::string connection = log.substr(0, log.find(' '));
   EXPECT_EQ(log, fmt::format("{0} 200\n{0} 200\n{0} 200\n{0} 404\n", connection));
 }

@@ -92,6 +92,7 @@ release::Phase fetch(Source& source, std::uint64_t node, std::uint64_t day_numbe
       for (release::Request& next : step.requests) open.push_back(std::move(next));
     };
     if (!got) {
+      if (why != nullptr) *why += got.error().message + "; ";
       take(client.failed(request.name, now));
     } else if (!got->found()) {
       take(client.absent(request.name, now));
@@ -100,7 +101,7 @@ release::Phase fetch(Source& source, std::uint64_t node, std::uint64_t day_numbe
       take(client.complete(request.name, now));
     }
   }
-  if (why != nullptr && client.phase() == release::Phase::refused) *why = client.refusal().diagnostic.message;
+  if (why != nullptr && client.phase() == release::Phase::refused) *why += client.refusal().diagnostic.message;
   return client.phase();
 }
 

@@ -257,7 +257,10 @@ std::unique_ptr<Etcd> Etcd::start(const TempFolder& folder, bool users) {
   const bool ready =
       server->control({"user", "add", "root:root-secret"}) == 0 && server->control({"role", "add", "acl"}) == 0 &&
       server->control({"role", "grant-permission", "acl", "--prefix=true", "readwrite", "acl/"}) == 0 &&
-      server->control({"user", "add", "aclc:secret"}) == 0 &&
+      server->control({"user", "add", "aclc:secret"}) == 0 && server->control({"role", "add", "acl-read"}) == 0 &&
+      server->control({"role", "grant-permission", "acl-read", "--prefix=true", "read", "acl/"}) == 0 &&
+      server->control({"user", "add", "node:secret"}) == 0 &&
+      server->control({"user", "grant-role", "node", "acl-read"}) == 0 &&
       server->control({"user", "add", "stranger:secret"}) == 0 &&
       server->control({"user", "grant-role", "aclc", "acl"}) == 0 &&
       server->control({"user", "grant-role", "root", "root"}) == 0 && server->control({"auth", "enable"}) == 0;
