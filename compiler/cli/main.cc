@@ -27,6 +27,7 @@ int run(int argc, char** argv) {
   acl::cli::add_sign(app, exit_code, acl::cli::rebuild_release());
   acl::cli::add_verify(app, exit_code);
   acl::cli::add_renew(app, exit_code);
+  acl::cli::add_publish(app, exit_code);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
