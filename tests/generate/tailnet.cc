@@ -249,7 +249,7 @@ class Generator {
     using Operator = oracle::Condition::Operator;
     using oracle::Value;
     const auto text = [](const char* value) { return Value(std::string(value)); };
-    switch (choose(10)) {
+    switch (choose(14)) {
       case 0: return {"node:os", Operator::equal, {text("linux")}};
       case 1: return {"node:os", Operator::in, {text("linux"), text("macos")}};
       case 2: return {"node:os", Operator::not_in, {text("windows")}};
@@ -259,7 +259,12 @@ class Generator {
       case 6: return {"custom:tier", Operator::not_equal, {text("gold")}};
       case 7: return {"custom:score", choose(2) == 0 ? Operator::at_least : Operator::less, {Value(1.5)}};
       case 8: return {"custom:score", choose(2) == 0 ? Operator::is_set : Operator::not_set, {}};
-      default: return {"node:tsAutoUpdate", Operator::equal, {Value(choose(2) == 0)}};
+      case 9: return {"node:tsAutoUpdate", Operator::equal, {Value(choose(2) == 0)}};
+      // Operands of another type than some or all values have.
+      case 10: return {"custom:score", Operator::not_in, {text("gold"), Value(choose(2) == 0)}};
+      case 11: return {"custom:score", choose(2) == 0 ? Operator::not_in : Operator::in, {text("1.5"), Value(1.5)}};
+      case 12: return {"node:tsAutoUpdate", choose(2) == 0 ? Operator::not_in : Operator::in, {text("true")}};
+      default: return {"custom:tier", choose(2) == 0 ? Operator::not_equal : Operator::less, {Value(1.5)}};
     }
   }
 
