@@ -175,6 +175,16 @@ class Stage {
     if (!nodes.empty()) stand_ins_.emplace(name, std::move(nodes));
   }
 
+  // Whose devices are all shared in from another tailnet will not have one of this tailnet.
+  [[nodiscard]] bool is_guest(std::uint32_t user) const {
+    bool shared = false;
+    for (const inventory::Node& node : base_.nodes) {
+      if (node.user == user && !node.shared) return false;
+      if (node.user == user) shared = true;
+    }
+    return shared;
+  }
+
   NodeId add_device(std::uint32_t user, std::string_view tag, const Attributes& attributes) {
     if (!extended_) {
       extended_ = std::make_unique<Inventory>(base_);
@@ -187,6 +197,7 @@ class Stage {
     inventory::Node node;
     node.name = fmt::format("a device of {}", tag.empty() ? std::string_view(base_.users[user].login) : tag);
     node.user = tag.empty() ? user : inventory::none;
+    node.shared = tag.empty() && is_guest(user);
     if (!tag.empty()) {
       auto& tags = extended_->tags;
       auto known = std::find(tags.begin(), tags.end(), tag);

@@ -499,9 +499,35 @@ class Generator {
     }
   }
 
-  std::optional<bool> test_verdict(const oracle::Tailnet& tailnet, const oracle::Test& test,
+  // Whether a test speaks of the devices there are or of any that its source might have is undecided, too: everybody whom the
+  // source names gets one more device, of another address, whose attributes nobody knows.
+  oracle::Tailnet with_stand_ins(oracle::Tailnet tailnet, const Selector& src) const {
+    std::vector<oracle::Node> added;
+    const auto add = [&](oracle::Node device) {
+      const auto below = static_cast<std::uint32_t>(added.size());
+      device.name = "stand-in-" + std::to_string(below);
+      device.addresses = {Address::v4(0x647ffffeU - below), Address::v6(0xfd7a115ca1e0ffffU, 0xffff0000U - below)};
+      added.push_back(std::move(device));
+    };
+    for (const oracle::User& user : tailnet.users) {
+      oracle::Node device;
+      device.user = user.login;
+      device.shared = user.login == stranger;
+      if (oracle::is_device_of(model_.policy, tailnet, src, device)) add(std::move(device));
+    }
+    if (src.kind == Kind::tag) {
+      oracle::Node device;
+      device.tags = {src.name};
+      add(std::move(device));
+    }
+    tailnet.nodes.insert(tailnet.nodes.end(), added.begin(), added.end());
+    return tailnet;
+  }
+
+  std::optional<bool> test_verdict(const oracle::Tailnet& real, const oracle::Test& test,
                                    const oracle::Target& target) {
     const auto& policy = model_.policy;
+    const oracle::Tailnet tailnet = with_stand_ins(real, test.src);
     const oracle::Ranges from = oracle::addresses_of(policy, tailnet, test.src);
     const oracle::Ranges to = oracle::addresses_of(policy, tailnet, target.selector);
     // A device without the family of the destination is another undecided matter.
@@ -555,7 +581,8 @@ class Generator {
   }
 
   std::optional<oracle::LoginVerdict> ssh_verdict(const oracle::SshTest& test, const char* login) {
-    const auto& [policy, tailnet] = model_;
+    const auto& policy = model_.policy;
+    const oracle::Tailnet tailnet = with_stand_ins(model_.tailnet, test.src);
     std::optional<oracle::LoginVerdict> verdict;
     for (const oracle::Node& source : tailnet.nodes) {
       if (!oracle::is_device_of(policy, tailnet, test.src, source)) continue;
