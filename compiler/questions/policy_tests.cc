@@ -163,9 +163,16 @@ class Stage {
     if (selector.kind == SelectorKind::user) {
       add_user(selector.text);
     } else if (selector.kind == SelectorKind::group) {
-      for (const policy::Group& group : policy_.groups) {
-        if (group.name.value != selector.text) continue;
-        for (const Selector& member : group.members) add_user(member.text);
+      // A group of the policy comes before one of the same name that is synced.
+      const auto named = [&](const policy::Group& group) { return group.name.value == selector.text; };
+      const auto group = std::find_if(policy_.groups.begin(), policy_.groups.end(), named);
+      if (group != policy_.groups.end()) {
+        for (const Selector& member : group->members) add_user(member.text);
+      } else {
+        for (const auto& synced : base_.synced_groups) {
+          if (synced.name != selector.text) continue;
+          for (const std::string& login : synced.members) add_user(login);
+        }
       }
     } else if (selector.kind == SelectorKind::tag) {
       const auto declared = std::any_of(policy_.tag_owners.begin(), policy_.tag_owners.end(),
