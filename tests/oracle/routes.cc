@@ -41,23 +41,27 @@ bool is_covered(const Ranges& sources, const Node& node) {
   return false;
 }
 
+// Whether one of the openings lets `viewer` reach something in `route`.
+bool leads_to(const std::vector<Opening>& openings, bool via, const Node& viewer, const Prefix& route) {
+  return std::any_of(openings.begin(), openings.end(), [&](const Opening& opening) {
+    return opening.via == via && is_covered(opening.sources, viewer) && overlap(opening.destinations, range_of(route));
+  });
+}
+
 // The router of `route` that `viewer` uses. Of several the oldest; but a viewer that is let through by grants with `via` only
-// uses the oldest of the routers these name (https://tailscale.com/docs/features/access-control/grants/grants-via).
+// uses the oldest of the routers these name (https://tailscale.com/docs/features/access-control/grants/grants-via). What an
+// exit node lets out to the internet is no way to a public route whose oldest router is another node.
 const Node* primary_for(const Openings& openings, const Node& viewer, const Prefix& route) {
   std::vector<const Node*> routers, by_via;
-  bool otherwise = has_route(viewer, route);
   for (const auto& [node, list] : openings) {
     if (!has_route(*node, route)) continue;
     routers.push_back(node);
-    bool named = false;
-    for (const Opening& opening : list) {
-      if (!is_covered(opening.sources, viewer) || !overlap(opening.destinations, range_of(route))) continue;
-      if (opening.via) named = true;
-      if (!opening.via) otherwise = true;
-    }
-    if (named) by_via.push_back(node);
+    if (leads_to(list, true, viewer, route)) by_via.push_back(node);
   }
-  return oldest(otherwise || by_via.empty() ? routers : by_via);
+  const Node* first = oldest(routers);
+  if (first == nullptr) return nullptr;
+  const bool otherwise = has_route(viewer, route) || leads_to(openings.at(first), false, viewer, route);
+  return otherwise || by_via.empty() ? first : oldest(by_via);
 }
 
 std::vector<Opening> openings_at(const Policy& policy, const Tailnet& tailnet, const Node& node) {
