@@ -43,10 +43,11 @@ fuzz-build: deps-build deps-check
 	@[ -f build-fuzz/build.ninja ] || cmake --preset fuzz
 	@cmake --build --preset fuzz -j$(JOBS)
 
-test-all: lint fuzz ## lint, fuzz, then the tests under sanitizers, with clang, and as released
-	cmake --preset asan && cmake --build --preset asan -j$(JOBS) && ctest --preset asan --no-tests=error -j$(JOBS)
-	cmake --preset clang && cmake --build --preset clang -j$(JOBS) && ctest --test-dir build-clang --no-tests=error --output-on-failure -j$(JOBS)
+test-all: lint fuzz ## lint, fuzz, tests under sanitizers, with clang, as released, then the long ones
+	cmake --preset asan && cmake --build --preset asan -j$(JOBS) && ctest --preset asan -LE long --no-tests=error -j$(JOBS)
+	cmake --preset clang && cmake --build --preset clang -j$(JOBS) && ctest --test-dir build-clang -LE long --no-tests=error --output-on-failure -j$(JOBS)
 	@$(MAKE) --no-print-directory test
+	@ctest --preset release -L long --no-tests=error -j$(JOBS)
 
 install: build ## into $(DESTDIR)$(PREFIX): the program and its manual pages
 	DESTDIR=$(DESTDIR) cmake --install build --prefix $(PREFIX)

@@ -64,13 +64,9 @@ const Node* primary_for(const Openings& openings, const Node& viewer, const Pref
   return otherwise || by_via.empty() ? first : oldest(by_via);
 }
 
-std::vector<Opening> openings_at(const Policy& policy, const Tailnet& tailnet, const Node& node) {
-  std::vector<Opening> out;
-  for (const Passage& passage : passages(policy, tailnet, node)) {
-    out.push_back({passage.sources, {passage.destination}, passage.via});
-  }
-  for (const Award& award : awards(policy, tailnet, node)) out.push_back({award.sources, award.destinations, false});
-  // `app` with `via` makes no rule, but makes visible what a rule would: the one case of its kind. Observed.
+// `app` with `via` makes no rule, but makes visible what a rule would: the one case of its kind. Observed. The policy that has
+// these rules and no others.
+Policy imagined_rules(const Policy& policy) {
   Policy imagined;
   imagined.groups = policy.groups;
   imagined.hosts = policy.hosts;
@@ -84,6 +80,16 @@ std::vector<Opening> openings_at(const Policy& policy, const Tailnet& tailnet, c
     grant.ip = {Traffic{}};
     imagined.grants->push_back(std::move(grant));
   }
+  return imagined;
+}
+
+std::vector<Opening> openings_at(const Policy& policy, const Policy& imagined, const Tailnet& tailnet,
+                                 const Node& node) {
+  std::vector<Opening> out;
+  for (const Passage& passage : passages(policy, tailnet, node)) {
+    out.push_back({passage.sources, {passage.destination}, passage.via});
+  }
+  for (const Award& award : awards(policy, tailnet, node)) out.push_back({award.sources, award.destinations, false});
   for (const Passage& passage : passages(imagined, tailnet, node)) {
     out.push_back({passage.sources, {passage.destination}, true});
   }
@@ -108,9 +114,14 @@ Tailnet with_approvals(const Policy& policy, Tailnet tailnet) {
 }
 
 Openings openings(const Policy& policy, const Tailnet& tailnet) {
+  const Policy imagined = imagined_rules(policy);
   Openings all;
-  for (const Node& node : tailnet.nodes) all[&node] = openings_at(policy, tailnet, node);
+  for (const Node& node : tailnet.nodes) all[&node] = openings_at(policy, imagined, tailnet, node);
   return all;
+}
+
+std::vector<Opening> openings_at(const Policy& policy, const Tailnet& tailnet, const Node& node) {
+  return openings_at(policy, imagined_rules(policy), tailnet, node);
 }
 
 bool sees(const Openings& openings, const Node& a, const Node& b) {

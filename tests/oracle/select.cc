@@ -186,6 +186,8 @@ Ranges sources_of(const Policy& policy, const Tailnet& tailnet, const std::vecto
     const Ranges more = star ? whole_tailnet(tailnet) : addresses_of(policy, tailnet, selector);
     ranges.insert(ranges.end(), more.begin(), more.end());
   }
+  const auto& wanted = posture ? posture : policy.default_posture;
+  if (!wanted) return ranges;
   for (const Node& node : tailnet.nodes) {
     if (meets_posture(policy, node, posture)) continue;
     for (const Address& address : node.addresses) ranges = without(ranges, range_of(address));
