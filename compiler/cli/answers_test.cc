@@ -1,5 +1,6 @@
 // What `show`, `can --json` and `test` print for programs and people to rely on, to the byte: members, their order, exit codes.
 // One small tailnet with a service, in which every kind of answer comes up.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
@@ -179,6 +180,35 @@ DIR/access.test.hujson:7: expect failed: laptop -> ssh root@web: expected accept
 not exercised by any test: grants[2]
 5 passed, 2 failed
 )~");
+}
+
+TEST_F(Answers, WhatCannotBeReadOfATargetIsToldWithTheFix) {
+  const auto complaint = [&](const std::string& question) {
+    const Outcome outcome = run_verb(add_can, "can " + policy_ + " laptop " + question);
+    EXPECT_EQ(outcome.exit_code, exit_usage);
+    EXPECT_EQ(outcome.out, "");
+    return outcome.err;
+  };
+  EXPECT_EQ(complaint("web:99999"),
+            "error E0903: \"web:99999\": port range \"99999\": invalid first integer\n"
+            "      = help: a target is DST[:PORT[/PROTO]]; PORT is a number up to 65535, a range of them, or *\n");
+  EXPECT_EQ(complaint("web:80/tpc"),
+            "error E0903: \"web:80/tpc\": proto name \"tpc\" not known; use protocol number 0-255\n"
+            "      = help: did you mean \"tcp\"?\n");
+  EXPECT_EQ(complaint("wep:80"), "error E0901: unknown name \"wep\"\n      = help: did you mean \"web\"?\n");
+}
+
+TEST_F(Answers, AFixturesVerdictIsOneOfThree) {
+  const std::string path = file("bad.test.hujson", R"({"policy": "policy.hujson", "expect": [
+    {"from": "laptop", "to": "web:80", "verdict": "check"},
+    {"from": "laptop", "ssh": "root@web"},
+  ]})");
+  const Outcome outcome = run_verb(add_test, "test " + path);
+  EXPECT_EQ(outcome.exit_code, exit_no);
+  EXPECT_THAT(outcome.err, testing::HasSubstr("\"check\" is no verdict"));
+  EXPECT_THAT(outcome.err, testing::HasSubstr("help: \"accept\" or \"deny\""));
+  EXPECT_THAT(outcome.err, testing::HasSubstr("the entry has no \"verdict\""));
+  EXPECT_THAT(outcome.err, testing::HasSubstr("help: \"accept\", \"check\" or \"deny\""));
 }
 
 }  // namespace
