@@ -33,7 +33,7 @@ fmt: deps-check ## clang-format on our sources
 lint: deps-check build ## all static checks, clang-tidy over every file included (minutes)
 	@tools/lint.sh
 
-bench: deps-check build ## throughput of parser and formatter, start-to-exit time of aclc check
+bench: deps-check build ## parser, inventories, resolving, times from start to exit; BENCH_XL=1 for 250,000 nodes, too
 	@tools/bench.sh $(ACL_SHARED_DIR)
 
 fuzz: fuzz-build ## every fuzz target for FUZZ_SECONDS (60)
@@ -43,10 +43,11 @@ fuzz-build: deps-build deps-check
 	@[ -f build-fuzz/build.ninja ] || cmake --preset fuzz
 	@cmake --build --preset fuzz -j$(JOBS)
 
-test-all: lint fuzz ## lint, fuzz, then the tests under sanitizers, with clang, and as released
-	cmake --preset asan && cmake --build --preset asan -j$(JOBS) && ctest --preset asan --no-tests=error -j$(JOBS)
-	cmake --preset clang && cmake --build --preset clang -j$(JOBS) && ctest --test-dir build-clang --no-tests=error --output-on-failure -j$(JOBS)
+test-all: lint fuzz ## lint, fuzz, tests under sanitizers, with clang, as released, then the long ones
+	cmake --preset asan && cmake --build --preset asan -j$(JOBS) && ctest --preset asan -LE long --no-tests=error -j$(JOBS)
+	cmake --preset clang && cmake --build --preset clang -j$(JOBS) && ctest --test-dir build-clang -LE long --no-tests=error --output-on-failure -j$(JOBS)
 	@$(MAKE) --no-print-directory test
+	@ctest --preset release -L long --no-tests=error -j$(JOBS)
 
 install: build ## into $(DESTDIR)$(PREFIX): the program and its manual pages
 	DESTDIR=$(DESTDIR) cmake --install build --prefix $(PREFIX)

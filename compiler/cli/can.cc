@@ -6,9 +6,12 @@
 #include <CLI/CLI.hpp>
 #include <map>
 #include <memory>
+#include <optional>
 
 #include "compiler/cli/commands.h"
 #include "compiler/cli/inputs.h"
+#include "compiler/cli/options.h"
+#include "compiler/cli/progress.h"
 #include "compiler/emit/people.h"
 #include "compiler/questions/can.h"
 
@@ -79,6 +82,7 @@ int run_can(const CanOptions& options) {
   int exit_code = exit_yes;
   const auto inputs = load_inputs(options.policy, options.inventory, options.dialect, exit_code);
   if (!inputs) return exit_code;
+  std::optional<Progress> progress("resolving " + options.policy);
   const resolve::Resolved resolved = resolve::resolve(*inputs->policy, inputs->inventory.inventory);
   const resolve::Views views(resolved);
   Expected<questions::Answer> answer = [&]() -> Expected<questions::Answer> {
@@ -91,6 +95,7 @@ int run_can(const CanOptions& options) {
     }
     return questions::can_login(views, options.source, login.substr(0, at), login.substr(at + 1));
   }();
+  progress.reset();
   if (!answer) {
     complain(answer.error());
     return exit_usage;
@@ -108,16 +113,9 @@ void add_can(CLI::App& app, int& exit_code) {
   verb->add_option("POLICY", options->policy, "policy file; - reads standard input")->required();
   verb->add_option("SRC", options->source, "a node, login, group, tag, autogroup, host or address")->required();
   verb->add_option("DST", options->target, "DST[:PORT[/PROTO]], or: ssh USER@NODE")->required()->expected(1, 2);
-  verb->add_option("--inventory", options->inventory,
-                   "who and what exists; default: inventory.hujson or inventory.json beside the policy");
+  add_inventory_option(*verb, options->inventory);
   verb->add_flag("--json", options->json, "print the answer as JSON");
-  verb->add_option("--dialect", options->dialect, "whose policy language: tailscale (default) or headscale")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, policy::Dialect>{
-                                              {"tailscale", policy::Dialect::tailscale},
-                                              {"headscale", policy::Dialect::headscale},
-                                          })
-                      .description("tailscale|headscale"))
-      ->type_name("");
+  add_dialect_option(*verb, options->dialect);
   verb->callback([options, &exit_code] { exit_code = run_can(*options); });
 }
 

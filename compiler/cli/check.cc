@@ -1,7 +1,7 @@
 // aclc check: what the hosted service (or Headscale) would say of a policy on saving it, offline.
 //
-// Reads each POLICY, checks it with the inventory if there is one (tests included, as on saving), prints one report in one of four formats on standard output; a POLICY that cannot be read
-// is told on standard error. The exit code is the greatest of all files': 0 accepted, 1 refused (with --strict also on
+// Reads each POLICY, checks it with the inventory if there is one (tests included, as on saving), prints one report in one of
+// four formats on standard output; a POLICY that cannot be read is told on standard error. The exit code is the greatest of all files': 0 accepted, 1 refused (with --strict also on
 // warnings), 3 unreadable, also for an inventory that is malformed.
 #include <fmt/format.h>
 #include <unistd.h>
@@ -10,11 +10,14 @@
 #include <algorithm>
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "compiler/cli/commands.h"
 #include "compiler/cli/inputs.h"
+#include "compiler/cli/options.h"
+#include "compiler/cli/progress.h"
 #include "compiler/emit/github.h"
 #include "compiler/emit/json.h"
 #include "compiler/emit/sarif.h"
@@ -65,9 +68,11 @@ Checked check_file(const std::string& path, const CheckOptions& options) {
       return checked;
     }
   }
+  std::optional<Progress> progress("checking " + name);
   policy::Loaded loaded =
       checked.inventory ? questions::full_check(name, std::move(*text), options.dialect, checked.inventory->inventory)
                         : policy::load_policy(name, std::move(*text), options.dialect);
+  progress.reset();
   checked.report.accepted = loaded.accepted();
   if (const std::string* message = loaded.message()) checked.report.message = *message;
   checked.report.skipped = std::move(loaded.skipped);
@@ -127,15 +132,8 @@ void add_check(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<CheckOptions>();
   CLI::App* verb = app.add_subcommand("check", "Say what the control plane would say of a policy");
   verb->add_option("POLICY", options->files, "policy files; - reads standard input")->required();
-  verb->add_option("--inventory", options->inventory,
-                   "who and what exists; default: inventory.hujson or inventory.json beside the policy");
-  verb->add_option("--dialect", options->dialect, "whose policy language: tailscale (default) or headscale")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, policy::Dialect>{
-                                              {"tailscale", policy::Dialect::tailscale},
-                                              {"headscale", policy::Dialect::headscale},
-                                          })
-                      .description("tailscale|headscale"))
-      ->type_name("");
+  add_inventory_option(*verb, options->inventory);
+  add_dialect_option(*verb, options->dialect);
   verb->add_option("--format", options->format, "output: text (default), json, sarif or github")
       ->transform(CLI::CheckedTransformer(std::map<std::string, Format>{
                                               {"text", Format::text},

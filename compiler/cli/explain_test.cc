@@ -1,34 +1,15 @@
 #include <gtest/gtest.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <string>
 
-#include "compiler/cli/commands.h"
+#include "compiler/cli/testing.h"
 #include "compiler/emit/registry.h"
 
 namespace acl::cli {
 namespace {
 
-struct Outcome {
-  int exit_code;
-  std::string out, err;
-};
-
-Outcome run(const std::string& arguments) {
-  CLI::App app;
-  int exit_code = -1;
-  add_explain(app, exit_code);
-  testing::internal::CaptureStdout();
-  testing::internal::CaptureStderr();
-  try {
-    app.parse(arguments);
-  } catch (const CLI::ParseError&) {
-    exit_code = exit_usage;
-  }
-  const std::string out = testing::internal::GetCapturedStdout();
-  return {exit_code, out, testing::internal::GetCapturedStderr()};
-}
+Outcome run(const std::string& command) { return run_verb(add_explain, command); }
 
 TEST(Explain, PrintsThePageOfACode) {
   const Outcome named = run("explain E0002");

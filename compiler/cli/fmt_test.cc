@@ -9,56 +9,21 @@
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 #include <string>
 
-#include "compiler/cli/commands.h"
-#include "engine/net/file.h"
+#include "compiler/cli/testing.h"
 
 namespace acl::cli {
 namespace {
 
-struct Outcome {
-  int exit_code;
-  std::string out, err;
-};
-
-Outcome run(const std::string& arguments) {
-  CLI::App app;
-  int exit_code = -1;
-  add_fmt(app, exit_code);
-  testing::internal::CaptureStdout();
-  testing::internal::CaptureStderr();
-  try {
-    app.parse("fmt " + arguments);
-  } catch (const CLI::ParseError&) {
-    exit_code = exit_usage;
-  }
-  const std::string out = testing::internal::GetCapturedStdout();
-  return {exit_code, out, testing::internal::GetCapturedStderr()};
-}
+Outcome run(const std::string& arguments) { return run_verb(add_fmt, "fmt " + arguments); }
 
 constexpr const char* rough = "{\"a\":1, // c\n}";
 constexpr const char* smooth = "{\n\t\"a\": 1, // c\n}\n";
 
-class Fmt : public ::testing::Test {
+class Fmt : public InFolder {
  protected:
-  void SetUp() override {
-    std::string name = (std::filesystem::temp_directory_path() / "aclc-fmt-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    folder_ = name;
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
-  // A file of that contents; its path.
-  [[nodiscard]] std::string file(const std::string& name, const std::string& contents) const {
-    std::string path = folder_ + "/" + name;
-    EXPECT_TRUE(replace_file(path, contents).has_value());
-    return path;
-  }
-  static std::string contents(const std::string& path) { return read_file(path).value_or("(unreadable)"); }
-
   // Runs with the file as standard input.
   static Outcome run_with_input(const std::string& path, const std::string& arguments) {
     const int saved = ::dup(STDIN_FILENO);
@@ -70,8 +35,6 @@ class Fmt : public ::testing::Test {
     ::close(input);
     return outcome;
   }
-
-  std::string folder_;
 };
 
 void expect(const Outcome& outcome, int exit_code, const std::string& out) {

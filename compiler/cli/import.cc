@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "compiler/cli/commands.h"
+#include "compiler/cli/progress.h"
 #include "compiler/emit/text.h"
 #include "compiler/inventory/load.h"
 #include "compiler/inventory/print.h"
@@ -46,13 +47,19 @@ int run_import(const ImportOptions& options) {
     }
     sources.texts.push_back(&texts.emplace_back(file == "-" ? "<stdin>" : file, std::move(*text)));
   }
-  const inventory::LoadedInventory loaded = inventory::load_inventory(sources.texts, options.from);
+  const inventory::LoadedInventory loaded = [&] {
+    const Progress progress("reading " + options.files[0] + (options.files.size() == 1 ? "" : ", …"));
+    return inventory::load_inventory(sources.texts, options.from);
+  }();
   for (const Diagnostic& diagnostic : loaded.diagnostics) report(diagnostic, sources);
   if (!loaded.ok()) return exit_no;
   // Those are about a file as a whole: a line of it would explain nothing.
   for (const Diagnostic& gap : loaded.gaps) report(gap);
 
-  const std::string text = inventory::print_inventory(loaded.inventory);
+  const std::string text = [&] {
+    const Progress progress("writing the inventory");
+    return inventory::print_inventory(loaded.inventory);
+  }();
   if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0) return exit_yes;
   report(make_diagnostic(Code::E0003, fmt::format("cannot write to standard output: {}", std::strerror(errno))));
   return exit_unreadable;

@@ -2,13 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <CLI/CLI.hpp>
-#include <cstdlib>
-#include <filesystem>
 #include <string>
 
-#include "compiler/cli/commands.h"
-#include "engine/net/file.h"
+#include "compiler/cli/testing.h"
 
 namespace acl::cli {
 namespace {
@@ -16,45 +12,9 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-struct Outcome {
-  int exit_code;
-  std::string out, err;
-};
+Outcome run(const std::string& arguments) { return run_verb(add_import, "import " + arguments); }
 
-Outcome run(const std::string& arguments) {
-  CLI::App app;
-  int exit_code = -1;
-  add_import(app, exit_code);
-  testing::internal::CaptureStdout();
-  testing::internal::CaptureStderr();
-  try {
-    app.parse("import " + arguments);
-  } catch (const CLI::ParseError&) {
-    exit_code = exit_usage;
-  }
-  const std::string out = testing::internal::GetCapturedStdout();
-  return {exit_code, out, testing::internal::GetCapturedStderr()};
-}
-
-class Import : public ::testing::Test {
- protected:
-  void SetUp() override {
-    std::string name = (std::filesystem::temp_directory_path() / "aclc-import-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    folder_ = name;
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
-  // A file of that contents; its path.
-  [[nodiscard]] std::string file(const std::string& name, const std::string& contents) const {
-    std::string path = folder_ + "/" + name;
-    EXPECT_TRUE(replace_file(path, contents).has_value());
-    return path;
-  }
-
- private:
-  std::string folder_;
-};
+using Import = InFolder;
 
 constexpr const char* devices =
     R"({"devices": [{"name": "phone.tail0aa1.ts.net", "nodeId": "n3", "user": "bo@example.com", "addresses": ["100.64.0.21"]}]})";

@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "compiler/cli/commands.h"
+#include "compiler/cli/progress.h"
 #include "compiler/emit/text.h"
 #include "compiler/questions/full_check.h"
 #include "engine/net/file.h"
@@ -35,7 +36,10 @@ namespace {
 std::optional<LoadedFile> load_inventory_text(std::unique_ptr<SourceText> source) {
   LoadedFile file;
   file.source = std::move(source);
-  inventory::LoadedInventory loaded = inventory::load_inventory({file.source.get()});
+  inventory::LoadedInventory loaded = [&] {
+    const Progress progress("reading " + file.source->name());
+    return inventory::load_inventory({file.source.get()});
+  }();
   if (!loaded.ok()) {
     for (const Diagnostic& diagnostic : loaded.diagnostics) complain(diagnostic, {file.source.get()});
     return std::nullopt;
@@ -49,7 +53,10 @@ std::optional<LoadedFile> load_inventory_text(std::unique_ptr<SourceText> source
 std::optional<Inputs> load_with(const std::string& path, std::string text, LoadedFile inventory,
                                 policy::Dialect dialect, int& exit_code) {
   const policy::Facts facts = questions::facts_of(inventory.inventory);
-  policy::Loaded loaded = policy::load_policy(path == "-" ? "<stdin>" : path, std::move(text), dialect, &facts);
+  policy::Loaded loaded = [&] {
+    const Progress progress("checking " + path);
+    return policy::load_policy(path == "-" ? "<stdin>" : path, std::move(text), dialect, &facts);
+  }();
   if (!loaded.accepted()) {
     for (const Diagnostic& diagnostic : loaded.diagnostics) {
       if (diagnostic.severity == Severity::error) complain(diagnostic, {&loaded.file->source});

@@ -8,9 +8,12 @@
 #include <cstdio>
 #include <map>
 #include <memory>
+#include <optional>
 
 #include "compiler/cli/commands.h"
 #include "compiler/cli/inputs.h"
+#include "compiler/cli/options.h"
+#include "compiler/cli/progress.h"
 #include "compiler/emit/people.h"
 #include "compiler/emit/wire.h"
 #include "compiler/resolve/summary.h"
@@ -51,12 +54,10 @@ std::vector<resolve::NodeId> nodes_to_show(const resolve::Views& views, const st
 }
 
 int show_summary(const resolve::Views& views, const std::vector<resolve::NodeId>& nodes, As as) {
-  const bool terminal = ::isatty(STDERR_FILENO) != 0;
-  const std::size_t count = views.resolved().node_count();
-  const resolve::Summary summary = resolve::summarize(views, [&](std::size_t done) {
-    if (terminal) std::fprintf(stderr, "\r%zu of %zu nodes", done, count);
-  });
-  if (terminal && count >= 4096) std::fprintf(stderr, "\r\033[K");
+  const resolve::Summary summary = [&] {
+    Progress progress("summing up nodes", views.resolved().node_count());
+    return resolve::summarize(views, [&](std::size_t done) { progress.done(done); });
+  }();
   const auto& all = views.resolved().inventory->nodes;
   std::string out;
   if (as == As::wire) out = fmt::format("{{\"digest\":\"{}\",\"nodes\":{{", summary.digest);
@@ -80,32 +81,40 @@ int show_summary(const resolve::Views& views, const std::vector<resolve::NodeId>
   return print_out(out) ? exit_yes : exit_unreadable;
 }
 
+// Node by node: all nodes of a large tailnet do not fit into memory at once. Progress is told only where the nodes go elsewhere
+// than to the terminal. False if they could not be written.
+bool print_nodes(const resolve::Views& views, const std::vector<resolve::NodeId>& nodes, As as) {
+  std::optional<Progress> progress;
+  if (::isatty(STDOUT_FILENO) == 0) progress.emplace("showing nodes", nodes.size());
+  if (as == As::wire && !print_out("{\"nodes\":{")) return false;
+  std::size_t done = 0;
+  for (const resolve::NodeId id : nodes) {
+    std::string text;
+    if (as == As::wire) {
+      const std::string name = hujson::quote(views.resolved().inventory->nodes[id].name);
+      text = (done == 0 ? "" : ",") + name + ":" + emit::wire_node(views, id);
+    } else {
+      text = (done == 0 ? "" : "\n") + emit::describe_node(views, id);
+    }
+    if (!print_out(text)) return false;
+    ++done;
+    if (progress) progress->done(done);
+  }
+  return as != As::wire || print_out("}}\n");
+}
+
 int run_show(const ShowOptions& options) {
   int exit_code = exit_yes;
   const auto inputs = load_inputs(options.policy, options.inventory, options.dialect, exit_code);
   if (!inputs) return exit_code;
+  std::optional<Progress> progress("resolving " + options.policy);
   const resolve::Resolved resolved = resolve::resolve(*inputs->policy, inputs->inventory.inventory);
   const resolve::Views views(resolved);
+  progress.reset();
   const auto nodes = nodes_to_show(views, options.node);
   if (nodes.empty() && !options.node.empty()) return exit_usage;
   if (options.summary) return show_summary(views, nodes, options.as);
-  if (options.as == As::wire) {
-    // Written node by node: all nodes of a large tailnet do not fit into memory at once.
-    if (!print_out("{\"nodes\":{")) return exit_unreadable;
-    bool first = true;
-    for (const resolve::NodeId id : nodes) {
-      const std::string name = hujson::quote(resolved.inventory->nodes[id].name);
-      if (!print_out((first ? "" : ",") + name + ":" + emit::wire_node(views, id))) return exit_unreadable;
-      first = false;
-    }
-    return print_out("}}\n") ? exit_yes : exit_unreadable;
-  }
-  bool first = true;
-  for (const resolve::NodeId id : nodes) {
-    if (!print_out((first ? "" : "\n") + emit::describe_node(views, id))) return exit_unreadable;
-    first = false;
-  }
-  return exit_yes;
+  return print_nodes(views, nodes, options.as) ? exit_yes : exit_unreadable;
 }
 
 }  // namespace
@@ -114,21 +123,14 @@ void add_show(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<ShowOptions>();
   CLI::App* verb = app.add_subcommand("show", "Say who gets what: packets, logins, peers of each node");
   verb->add_option("POLICY", options->policy, "policy file; - reads standard input")->required();
-  verb->add_option("--inventory", options->inventory,
-                   "who and what exists; default: inventory.hujson or inventory.json beside the policy");
+  add_inventory_option(*verb, options->inventory);
   verb->add_option("--node", options->node, "only this node");
   verb->add_flag("--summary", options->summary, "counts and digests instead of rules");
   verb->add_option("--as", options->as, "text (default) or wire, the control plane's own form as JSON")
       ->transform(CLI::CheckedTransformer(std::map<std::string, As>{{"text", As::text}, {"wire", As::wire}})
                       .description("text|wire"))
       ->type_name("");
-  verb->add_option("--dialect", options->dialect, "whose policy language: tailscale (default) or headscale")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, policy::Dialect>{
-                                              {"tailscale", policy::Dialect::tailscale},
-                                              {"headscale", policy::Dialect::headscale},
-                                          })
-                      .description("tailscale|headscale"))
-      ->type_name("");
+  add_dialect_option(*verb, options->dialect);
   verb->callback([options, &exit_code] { exit_code = run_show(*options); });
 }
 

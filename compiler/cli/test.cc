@@ -15,6 +15,8 @@
 
 #include "compiler/cli/commands.h"
 #include "compiler/cli/inputs.h"
+#include "compiler/cli/options.h"
+#include "compiler/cli/progress.h"
 #include "compiler/emit/display.h"
 #include "compiler/hujson/parse.h"
 #include "compiler/policy/fixture.h"
@@ -88,6 +90,7 @@ void run_policy(Report& report, const std::string& path, const TestOptions& opti
   }
   const policy::Policy& policy = inputs->policy->policy;
   note_rules(report, path, policy);
+  const Progress progress("testing " + path);
   const auto run = questions::run_tests(*inputs->policy, inputs->inventory.inventory, inputs->policy->tree,
                                         policy.tests, policy.ssh_tests);
   add_run(report, inputs->policy->source, run, path);
@@ -171,6 +174,7 @@ void run_fixture(Report& report, const std::string& path, const TestOptions& opt
   if (!inputs) return give_up(exit_code);
 
   note_rules(report, policy_path, inputs->policy->policy);
+  const Progress progress("testing " + path);
   auto run = questions::run_tests(*inputs->policy, inputs->inventory.inventory, file.tree, file.policy.tests,
                                   file.policy.ssh_tests);
   if (!fixture.expect.empty()) {
@@ -226,7 +230,7 @@ std::string as_text(const Report& report, bool coverage) {
   return out + fmt::format("{} passed, {} failed\n", report.rows.size() - failed, failed);
 }
 
-std::string as_json(const Report& report, bool coverage) {
+std::string as_json(const Report& report) {
   const auto quoted = [](std::string_view text) { return hujson::quote(text); };
   const std::size_t failed = failures(report);
   std::string out = fmt::format("{{\"passed\": {}, \"failed\": {}, \"cases\": [", report.rows.size() - failed, failed);
@@ -239,17 +243,13 @@ std::string as_json(const Report& report, bool coverage) {
         quoted(row.test.expected), quoted(row.test.got), row.test.rule.empty() ? "null" : quoted(row.test.rule));
     first = false;
   }
-  out += "]";
-  if (coverage) {
-    out += ", \"coverage\": {\"unused\": [";
-    first = true;
-    for (const std::string& rule : unused_rules(report)) {
-      out += fmt::format("{}{}", first ? "" : ", ", quoted(rule));
-      first = false;
-    }
-    out += "]}";
+  out += "], \"coverage\": {\"unused\": [";
+  first = true;
+  for (const std::string& rule : unused_rules(report)) {
+    out += fmt::format("{}{}", first ? "" : ", ", quoted(rule));
+    first = false;
   }
-  return out + "}\n";
+  return out + "]}}\n";
 }
 
 std::string xml(std::string_view text) {
@@ -309,7 +309,7 @@ int run_test(const TestOptions& options) {
   std::string out;
   switch (options.format) {
     case Format::text: out = as_text(report, options.coverage); break;
-    case Format::json: out = as_json(report, options.coverage); break;
+    case Format::json: out = as_json(report); break;
     case Format::junit: out = as_junit(report); break;
     case Format::tap: out = as_tap(report); break;
   }
@@ -322,8 +322,7 @@ void add_test(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<TestOptions>();
   CLI::App* verb = app.add_subcommand("test", "Run the tests of policies and fixtures (*.test.hujson)");
   verb->add_option("FILE", options->files, "policies, and fixtures named *.test.hujson")->required();
-  verb->add_option("--inventory", options->inventory,
-                   "who and what exists; default: inventory.hujson or inventory.json beside the policy");
+  add_inventory_option(*verb, options->inventory);
   verb->add_option("--format", options->format, "output: text (default), json, junit or tap")
       ->transform(CLI::CheckedTransformer(std::map<std::string, Format>{
                                               {"text", Format::text},
@@ -334,13 +333,7 @@ void add_test(CLI::App& app, int& exit_code) {
                       .description("text|json|junit|tap"))
       ->type_name("");
   verb->add_flag("--coverage", options->coverage, "list the rules that no test exercised");
-  verb->add_option("--dialect", options->dialect, "whose policy language: tailscale (default) or headscale")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, policy::Dialect>{
-                                              {"tailscale", policy::Dialect::tailscale},
-                                              {"headscale", policy::Dialect::headscale},
-                                          })
-                      .description("tailscale|headscale"))
-      ->type_name("");
+  add_dialect_option(*verb, options->dialect);
   verb->callback([options, &exit_code] { exit_code = run_test(*options); });
 }
 

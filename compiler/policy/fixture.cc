@@ -44,9 +44,11 @@ void check_expectation(Findings& findings, const Expectation& expectation) {
   }
   const std::string_view verdict = expectation.verdict.value;
   const bool known = verdict == "accept" || verdict == "deny" || (verdict == "check" && !expectation.ssh.empty());
-  if (!known)
-    error(expectation.verdict.empty() ? expectation.span : expectation.verdict.span,
-          fmt::format("\"{}\" is no verdict", verdict));
+  if (known) return;
+  findings.add(
+      Code::E0905, expectation.verdict.empty() ? expectation.span : expectation.verdict.span,
+      expectation.verdict.empty() ? "the entry has no \"verdict\"" : fmt::format("\"{}\" is no verdict", verdict),
+      expectation.ssh.empty() ? "\"accept\" or \"deny\"" : "\"accept\", \"check\" or \"deny\"");
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "compiler/resolve/tailnet.h"
 #include "engine/net/suggest.h"
@@ -134,6 +135,16 @@ Expected<Party> find_party(const Resolved& resolved, std::string_view name) {
   return party;
 }
 
+namespace {
+
+std::string help_for_protocol(std::string_view protocol) {
+  constexpr std::array<std::string_view, 7> common = {"tcp", "udp", "icmp", "ipv6-icmp", "sctp", "gre", "esp"};
+  const auto near = acl::nearest(protocol, common);
+  return near ? fmt::format("did you mean \"{}\"?", *near) : "a target is DST[:PORT[/PROTO]], for example db:5432/tcp";
+}
+
+}  // namespace
+
 Expected<Target> parse_target(std::string_view text) {
   Target target;
   std::string_view name = text;
@@ -153,12 +164,13 @@ Expected<Target> parse_target(std::string_view text) {
       name = text.substr(0, colon);
       const auto range = policy::parse_port_range(ports);
       if (!range)
-        return fail(Code::E0903, fmt::format("\"{}\": {}", text, range.error()), "a target is DST[:PORT[/PROTO]]");
+        return fail(Code::E0903, fmt::format("\"{}\": {}", text, range.error()),
+                    "a target is DST[:PORT[/PROTO]]; PORT is a number up to 65535, a range of them, or *");
       if (!range->is_all()) target.ports = *range;
       if (!protocol.empty()) {
         const auto number = policy::parse_protocol(protocol, policy::ProtocolNames::hosted);
         if (!number)
-          return fail(Code::E0903, fmt::format("\"{}\": {}", text, number.error()), "a target is DST[:PORT[/PROTO]]");
+          return fail(Code::E0903, fmt::format("\"{}\": {}", text, number.error()), help_for_protocol(protocol));
         target.protocol = *number;
         target.has_protocol = true;
       }

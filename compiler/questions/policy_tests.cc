@@ -163,9 +163,16 @@ class Stage {
     if (selector.kind == SelectorKind::user) {
       add_user(selector.text);
     } else if (selector.kind == SelectorKind::group) {
-      for (const policy::Group& group : policy_.groups) {
-        if (group.name.value != selector.text) continue;
-        for (const Selector& member : group.members) add_user(member.text);
+      // A group of the policy comes before one of the same name that is synced.
+      const auto named = [&](const policy::Group& group) { return group.name.value == selector.text; };
+      const auto group = std::find_if(policy_.groups.begin(), policy_.groups.end(), named);
+      if (group != policy_.groups.end()) {
+        for (const Selector& member : group->members) add_user(member.text);
+      } else {
+        for (const auto& synced : base_.synced_groups) {
+          if (synced.name != selector.text) continue;
+          for (const std::string& login : synced.members) add_user(login);
+        }
       }
     } else if (selector.kind == SelectorKind::tag) {
       const auto declared = std::any_of(policy_.tag_owners.begin(), policy_.tag_owners.end(),
@@ -173,6 +180,16 @@ class Stage {
       if (declared) nodes.push_back(add_device(resolve::none, selector.text, attributes));
     }
     if (!nodes.empty()) stand_ins_.emplace(name, std::move(nodes));
+  }
+
+  // Whose devices are all shared in from another tailnet will not have one of this tailnet.
+  [[nodiscard]] bool is_guest(std::uint32_t user) const {
+    bool shared = false;
+    for (const inventory::Node& node : base_.nodes) {
+      if (node.user == user && !node.shared) return false;
+      if (node.user == user) shared = true;
+    }
+    return shared;
   }
 
   NodeId add_device(std::uint32_t user, std::string_view tag, const Attributes& attributes) {
@@ -187,6 +204,7 @@ class Stage {
     inventory::Node node;
     node.name = fmt::format("a device of {}", tag.empty() ? std::string_view(base_.users[user].login) : tag);
     node.user = tag.empty() ? user : inventory::none;
+    node.shared = tag.empty() && is_guest(user);
     if (!tag.empty()) {
       auto& tags = extended_->tags;
       auto known = std::find(tags.begin(), tags.end(), tag);

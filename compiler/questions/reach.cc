@@ -135,7 +135,8 @@ Decision decide(const Views& views, const std::vector<std::uint32_t>& rules_from
     const Rule& rule = resolved.rules[id];
     if (!covers_protocol(rule, packet.protocol)) continue;
     for (const Destination& destination : rule.destinations) {
-      if (covers_destination(resolved, destination, packet.destination) && covers_port(resolved, destination, packet)) {
+      // Ports first: they are quicker to compare, and most rules are about others.
+      if (covers_port(resolved, destination, packet) && covers_destination(resolved, destination, packet.destination)) {
         return {true, id, destination.origin};
       }
     }

@@ -37,6 +37,7 @@ class Resolver {
   void reach(SelectorSet& set);
   std::vector<NodeId> nodes_at(const Entry& entry) const;
   std::vector<NodeId> holders(const Entry& entry) const;
+  void add_hosts(const Entry& entry, std::vector<NodeId>& nodes) const;  // of the services in it
   // rules.cc
   void build_rules();
   void build_allow_all();

@@ -483,6 +483,7 @@ const std::vector<NodeId>& Resolver::receivers(const Rule& rule, const Destinati
   for (const EntryId id : selector_entries_[destination.selector]) {
     const auto nodes = holders(out_.entries[id]);
     scratch.insert(scratch.end(), nodes.begin(), nodes.end());
+    add_hosts(out_.entries[id], scratch);
   }
   make_set(scratch);
   return scratch;

@@ -320,6 +320,15 @@ std::vector<NodeId> Resolver::holders(const Entry& entry) const {
   return nodes;
 }
 
+// The addresses of a service count as its hosts'.
+void Resolver::add_hosts(const Entry& entry, std::vector<NodeId>& nodes) const {
+  for (const inventory::Service& service : tailnet_.inventory.services) {
+    const bool inside = std::any_of(service.addresses.begin(), service.addresses.end(),
+                                    [&](const Address& address) { return contains(entry, address); });
+    if (inside) nodes.insert(nodes.end(), service.hosts.begin(), service.hosts.end());
+  }
+}
+
 // Which nodes receive a selector as a destination.
 void Resolver::reach(SelectorSet& set) {
   if (set.everything || set.self) return;
@@ -337,12 +346,7 @@ void Resolver::reach(SelectorSet& set) {
     const Entry& entry = out_.entries[literal];
     const auto nodes = holders(entry);
     set.reached.insert(set.reached.end(), nodes.begin(), nodes.end());
-    // The addresses of a service count as its hosts'.
-    for (const inventory::Service& service : tailnet_.inventory.services) {
-      const bool inside = std::any_of(service.addresses.begin(), service.addresses.end(),
-                                      [&](const Address& address) { return contains(entry, address); });
-      if (inside) set.reached.insert(set.reached.end(), service.hosts.begin(), service.hosts.end());
-    }
+    add_hosts(entry, set.reached);
     // A public prefix is reached through exit nodes if all of it is internet.
     if (!set.internet && is_internet(entry)) {
       for (NodeId id = 0; id < out_.node_count(); ++id) {

@@ -372,6 +372,13 @@ TEST(Services, HaveCapabilitiesAtTheirAddresses) {
   EXPECT_THAT(world.rules("web"), ElementsAre("desk => 100.100.0.1,fd7a:115c:a1e0::5005 example.com/cap/x=[]"));
 }
 
+// Hosts hold the addresses of their services; that another part of the set is internet changes nothing.
+TEST(Services, HaveCapabilitiesAlsoInSetsThatHoldInternet) {
+  const auto world = wiki().under(R"("ipsets":{"ipset:x":["100.100.0.0/24","2001:db8::53"]},)" +
+                                  grant(R"("bo@example.com")", R"("ipset:x")", R"(,"app":{"example.com/cap/x":[]})"));
+  EXPECT_THAT(world.rules("web"), ElementsAre("desk => 100.100.0.1 example.com/cap/x=[]"));
+}
+
 // --- SrcIPs -------------------------------------------------------------------------------------------------------------
 
 TEST(Sources, AreASetInTheByteOrderOfTheirText) {

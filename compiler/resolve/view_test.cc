@@ -261,6 +261,21 @@ TEST(Steering, AnOrdinaryRuleForTheRouteLeadsToTheOldestOfAll) {
   EXPECT_THAT(with_acl.routes("laptop"), ElementsAre("north: 10.0.0.0/16"));
 }
 
+// A public route behind a router that is an exit node, too: what it lets out to the internet is no rule for the route, whose
+// oldest router is another.
+TEST(Steering, TheInternetIsNoOrdinaryRuleForARouteOfAnother) {
+  auto net = Net{}
+                 .node("laptop", "ana@example.com")
+                 .node("north", "tag:north")
+                 .approved(R"("198.51.100.0/24")")
+                 .node("south", "tag:south")
+                 .approved(R"("198.51.100.0/24","0.0.0.0/0")");
+  const auto world = net.under(R"("grants":[
+      {"src":["ana@example.com"],"dst":["198.51.100.0/24"],"ip":["*"],"via":["tag:south"]},
+      {"src":["ana@example.com"],"dst":["autogroup:internet"],"ip":["*"]}])");
+  EXPECT_THAT(world.routes("laptop"), ElementsAre("south: 198.51.100.0/24"));
+}
+
 TEST(Steering, SeveralTagsLeadToTheOldestWithAnyOfThem) {
   const auto world =
       ways().under(grant(R"("ana@example.com")", R"("10.0.0.0/16")", R"(,"ip":["*"],"via":["tag:south","tag:north"])"));

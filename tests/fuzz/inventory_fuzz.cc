@@ -1,6 +1,7 @@
 // Inventories in all formats, from any bytes: bounded answers with sound places, the promises of inventory.h kept, and what is
 // printed loads back as the same. Several files stand in one input, with a zero byte between them.
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -92,6 +93,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (end == input.size()) break;
     input.remove_prefix(end + 1);
   }
+  // What `aclc import --from` does: files that are of another origin than they are said to be.
+  constexpr std::array origins = {From::tailscale, From::api, From::headscale};
+  const LoadedInventory told = load_inventory(sources, origins[size % origins.size()]);
+  require_sound(told.diagnostics, sources);
+  require_sound(told.gaps, sources);
+  require_promises(told.inventory, told.ok(), sources.size());
+
   const LoadedInventory loaded = load_inventory(sources);
   require_sound(loaded.diagnostics, sources);
   require_sound(loaded.gaps, sources);

@@ -249,7 +249,7 @@ class Generator {
     using Operator = oracle::Condition::Operator;
     using oracle::Value;
     const auto text = [](const char* value) { return Value(std::string(value)); };
-    switch (choose(10)) {
+    switch (choose(14)) {
       case 0: return {"node:os", Operator::equal, {text("linux")}};
       case 1: return {"node:os", Operator::in, {text("linux"), text("macos")}};
       case 2: return {"node:os", Operator::not_in, {text("windows")}};
@@ -259,7 +259,12 @@ class Generator {
       case 6: return {"custom:tier", Operator::not_equal, {text("gold")}};
       case 7: return {"custom:score", choose(2) == 0 ? Operator::at_least : Operator::less, {Value(1.5)}};
       case 8: return {"custom:score", choose(2) == 0 ? Operator::is_set : Operator::not_set, {}};
-      default: return {"node:tsAutoUpdate", Operator::equal, {Value(choose(2) == 0)}};
+      case 9: return {"node:tsAutoUpdate", Operator::equal, {Value(choose(2) == 0)}};
+      // Operands of another type than some or all values have.
+      case 10: return {"custom:score", Operator::not_in, {text("gold"), Value(choose(2) == 0)}};
+      case 11: return {"custom:score", choose(2) == 0 ? Operator::not_in : Operator::in, {text("1.5"), Value(1.5)}};
+      case 12: return {"node:tsAutoUpdate", choose(2) == 0 ? Operator::not_in : Operator::in, {text("true")}};
+      default: return {"custom:tier", choose(2) == 0 ? Operator::not_equal : Operator::less, {Value(1.5)}};
     }
   }
 
@@ -494,9 +499,35 @@ class Generator {
     }
   }
 
-  std::optional<bool> test_verdict(const oracle::Tailnet& tailnet, const oracle::Test& test,
+  // Whether a test speaks of the devices there are or of any that its source might have is undecided, too: everybody whom the
+  // source names gets one more device, of another address, whose attributes nobody knows.
+  oracle::Tailnet with_stand_ins(oracle::Tailnet tailnet, const Selector& src) const {
+    std::vector<oracle::Node> added;
+    const auto add = [&](oracle::Node device) {
+      const auto below = static_cast<std::uint32_t>(added.size());
+      device.name = "stand-in-" + std::to_string(below);
+      device.addresses = {Address::v4(0x647ffffeU - below), Address::v6(0xfd7a115ca1e0ffffU, 0xffff0000U - below)};
+      added.push_back(std::move(device));
+    };
+    for (const oracle::User& user : tailnet.users) {
+      oracle::Node device;
+      device.user = user.login;
+      device.shared = user.login == stranger;
+      if (oracle::is_device_of(model_.policy, tailnet, src, device)) add(std::move(device));
+    }
+    if (src.kind == Kind::tag) {
+      oracle::Node device;
+      device.tags = {src.name};
+      add(std::move(device));
+    }
+    tailnet.nodes.insert(tailnet.nodes.end(), added.begin(), added.end());
+    return tailnet;
+  }
+
+  std::optional<bool> test_verdict(const oracle::Tailnet& real, const oracle::Test& test,
                                    const oracle::Target& target) {
     const auto& policy = model_.policy;
+    const oracle::Tailnet tailnet = with_stand_ins(real, test.src);
     const oracle::Ranges from = oracle::addresses_of(policy, tailnet, test.src);
     const oracle::Ranges to = oracle::addresses_of(policy, tailnet, target.selector);
     // A device without the family of the destination is another undecided matter.
@@ -550,7 +581,8 @@ class Generator {
   }
 
   std::optional<oracle::LoginVerdict> ssh_verdict(const oracle::SshTest& test, const char* login) {
-    const auto& [policy, tailnet] = model_;
+    const auto& policy = model_.policy;
+    const oracle::Tailnet tailnet = with_stand_ins(model_.tailnet, test.src);
     std::optional<oracle::LoginVerdict> verdict;
     for (const oracle::Node& source : tailnet.nodes) {
       if (!oracle::is_device_of(policy, tailnet, test.src, source)) continue;

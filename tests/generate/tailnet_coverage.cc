@@ -1,4 +1,5 @@
 // What the generated models hold, counted.
+#include <algorithm>
 #include <array>
 #include <set>
 #include <string_view>
@@ -103,6 +104,9 @@ constexpr std::array features = {"synced group",
                                  "srcPosture in acls",
                                  "srcPosture in grants",
                                  "srcPosture in ssh",
+                                 "posture of another type",
+                                 "NOT IN of another type",
+                                 "NOT IN of mixed types",
                                  "ipset with remove",
                                  "localpart",
                                  "nonroot",
@@ -129,6 +133,7 @@ class Counter {
     rules();
     ssh();
     names();
+    postures();
     features_of();
   }
   const std::set<std::string>& cells() const { return cells_; }
@@ -219,6 +224,29 @@ class Counter {
         mark_if(operation.remove, "feature", "ipset with remove");
       }
     }
+  }
+
+  // Conditions on values that some device has, of another type.
+  void postures() {
+    for (const auto& [name, conditions] : policy_.postures) {
+      for (const oracle::Condition& condition : conditions) {
+        for (const oracle::Node& node : tailnet_.nodes) {
+          const auto found = node.attributes.find(condition.attribute);
+          if (found != node.attributes.end()) types(condition, found->second);
+        }
+      }
+    }
+  }
+
+  void types(const oracle::Condition& condition, const oracle::Value& value) {
+    const auto same = std::count_if(condition.operands.begin(), condition.operands.end(),
+                                    [&](const oracle::Value& operand) { return operand.index() == value.index(); });
+    const bool none = !condition.operands.empty() && same == 0;
+    const bool some = same != 0 && static_cast<std::size_t>(same) != condition.operands.size();
+    mark_if(none, "feature", "posture of another type");
+    if (condition.op != oracle::Condition::Operator::not_in) return;
+    mark_if(none, "feature", "NOT IN of another type");
+    mark_if(some, "feature", "NOT IN of mixed types");
   }
 
   void features_of() {

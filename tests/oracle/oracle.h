@@ -88,6 +88,7 @@ struct Opening {
 // Of each node of this very tailnet.
 using Openings = std::map<const Node*, std::vector<Opening>>;
 Openings openings(const Policy& policy, const Tailnet& tailnet);
+std::vector<Opening> openings_at(const Policy& policy, const Tailnet& tailnet, const Node& node);
 
 bool sees(const Openings& openings, const Node& a, const Node& b);
 // The subnet routes a node is the primary router for.

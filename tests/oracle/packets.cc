@@ -17,10 +17,15 @@ std::vector<std::uint8_t> protocols_of(const std::optional<std::uint8_t>& protoc
   return {6, 17, 1, 58};
 }
 
+Ranges device_addresses(const Node& node) {
+  Ranges out;
+  for (const Address& address : node.addresses) out.push_back(range_of(address));
+  return out;
+}
+
 // Its own addresses, and those of the services it hosts: https://tailscale.com/docs/features/tailscale-services
 Ranges own_addresses(const Tailnet& tailnet, const Node& node) {
-  Ranges own;
-  for (const Address& address : node.addresses) own.push_back(range_of(address));
+  Ranges own = device_addresses(node);
   for (const Service& service : tailnet.services) {
     if (std::find(service.hosts.begin(), service.hosts.end(), node.name) == service.hosts.end()) continue;
     for (const Address& address : service.addresses) own.push_back(range_of(address));
@@ -53,16 +58,12 @@ Ranges entries_at(const Policy& policy, const Tailnet& tailnet, const Node& node
   Ranges entries;
   if (!via.empty() && !carries_tag(node, via)) return entries;
   if (dst.kind == Kind::self) {
-    if (via.empty()) {
-      for (const Address& address : node.addresses) entries.push_back(range_of(address));
-    }
-    return entries;
+    return via.empty() ? device_addresses(node) : Ranges{};
   }
+  const Ranges own = via.empty() ? own_addresses(tailnet, node) : Ranges{};
   for (const Range& entry : addresses_of(policy, tailnet, dst)) {
-    const bool routed = overlaps_route(node, entry);
-    const bool own = via.empty() && overlap(own_addresses(tailnet, node), entry);
     const bool exit = is_exit_node(node) && is_internet(entry);
-    bool concerned = routed || own || exit;
+    bool concerned = overlaps_route(node, entry) || overlap(own, entry) || exit;
     if (dst.kind == Kind::internet) concerned = exit;
     if (dst.kind == Kind::everything) concerned = via.empty() || !subnet_routes(node).empty();
     if (concerned) entries.push_back(entry);
@@ -91,8 +92,9 @@ Ranges sources_at(const Policy& policy, const Tailnet& tailnet, const Node& node
 Ranges narrowed(const Tailnet& tailnet, const Node& node, const Selector& dst, const Ranges& entries) {
   Ranges out;
   const bool star = dst.kind == Kind::everything || dst.kind == Kind::danger_all;
+  const Ranges all = star ? device_addresses(node) : own_addresses(tailnet, node);
   for (const Range& entry : entries) {
-    for (const Range& own : own_addresses(star ? Tailnet{} : tailnet, node)) {
+    for (const Range& own : all) {
       if (contains(entry, own)) out.push_back(own);
     }
     if (!star && overlaps_route(node, entry)) out.push_back(entry);
@@ -145,9 +147,11 @@ std::vector<Passage> passages(const Policy& policy, const Tailnet& tailnet, cons
   const auto add = [&](const std::vector<Selector>& src, const auto& posture, const Selector& dst,
                        const std::vector<std::string>& via, const std::optional<std::uint8_t>& protocol,
                        const Ports& ports) {
+    const Ranges entries = entries_at(policy, tailnet, node, dst, via);
+    if (entries.empty()) return;
     const Ranges sources = sources_at(policy, tailnet, node, src, posture, dst);
     if (sources.empty()) return;
-    for (const Range& entry : entries_at(policy, tailnet, node, dst, via)) {
+    for (const Range& entry : entries) {
       out.push_back({sources, entry, protocols_of(protocol), ports, !via.empty()});
     }
   };
@@ -177,10 +181,12 @@ std::vector<Award> awards(const Policy& policy, const Tailnet& tailnet, const No
     // With `via`, no capability rule is made; without any source, none either.
     if (grant.app.empty() || !grant.via.empty()) continue;
     for (const Selector& dst : grant.dst) {
-      const Ranges sources = sources_at(policy, tailnet, node, grant.src, grant.posture, dst);
       const Ranges entries = entries_at(policy, tailnet, node, dst, {});
       const Ranges destinations = narrowed(tailnet, node, dst, entries);
-      if (!sources.empty() && !destinations.empty()) out.push_back({sources, destinations, grant.app});
+      if (!destinations.empty()) {
+        const Ranges sources = sources_at(policy, tailnet, node, grant.src, grant.posture, dst);
+        if (!sources.empty()) out.push_back({sources, destinations, grant.app});
+      }
       add_reversed(policy, tailnet, node, grant, dst, out);
     }
   }

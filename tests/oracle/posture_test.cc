@@ -58,6 +58,19 @@ TEST(Posture, AnUnsetAttributeFailsEveryConditionButNotSet) {
   EXPECT_FALSE(meets(Operator::not_set, {}));
 }
 
+TEST(Posture, AValueOfAnotherTypeThanAllOperandsIsNotOutsideOfThem) {
+  World world;
+  using Operator = Condition::Operator;
+  world.node("db").attributes["custom:x"] = 2.5;
+  const auto meets = [&](std::vector<Value> operands) {
+    world.policy.postures["posture:p"] = {{"custom:x", Operator::not_in, std::move(operands)}};
+    return meets_posture(world.policy, world.node("db"), std::vector<std::string>{"posture:p"});
+  };
+  EXPECT_FALSE(meets({Value(std::string("a")), Value(true)}));
+  EXPECT_FALSE(meets({Value(std::string("a")), Value(2.5)}));
+  EXPECT_TRUE(meets({Value(std::string("a")), Value(3.0)}));
+}
+
 TEST(Posture, VersionsCompareByTheirNumbers) {
   EXPECT_LT(compare_versions("1.9", "1.10"), 0);
   EXPECT_LT(compare_versions("12", "12.0"), 0);

@@ -41,32 +41,32 @@ bool is_covered(const Ranges& sources, const Node& node) {
   return false;
 }
 
+// Whether one of the openings lets `viewer` reach something in `route`.
+bool leads_to(const std::vector<Opening>& openings, bool via, const Node& viewer, const Prefix& route) {
+  return std::any_of(openings.begin(), openings.end(), [&](const Opening& opening) {
+    return opening.via == via && is_covered(opening.sources, viewer) && overlap(opening.destinations, range_of(route));
+  });
+}
+
 // The router of `route` that `viewer` uses. Of several the oldest; but a viewer that is let through by grants with `via` only
-// uses the oldest of the routers these name (https://tailscale.com/docs/features/access-control/grants/grants-via).
+// uses the oldest of the routers these name (https://tailscale.com/docs/features/access-control/grants/grants-via). What an
+// exit node lets out to the internet is no way to a public route whose oldest router is another node.
 const Node* primary_for(const Openings& openings, const Node& viewer, const Prefix& route) {
   std::vector<const Node*> routers, by_via;
-  bool otherwise = has_route(viewer, route);
   for (const auto& [node, list] : openings) {
     if (!has_route(*node, route)) continue;
     routers.push_back(node);
-    bool named = false;
-    for (const Opening& opening : list) {
-      if (!is_covered(opening.sources, viewer) || !overlap(opening.destinations, range_of(route))) continue;
-      if (opening.via) named = true;
-      if (!opening.via) otherwise = true;
-    }
-    if (named) by_via.push_back(node);
+    if (leads_to(list, true, viewer, route)) by_via.push_back(node);
   }
-  return oldest(otherwise || by_via.empty() ? routers : by_via);
+  const Node* first = oldest(routers);
+  if (first == nullptr) return nullptr;
+  const bool otherwise = has_route(viewer, route) || leads_to(openings.at(first), false, viewer, route);
+  return otherwise || by_via.empty() ? first : oldest(by_via);
 }
 
-std::vector<Opening> openings_at(const Policy& policy, const Tailnet& tailnet, const Node& node) {
-  std::vector<Opening> out;
-  for (const Passage& passage : passages(policy, tailnet, node)) {
-    out.push_back({passage.sources, {passage.destination}, passage.via});
-  }
-  for (const Award& award : awards(policy, tailnet, node)) out.push_back({award.sources, award.destinations, false});
-  // `app` with `via` makes no rule, but makes visible what a rule would: the one case of its kind. Observed.
+// `app` with `via` makes no rule, but makes visible what a rule would: the one case of its kind. Observed. The policy that has
+// these rules and no others.
+Policy imagined_rules(const Policy& policy) {
   Policy imagined;
   imagined.groups = policy.groups;
   imagined.hosts = policy.hosts;
@@ -80,6 +80,16 @@ std::vector<Opening> openings_at(const Policy& policy, const Tailnet& tailnet, c
     grant.ip = {Traffic{}};
     imagined.grants->push_back(std::move(grant));
   }
+  return imagined;
+}
+
+std::vector<Opening> openings_at(const Policy& policy, const Policy& imagined, const Tailnet& tailnet,
+                                 const Node& node) {
+  std::vector<Opening> out;
+  for (const Passage& passage : passages(policy, tailnet, node)) {
+    out.push_back({passage.sources, {passage.destination}, passage.via});
+  }
+  for (const Award& award : awards(policy, tailnet, node)) out.push_back({award.sources, award.destinations, false});
   for (const Passage& passage : passages(imagined, tailnet, node)) {
     out.push_back({passage.sources, {passage.destination}, true});
   }
@@ -104,9 +114,14 @@ Tailnet with_approvals(const Policy& policy, Tailnet tailnet) {
 }
 
 Openings openings(const Policy& policy, const Tailnet& tailnet) {
+  const Policy imagined = imagined_rules(policy);
   Openings all;
-  for (const Node& node : tailnet.nodes) all[&node] = openings_at(policy, tailnet, node);
+  for (const Node& node : tailnet.nodes) all[&node] = openings_at(policy, imagined, tailnet, node);
   return all;
+}
+
+std::vector<Opening> openings_at(const Policy& policy, const Tailnet& tailnet, const Node& node) {
+  return openings_at(policy, imagined_rules(policy), tailnet, node);
 }
 
 bool sees(const Openings& openings, const Node& a, const Node& b) {

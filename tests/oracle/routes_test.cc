@@ -66,6 +66,16 @@ TEST(Routes, ViaChangesWhoIsPrimaryUnlessAnotherGrantCoversTheRoute) {
   EXPECT_THAT(world.routes("bo-desk", "second"), IsEmpty());
 }
 
+TEST(Routes, TheInternetIsNoOtherGrantForARouteOfAnOlderRouter) {
+  World world;
+  for (const char* name : {"router", "second"}) world.node(name).approved.push_back(prefix("198.51.100.0/24"));
+  world.node("second").approved.push_back(prefix("0.0.0.0/0"));
+  world.grant({"bo@example.com"}, {"198.51.100.0/24"}).via = {"tag:east"};
+  world.grant({"bo@example.com"}, {"autogroup:internet"});
+  EXPECT_THAT(world.routes("bo-desk", "router"), IsEmpty());
+  EXPECT_THAT(world.routes("bo-desk", "second"), ElementsAre("198.51.100.0/24"));
+}
+
 TEST(Routes, ExitRoutesAreAllowedWhereverThePeerIsVisible) {
   World world;
   world.grant({"bo@example.com"}, {"tag:exit"});

@@ -62,7 +62,7 @@ std::optional<int> order(const Value& a, const Value& b) {
 }
 
 // https://tailscale.com/docs/features/device-posture: an attribute that is not set fails every condition but NOT SET; so does,
-// by its type, a value that cannot be compared.
+// by its type, a value that cannot be compared: one that is neither like nor unlike any operand (docs/decisions/0005).
 bool holds(const Condition& condition, const Node& node) {
   using Operator = Condition::Operator;
   const auto found = node.attributes.find(condition.attribute);
@@ -71,15 +71,15 @@ bool holds(const Condition& condition, const Node& node) {
   if (condition.op == Operator::not_set) return !set;
   if (!set) return false;
   const Value& value = found->second;
-  const bool one_type = std::all_of(condition.operands.begin(), condition.operands.end(),
-                                    [&](const Value& operand) { return operand.index() == value.index(); });
+  const bool comparable = std::any_of(condition.operands.begin(), condition.operands.end(),
+                                      [&](const Value& operand) { return operand.index() == value.index(); });
   const bool listed = std::count(condition.operands.begin(), condition.operands.end(), value) != 0;
   const std::optional<int> compared = order(value, condition.operands.at(0));
   switch (condition.op) {
     case Operator::equal:
     case Operator::in: return listed;
-    case Operator::not_equal: return one_type && !listed;
-    case Operator::not_in: return !listed;
+    case Operator::not_equal:
+    case Operator::not_in: return comparable && !listed;
     case Operator::less: return compared && *compared < 0;
     case Operator::at_most: return compared && *compared <= 0;
     case Operator::greater: return compared && *compared > 0;
@@ -186,6 +186,8 @@ Ranges sources_of(const Policy& policy, const Tailnet& tailnet, const std::vecto
     const Ranges more = star ? whole_tailnet(tailnet) : addresses_of(policy, tailnet, selector);
     ranges.insert(ranges.end(), more.begin(), more.end());
   }
+  const auto& wanted = posture ? posture : policy.default_posture;
+  if (!wanted) return ranges;
   for (const Node& node : tailnet.nodes) {
     if (meets_posture(policy, node, posture)) continue;
     for (const Address& address : node.addresses) ranges = without(ranges, range_of(address));

@@ -1,0 +1,20 @@
+// Options that several verbs have, declared in one place so that they are spelled and explained alike.
+#pragma once
+
+#include <string>
+
+#include "compiler/policy/policy.h"
+
+namespace CLI {
+class App;
+}
+
+namespace acl::cli {
+
+// --dialect tailscale|headscale
+void add_dialect_option(CLI::App& verb, policy::Dialect& dialect);
+
+// --inventory FILE
+void add_inventory_option(CLI::App& verb, std::string& file);
+
+}  // namespace acl::cli
