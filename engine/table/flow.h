@@ -25,10 +25,10 @@ enum acl_direction { ACL_IN, ACL_OUT };
 struct acl_question {
   struct acl_address source;
   struct acl_address destination;
-  uint16_t port;     // destination port; without meaning if `any`
+  uint16_t port;  // destination port; without meaning if `any`
   uint8_t protocol;
-  uint8_t any;       // whether the pair has any entry for the protocol, whatever its ports
-  uint8_t asked;     // 0: nothing is to be asked
+  uint8_t any;    // whether the pair has any entry for the protocol, whatever its ports
+  uint8_t asked;  // 0: nothing is to be asked
   uint8_t zero[3];
 };
 
@@ -77,10 +77,10 @@ enum acl_stamp_state {
 };
 
 #define ACL_SECOND 1000000000ULL
-#define ACL_TCP_SECONDS 7440   // RFC 5382 REQ-5: 2 hours 4 minutes
-#define ACL_UDP_SECONDS 300    // RFC 4787 REQ-5
-#define ACL_SCTP_SECONDS 300   // ten heartbeats, RFC 9260 section 16
-#define ACL_ECHO_SECONDS 60    // RFC 5508 REQ-2
+#define ACL_TCP_SECONDS 7440  // RFC 5382 REQ-5: 2 hours 4 minutes
+#define ACL_UDP_SECONDS 300   // RFC 4787 REQ-5
+#define ACL_SCTP_SECONDS 300  // ten heartbeats, RFC 9260 section 16
+#define ACL_ECHO_SECONDS 60   // RFC 5508 REQ-2
 #define ACL_STAMP_STEP_SECONDS 1
 
 #define ACL_COARSE_MARKS 4096
@@ -101,7 +101,7 @@ enum acl_why {
   ACL_DROP_UNKNOWN_SOURCE,
   ACL_DROP_UNBOUND_SOURCE,
   ACL_DROP_ICMP_TYPE,
-  ACL_DROP_QUOTE,   // not usable, not about a packet of the error's destination, or about no known peer
+  ACL_DROP_QUOTE,    // not usable, not about a packet of the error's destination, or about no known peer
   ACL_DROP_NO_RULE,  // neither rule nor record
   ACL_PASS_RULE,
   ACL_PASS_RECORD,
@@ -148,7 +148,7 @@ ACL_INLINE uint8_t acl_mark_state(uint8_t mark, uint8_t protocol, acl_stamp coar
 
 // Which of the ACL_COARSE_MARKS stamps stands for marks of this remote address and protocol that found no room. Mixing as
 // in splitmix64; an owner of a /64 can make two of its addresses collide, which harms only itself and whom it collides with.
-ACL_INLINE uint32_t acl_coarse_index(const struct acl_flow_key *key) {
+ACL_INLINE uint32_t acl_coarse_index(const struct acl_flow_key* key) {
   uint64_t mixed = key->remote.high * 0x9e3779b97f4a7c15ULL + key->remote.low + ((uint64_t)key->protocol << 40);
   mixed = (mixed ^ (mixed >> 30)) * 0xbf58476d1ce4e5b9ULL;
   mixed = (mixed ^ (mixed >> 27)) * 0x94d049bb133111ebULL;
@@ -162,17 +162,15 @@ ACL_INLINE int acl_has_tuple(uint8_t kind) {
 }
 
 // Kinds whose first packet cannot be told from a later one, so that a mark must remember who was first.
-ACL_INLINE int acl_is_markable(uint8_t kind) {
-  return kind == ACL_UDP || kind == ACL_SCTP || kind == ACL_ECHO_REQUEST;
-}
+ACL_INLINE int acl_is_markable(uint8_t kind) { return kind == ACL_UDP || kind == ACL_SCTP || kind == ACL_ECHO_REQUEST; }
 
 // --- what to look up ---
 
-ACL_INLINE void acl_question_of(const struct acl_packet *packet, struct acl_question *question) {
+ACL_INLINE void acl_question_of(const struct acl_packet* packet, struct acl_question* question) {
   __builtin_memset(question, 0, sizeof *question);
   if (packet->kind == ACL_MALFORMED || packet->kind == ACL_ICMP_OTHER) return;
   if (packet->kind == ACL_ICMP_ERROR) {
-    const struct acl_quote *quote = &packet->quote;
+    const struct acl_quote* quote = &packet->quote;
     if (quote->kind == ACL_MALFORMED) return;
     question->source = quote->destination;
     question->destination = quote->source;
@@ -192,13 +190,13 @@ ACL_INLINE void acl_question_of(const struct acl_packet *packet, struct acl_ques
 }
 
 // The key under which acl_wants() wants a record or mark. Without meaning where it wants none.
-ACL_INLINE void acl_flow_key_of(const struct acl_packet *packet, int direction, struct acl_flow_key *key) {
+ACL_INLINE void acl_flow_key_of(const struct acl_packet* packet, int direction, struct acl_flow_key* key) {
   __builtin_memset(key, 0, sizeof *key);
   const int error = packet->kind == ACL_ICMP_ERROR;
   // A quoted packet goes the other way than the error that quotes it.
   const int local_is_source = (direction == ACL_OUT) != error;
-  const struct acl_address *source = error ? &packet->quote.source : &packet->source;
-  const struct acl_address *destination = error ? &packet->quote.destination : &packet->destination;
+  const struct acl_address* source = error ? &packet->quote.source : &packet->source;
+  const struct acl_address* destination = error ? &packet->quote.destination : &packet->destination;
   const uint8_t kind = error ? packet->quote.kind : packet->kind;
   const uint16_t source_port = error ? packet->quote.source_port : packet->source_port;
   const uint16_t destination_port = error ? packet->quote.destination_port : packet->destination_port;
@@ -212,7 +210,7 @@ ACL_INLINE void acl_flow_key_of(const struct acl_packet *packet, int direction, 
   if (kind == ACL_ECHO_REQUEST || kind == ACL_ECHO_REPLY) key->remote_port = 0;
 }
 
-ACL_INLINE void acl_pair_of(const struct acl_flow_key *tuple, struct acl_flow_key *pair) {
+ACL_INLINE void acl_pair_of(const struct acl_flow_key* tuple, struct acl_flow_key* pair) {
   *pair = *tuple;
   pair->local_port = pair->remote_port = 0;
   pair->kind = ACL_KEY_PAIR;
@@ -221,7 +219,7 @@ ACL_INLINE void acl_pair_of(const struct acl_flow_key *tuple, struct acl_flow_ke
 #define ACL_NOT_REFUSED 255
 
 // What drops an incoming packet whatever rules and records say: an enum acl_why, or ACL_NOT_REFUSED.
-ACL_INLINE uint8_t acl_refuse_in(const struct acl_packet *packet, const struct acl_table_facts *table) {
+ACL_INLINE uint8_t acl_refuse_in(const struct acl_packet* packet, const struct acl_table_facts* table) {
   if (packet->kind == ACL_MALFORMED) return ACL_DROP_MALFORMED;
   if (packet->special) return ACL_DROP_SPECIAL;
   if (table->own) return ACL_DROP_OWN_SOURCE;
@@ -236,7 +234,7 @@ ACL_INLINE uint8_t acl_refuse_in(const struct acl_packet *packet, const struct a
 }
 
 // Kinds of incoming packets that a record lets in where no rule does.
-ACL_INLINE int acl_passes_by_record(const struct acl_packet *packet) {
+ACL_INLINE int acl_passes_by_record(const struct acl_packet* packet) {
   switch (packet->kind) {
     case ACL_TCP:
     case ACL_UDP:
@@ -250,7 +248,7 @@ ACL_INLINE int acl_passes_by_record(const struct acl_packet *packet) {
 }
 
 // Which entries acl_decide() needs: none, the record, or the record and, if none is fresh, the mark.
-ACL_INLINE uint8_t acl_wants(const struct acl_packet *packet, int direction, const struct acl_table_facts *table) {
+ACL_INLINE uint8_t acl_wants(const struct acl_packet* packet, int direction, const struct acl_table_facts* table) {
   if (direction == ACL_OUT) {
     if (packet->special) return 0;
     if (packet->kind == ACL_TCP) return packet->tcp_flags & (ACL_TCP_FLAG_SYN | ACL_TCP_FLAG_RST) ? 0 : ACL_WANT_RECORD;
@@ -264,8 +262,8 @@ ACL_INLINE uint8_t acl_wants(const struct acl_packet *packet, int direction, con
 
 // --- the decision ---
 
-ACL_INLINE struct acl_verdict acl_decide_in(const struct acl_packet *packet, const struct acl_table_facts *table,
-                                            const struct acl_flow_facts *flow) {
+ACL_INLINE struct acl_verdict acl_decide_in(const struct acl_packet* packet, const struct acl_table_facts* table,
+                                            const struct acl_flow_facts* flow) {
   struct acl_verdict verdict = {0, 0, acl_refuse_in(packet, table), 0, 0};
   if (verdict.why != ACL_NOT_REFUSED) return verdict;
   if (table->allowed) {
@@ -291,19 +289,17 @@ ACL_INLINE struct acl_verdict acl_decide_in(const struct acl_packet *packet, con
   return verdict;
 }
 
-ACL_INLINE struct acl_verdict acl_decide_out(const struct acl_packet *packet, const struct acl_flow_facts *flow) {
+ACL_INLINE struct acl_verdict acl_decide_out(const struct acl_packet* packet, const struct acl_flow_facts* flow) {
   struct acl_verdict verdict = {0, 1, ACL_PASS_OUT, 0, 0};
   if (packet->special) return verdict;
-  const uint8_t flags = packet->tcp_flags;
   switch (packet->kind) {
     case ACL_TCP_SYN:
       if (flow->record != ACL_STAMP_FRESH) verdict.effects = ACL_SET_RECORD;
       break;
     case ACL_TCP:
-      if (flags & ACL_TCP_FLAG_RST) break;
-      if (flags & ACL_TCP_FLAG_SYN) {
-        verdict.effects = ACL_END_RECORD;  // an answer: the other side started
-      } else if (flow->record == ACL_STAMP_DUE) {
+      if (packet->tcp_flags & ACL_TCP_FLAG_SYN) {
+        verdict.effects = ACL_END_RECORD;  // with ACK, an answer: the other side started
+      } else if (!(packet->tcp_flags & ACL_TCP_FLAG_RST) && flow->record == ACL_STAMP_DUE) {
         verdict.effects = ACL_SET_RECORD;
       }
       break;
@@ -321,8 +317,8 @@ ACL_INLINE struct acl_verdict acl_decide_out(const struct acl_packet *packet, co
   return verdict;
 }
 
-ACL_INLINE struct acl_verdict acl_decide(const struct acl_packet *packet, int direction,
-                                         const struct acl_table_facts *table, const struct acl_flow_facts *flow) {
+ACL_INLINE struct acl_verdict acl_decide(const struct acl_packet* packet, int direction,
+                                         const struct acl_table_facts* table, const struct acl_flow_facts* flow) {
   return direction == ACL_OUT ? acl_decide_out(packet, flow) : acl_decide_in(packet, table, flow);
 }
 

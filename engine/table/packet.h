@@ -104,62 +104,62 @@ struct acl_packet {
 #define ACL_FRAGMENT_OFFSET_MIN 24
 
 struct acl_bytes_view {
-  const uint8_t *data;
-  const uint8_t *end;
+  const uint8_t* data;
+  const uint8_t* end;
   uint64_t limit;  // offset from data of the first byte that is no longer part of the packet
 };
 
 // The `count` bytes at `offset`, or null. `offset` is at most a few hundred, so that the verifier can bound it.
-ACL_INLINE const uint8_t *acl_bytes(const struct acl_bytes_view *view, uint64_t offset, uint64_t count) {
+ACL_INLINE const uint8_t* acl_bytes(const struct acl_bytes_view* view, uint64_t offset, uint64_t count) {
   if (offset > 1023 || offset + count > view->limit) return 0;
 #ifdef __bpf__
-  const uint8_t *bytes = view->data + offset;
+  const uint8_t* bytes = view->data + offset;
   __asm__ volatile("" : "+r"(bytes));  // one register from here on, or the verifier loses the comparison
   if (bytes + count > view->end) return 0;
   return bytes;
 #else
   const uint64_t there = (uint64_t)(view->end - view->data);
-  return offset + count > there ? (const uint8_t *)0 : view->data + offset;
+  return offset + count > there ? (const uint8_t*)0 : view->data + offset;
 #endif
 }
 
 // Numbers in network byte order. The kernel's machines read unaligned words of a packet; byte by byte costs the program twice
 // the instructions, since clang for BPF never joins loads.
 #ifdef __bpf__
-ACL_INLINE uint16_t acl_load16(const uint8_t *p) { return __builtin_bswap16(*(const uint16_t *)p); }
-ACL_INLINE uint32_t acl_load32(const uint8_t *p) { return __builtin_bswap32(*(const uint32_t *)p); }
-ACL_INLINE uint64_t acl_load64(const uint8_t *p) { return __builtin_bswap64(*(const uint64_t *)p); }
+ACL_INLINE uint16_t acl_load16(const uint8_t* p) { return __builtin_bswap16(*(const uint16_t*)p); }
+ACL_INLINE uint32_t acl_load32(const uint8_t* p) { return __builtin_bswap32(*(const uint32_t*)p); }
+ACL_INLINE uint64_t acl_load64(const uint8_t* p) { return __builtin_bswap64(*(const uint64_t*)p); }
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "the decision table is little-endian, and so is every machine it is for"
 #endif
 #else
-ACL_INLINE uint16_t acl_load16(const uint8_t *p) { return (uint16_t)(((uint32_t)p[0] << 8) | p[1]); }
-ACL_INLINE uint32_t acl_load32(const uint8_t *p) { return ((uint32_t)acl_load16(p) << 16) | acl_load16(p + 2); }
-ACL_INLINE uint64_t acl_load64(const uint8_t *p) { return ((uint64_t)acl_load32(p) << 32) | acl_load32(p + 4); }
+ACL_INLINE uint16_t acl_load16(const uint8_t* p) { return (uint16_t)(((uint32_t)p[0] << 8) | p[1]); }
+ACL_INLINE uint32_t acl_load32(const uint8_t* p) { return ((uint32_t)acl_load16(p) << 16) | acl_load16(p + 2); }
+ACL_INLINE uint64_t acl_load64(const uint8_t* p) { return ((uint64_t)acl_load32(p) << 32) | acl_load32(p + 4); }
 #endif
 
-ACL_INLINE struct acl_address acl_load_v4(const uint8_t *p) {
+ACL_INLINE struct acl_address acl_load_v4(const uint8_t* p) {
   struct acl_address address = {0, ACL_V4_LOW | acl_load32(p)};
   return address;
 }
 
-ACL_INLINE struct acl_address acl_load_v6(const uint8_t *p) {
+ACL_INLINE struct acl_address acl_load_v6(const uint8_t* p) {
   struct acl_address address = {acl_load64(p), acl_load64(p + 8)};
   return address;
 }
 
-ACL_INLINE int acl_same_address(const struct acl_address *a, const struct acl_address *b) {
+ACL_INLINE int acl_same_address(const struct acl_address* a, const struct acl_address* b) {
   return a->high == b->high && a->low == b->low;
 }
 
 // Unspecified, loopback, link-local, multicast, reserved: never an end of a flow between nodes.
-ACL_INLINE int acl_special_v4(const struct acl_address *address) {
+ACL_INLINE int acl_special_v4(const struct acl_address* address) {
   const uint32_t bits = (uint32_t)address->low;
   const uint32_t top = bits >> 24;
   return top == 0 || top == 127 || (bits >> 16) == 0xa9fe || top >= 224;
 }
 
-ACL_INLINE int acl_special_v6(const struct acl_address *address) {
+ACL_INLINE int acl_special_v6(const struct acl_address* address) {
   if (address->high == 0) return (address->low >> 32) == 0 || (address->low >> 32) == 0xffff;  // ::/96, ::ffff:0:0/96
   return (address->high >> 54) == (0xfe80 >> 6) || (address->high >> 56) == 0xff;              // fe80::/10, ff00::/8
 }
@@ -169,7 +169,6 @@ struct acl_network {
   uint64_t transport;  // offset
   uint32_t fragment_offset;
   uint8_t fragments_follow;
-  uint8_t fragmented;  // has a fragment header; of IPv4 always
   uint8_t protocol;
 };
 
@@ -178,13 +177,13 @@ ACL_INLINE int acl_is_extension(uint8_t protocol) {
 }
 
 // Follows the extension headers from network->transport on. Nothing but what section 2 of the document walks.
-ACL_INLINE int acl_walk_chain(const struct acl_bytes_view *view, struct acl_network *network) {
+ACL_INLINE int acl_walk_chain(const struct acl_bytes_view* view, struct acl_network* network) {
 #pragma GCC unroll 4
   for (int i = 0; i < ACL_CHAIN_HEADERS; ++i) {
     const uint8_t protocol = network->protocol;
     if (!acl_is_extension(protocol)) return ACL_WELL_FORMED;
     if (protocol == 44) {
-      const uint8_t *bytes = acl_bytes(view, network->transport, 8);
+      const uint8_t* bytes = acl_bytes(view, network->transport, 8);
       if (!bytes) return ACL_BAD_CHAIN;
       const uint16_t field = acl_load16(bytes + 2);
       network->protocol = bytes[0];
@@ -194,7 +193,7 @@ ACL_INLINE int acl_walk_chain(const struct acl_bytes_view *view, struct acl_netw
       return acl_is_extension(network->protocol) ? ACL_BAD_CHAIN : ACL_WELL_FORMED;
     }
     if (protocol != 60 && (protocol != 0 || i != 0)) return ACL_BAD_CHAIN;
-    const uint8_t *bytes = acl_bytes(view, network->transport, 8);
+    const uint8_t* bytes = acl_bytes(view, network->transport, 8);
     if (!bytes || bytes[1] >= ACL_CHAIN_HEADER_BYTES / 8) return ACL_BAD_CHAIN;
     network->protocol = bytes[0];
     network->transport += ((uint64_t)bytes[1] + 1) * 8;
@@ -203,8 +202,9 @@ ACL_INLINE int acl_walk_chain(const struct acl_bytes_view *view, struct acl_netw
   return acl_is_extension(network->protocol) ? ACL_BAD_CHAIN : ACL_WELL_FORMED;
 }
 
-ACL_INLINE int acl_parse_v4(struct acl_bytes_view *view, uint64_t at, struct acl_packet *out, struct acl_network *network) {
-  const uint8_t *ip = acl_bytes(view, at, 20);
+ACL_INLINE int acl_parse_v4(struct acl_bytes_view* view, uint64_t at, struct acl_packet* out,
+                            struct acl_network* network) {
+  const uint8_t* ip = acl_bytes(view, at, 20);
   if (!ip) return ACL_BAD_SHORT;
   const uint32_t header = (ip[0] & 15U) * 4;
   if (header < 20) return ACL_BAD_HEADER_LENGTH;
@@ -224,8 +224,9 @@ ACL_INLINE int acl_parse_v4(struct acl_bytes_view *view, uint64_t at, struct acl
   return ACL_WELL_FORMED;
 }
 
-ACL_INLINE int acl_parse_v6(struct acl_bytes_view *view, uint64_t at, struct acl_packet *out, struct acl_network *network) {
-  const uint8_t *ip = acl_bytes(view, at, 40);
+ACL_INLINE int acl_parse_v6(struct acl_bytes_view* view, uint64_t at, struct acl_packet* out,
+                            struct acl_network* network) {
+  const uint8_t* ip = acl_bytes(view, at, 40);
   if (!ip) return ACL_BAD_SHORT;
   const uint32_t total = 40U + acl_load16(ip + 4);
   if (at + total > view->limit) return ACL_BAD_TOTAL_LENGTH;
@@ -239,7 +240,7 @@ ACL_INLINE int acl_parse_v6(struct acl_bytes_view *view, uint64_t at, struct acl
   return acl_walk_chain(view, network);
 }
 
-ACL_INLINE int acl_judge_fragment(const struct acl_bytes_view *view, const struct acl_network *network) {
+ACL_INLINE int acl_judge_fragment(const struct acl_bytes_view* view, const struct acl_network* network) {
   if (network->fragment_offset == 0 && !network->fragments_follow) return ACL_WELL_FORMED;
   const uint64_t payload = view->limit - network->transport;
   if (payload == 0 || network->fragment_offset + payload > 65535) return ACL_BAD_FRAGMENT;
@@ -256,20 +257,14 @@ ACL_INLINE uint8_t acl_icmp_kind(uint8_t type, int v6) {
   return ACL_ICMP_OTHER;
 }
 
-// The bytes of a transport header that must be there; 0 for protocols without ports.
-ACL_INLINE uint64_t acl_transport_bytes(uint8_t protocol) {
-  switch (protocol) {
-    case ACL_PROTOCOL_TCP: return 20;
-    case ACL_PROTOCOL_SCTP: return 12;
-    case ACL_PROTOCOL_UDP:
-    case ACL_PROTOCOL_ICMP:
-    case ACL_PROTOCOL_ICMPV6: return 8;
-    default: return 0;
-  }
+// Protocols of which a quote needs eight bytes.
+ACL_INLINE int acl_has_quoted_header(uint8_t protocol) {
+  return protocol == ACL_PROTOCOL_TCP || protocol == ACL_PROTOCOL_UDP || protocol == ACL_PROTOCOL_SCTP ||
+         protocol == ACL_PROTOCOL_ICMP || protocol == ACL_PROTOCOL_ICMPV6;
 }
 
 // The kind of a quoted packet, and its ports, from the first eight bytes of its payload.
-ACL_INLINE void acl_quote_transport(const uint8_t *bytes, int v6, struct acl_quote *quote) {
+ACL_INLINE void acl_quote_transport(const uint8_t* bytes, int v6, struct acl_quote* quote) {
   if (quote->protocol == ACL_PROTOCOL_ICMP || quote->protocol == ACL_PROTOCOL_ICMPV6) {
     const uint8_t kind = acl_icmp_kind(bytes[0], v6);
     if (kind != ACL_ECHO_REQUEST && kind != ACL_ECHO_REPLY) return;
@@ -284,88 +279,110 @@ ACL_INLINE void acl_quote_transport(const uint8_t *bytes, int v6, struct acl_quo
   quote->destination_port = acl_load16(bytes + 2);
 }
 
+ACL_INLINE int acl_quote_v4(const struct acl_bytes_view* view, uint64_t at, struct acl_network* network,
+                            struct acl_quote* quote) {
+  const uint8_t* ip = acl_bytes(view, at, 20);
+  if (!ip || ip[0] != 0x45 || (acl_load16(ip + 6) & 0x1fffU) != 0) return 0;
+  network->transport = at + 20;
+  network->protocol = ip[9];
+  quote->source = acl_load_v4(ip + 12);
+  quote->destination = acl_load_v4(ip + 16);
+  return 1;
+}
+
+ACL_INLINE int acl_quote_v6(const struct acl_bytes_view* view, uint64_t at, struct acl_network* network,
+                            struct acl_quote* quote) {
+  const uint8_t* ip = acl_bytes(view, at, 40);
+  if (!ip || ip[0] >> 4 != 6) return 0;
+  network->transport = at + 40;
+  network->protocol = ip[6];
+  quote->source = acl_load_v6(ip + 8);
+  quote->destination = acl_load_v6(ip + 24);
+  return acl_walk_chain(view, network) == ACL_WELL_FORMED && network->fragment_offset == 0;
+}
+
 // The packet quoted at `at`; quote->kind stays ACL_MALFORMED if it is not usable. Its total length is not compared: routers
 // cut quotes (RFC 792: eight bytes of the payload).
-ACL_INLINE void acl_parse_quote(const struct acl_bytes_view *view, uint64_t at, int v6, struct acl_quote *quote) {
-  struct acl_network network = {0, 0, 0, 0, 0};
-  const uint8_t *ip = acl_bytes(view, at, v6 ? 40 : 20);
-  if (!ip) return;
-  if (v6) {
-    if (ip[0] >> 4 != 6) return;
-    network.transport = at + 40;
-    network.protocol = ip[6];
-    quote->source = acl_load_v6(ip + 8);
-    quote->destination = acl_load_v6(ip + 24);
-    if (acl_walk_chain(view, &network) != ACL_WELL_FORMED || network.fragment_offset != 0) return;
-  } else {
-    if (ip[0] != 0x45 || (acl_load16(ip + 6) & 0x1fffU) != 0) return;
-    network.transport = at + 20;
-    network.protocol = ip[9];
-    quote->source = acl_load_v4(ip + 12);
-    quote->destination = acl_load_v4(ip + 16);
-  }
+ACL_INLINE void acl_parse_quote(const struct acl_bytes_view* view, uint64_t at, int v6, struct acl_quote* quote) {
+  struct acl_network network = {0, 0, 0, 0};
+  if (!(v6 ? acl_quote_v6(view, at, &network, quote) : acl_quote_v4(view, at, &network, quote))) return;
   quote->protocol = network.protocol;
   if (network.protocol == (v6 ? ACL_PROTOCOL_ICMP : ACL_PROTOCOL_ICMPV6)) return;
-  if (acl_transport_bytes(network.protocol) == 0) {
+  if (!acl_has_quoted_header(network.protocol)) {
     quote->kind = ACL_PORTLESS;
     return;
   }
-  const uint8_t *bytes = acl_bytes(view, network.transport, 8);
+  const uint8_t* bytes = acl_bytes(view, network.transport, 8);
   if (bytes) acl_quote_transport(bytes, v6, quote);
 }
 
-ACL_INLINE int acl_parse_tcp(const struct acl_bytes_view *view, const uint8_t *tcp, uint64_t at, struct acl_packet *out) {
+ACL_INLINE void acl_parse_ports(const uint8_t* bytes, uint8_t kind, struct acl_packet* out) {
+  out->kind = kind;
+  out->source_port = acl_load16(bytes);
+  out->destination_port = acl_load16(bytes + 2);
+}
+
+ACL_INLINE int acl_parse_tcp(const struct acl_bytes_view* view, uint64_t at, struct acl_packet* out) {
+  const uint8_t* tcp = acl_bytes(view, at, 20);
+  if (!tcp) return ACL_BAD_TRANSPORT;
   const uint64_t header = (uint64_t)(tcp[12] >> 4) * 4;
   if (header < 20 || at + header > view->limit) return ACL_BAD_TRANSPORT;
   out->tcp_flags = tcp[13];
-  out->kind = (out->tcp_flags & (ACL_TCP_FLAG_SYN | ACL_TCP_FLAG_ACK)) == ACL_TCP_FLAG_SYN ? ACL_TCP_SYN : ACL_TCP;
+  const int syn = (tcp[13] & (ACL_TCP_FLAG_SYN | ACL_TCP_FLAG_ACK)) == ACL_TCP_FLAG_SYN;
+  acl_parse_ports(tcp, syn ? ACL_TCP_SYN : ACL_TCP, out);
   return ACL_WELL_FORMED;
 }
 
-ACL_INLINE int acl_parse_transport(const struct acl_bytes_view *view, uint64_t at, struct acl_packet *out) {
+ACL_INLINE int acl_parse_icmp(const struct acl_bytes_view* view, uint64_t at, struct acl_packet* out) {
+  const uint8_t* icmp = acl_bytes(view, at, 8);
+  if (!icmp) return ACL_BAD_TRANSPORT;
   const int v6 = out->family == 6;
-  if (out->protocol == (v6 ? ACL_PROTOCOL_ICMP : ACL_PROTOCOL_ICMPV6)) return ACL_BAD_TRANSPORT;
-  const uint64_t need = acl_transport_bytes(out->protocol);
-  if (need == 0) {
-    out->kind = ACL_PORTLESS;
+  out->icmp_type = icmp[0];
+  out->icmp_code = icmp[1];
+  out->kind = acl_icmp_kind(icmp[0], v6);
+  if (out->kind == ACL_ECHO_REQUEST || out->kind == ACL_ECHO_REPLY) {
+    out->source_port = out->destination_port = acl_load16(icmp + 4);
+  } else if (out->kind == ACL_ICMP_ERROR) {
+    acl_parse_quote(view, at + 8, v6, &out->quote);
+  }
+  return ACL_WELL_FORMED;
+}
+
+// Each protocol reads by a pointer of its own with a constant length, or the verifier no longer knows which of them it has.
+ACL_INLINE int acl_parse_transport(const struct acl_bytes_view* view, uint64_t at, struct acl_packet* out) {
+  if (out->protocol == ACL_PROTOCOL_TCP) return acl_parse_tcp(view, at, out);
+  if (out->protocol == ACL_PROTOCOL_UDP) {
+    const uint8_t* udp = acl_bytes(view, at, 8);
+    if (!udp) return ACL_BAD_TRANSPORT;
+    acl_parse_ports(udp, ACL_UDP, out);
     return ACL_WELL_FORMED;
   }
-  if (out->protocol == ACL_PROTOCOL_ICMP || out->protocol == ACL_PROTOCOL_ICMPV6) {
-    const uint8_t *icmp = acl_bytes(view, at, 8);
-    if (!icmp) return ACL_BAD_TRANSPORT;
-    out->icmp_type = icmp[0];
-    out->icmp_code = icmp[1];
-    out->kind = acl_icmp_kind(out->icmp_type, v6);
-    if (out->kind == ACL_ECHO_REQUEST || out->kind == ACL_ECHO_REPLY) {
-      out->source_port = out->destination_port = acl_load16(icmp + 4);
-    } else if (out->kind == ACL_ICMP_ERROR) {
-      acl_parse_quote(view, at + 8, v6, &out->quote);
-    }
+  if (out->protocol == ACL_PROTOCOL_SCTP) {
+    const uint8_t* sctp = acl_bytes(view, at, 12);
+    if (!sctp) return ACL_BAD_TRANSPORT;
+    acl_parse_ports(sctp, ACL_SCTP, out);
     return ACL_WELL_FORMED;
   }
-  if (at + need > view->limit) return ACL_BAD_TRANSPORT;
-  const uint8_t *bytes = acl_bytes(view, at, out->protocol == ACL_PROTOCOL_TCP ? 20 : 8);
-  if (!bytes) return ACL_BAD_TRANSPORT;
-  out->source_port = acl_load16(bytes);
-  out->destination_port = acl_load16(bytes + 2);
-  if (out->protocol == ACL_PROTOCOL_TCP) return acl_parse_tcp(view, bytes, at, out);
-  out->kind = out->protocol == ACL_PROTOCOL_UDP ? ACL_UDP : ACL_SCTP;
+  if (out->protocol == (out->family == 6 ? ACL_PROTOCOL_ICMPV6 : ACL_PROTOCOL_ICMP))
+    return acl_parse_icmp(view, at, out);
+  if (out->protocol == ACL_PROTOCOL_ICMP || out->protocol == ACL_PROTOCOL_ICMPV6) return ACL_BAD_TRANSPORT;
+  out->kind = ACL_PORTLESS;
   return ACL_WELL_FORMED;
 }
 
 // The link-layer header, where there is one, names the protocol that the version says.
-ACL_INLINE int acl_parse_version(const struct acl_bytes_view *view, uint64_t l2, struct acl_packet *out) {
-  const uint8_t *bytes = acl_bytes(view, l2, 1);
+ACL_INLINE int acl_parse_version(const struct acl_bytes_view* view, uint64_t l2, struct acl_packet* out) {
+  const uint8_t* bytes = acl_bytes(view, l2, 1);
   if (!bytes) return ACL_BAD_SHORT;
   out->family = bytes[0] >> 4;
   if (out->family != 4 && out->family != 6) return ACL_BAD_VERSION;
   if (l2 == 0) return ACL_WELL_FORMED;
-  const uint8_t *type = acl_bytes(view, l2 - 2, 2);
+  const uint8_t* type = acl_bytes(view, l2 - 2, 2);
   return type && acl_load16(type) == (out->family == 4 ? 0x0800 : 0x86dd) ? ACL_WELL_FORMED : ACL_BAD_VERSION;
 }
 
-ACL_INLINE int acl_parse_ip(struct acl_bytes_view *view, uint64_t l2, struct acl_packet *out) {
-  struct acl_network network = {0, 0, 0, 0, 0};
+ACL_INLINE int acl_parse_ip(struct acl_bytes_view* view, uint64_t l2, struct acl_packet* out) {
+  struct acl_network network = {0, 0, 0, 0};
   int bad = acl_parse_version(view, l2, out);
   if (bad) return bad;
   bad = out->family == 4 ? acl_parse_v4(view, l2, out, &network) : acl_parse_v6(view, l2, out, &network);
@@ -384,7 +401,8 @@ ACL_INLINE int acl_parse_ip(struct acl_bytes_view *view, uint64_t l2, struct acl
 
 // The whole of it. `length`: bytes of the frame, of which [data, end) lie in one piece. `l2`: 0 on WireGuard and TUN
 // interfaces, 14 behind an Ethernet header, nothing else.
-ACL_INLINE void acl_parse(const uint8_t *data, const uint8_t *end, uint64_t length, uint64_t l2, struct acl_packet *out) {
+ACL_INLINE void acl_parse(const uint8_t* data, const uint8_t* end, uint64_t length, uint64_t l2,
+                          struct acl_packet* out) {
   struct acl_bytes_view view = {data, end, length};
   __builtin_memset(out, 0, sizeof *out);
   out->malformed = (uint8_t)acl_parse_ip(&view, l2, out);
