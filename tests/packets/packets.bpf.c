@@ -18,7 +18,7 @@ struct {
 
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
-  __uint(max_entries, 1024);  // so few that it fills
+  __uint(max_entries, 128);  // so few that it fills
   __type(key, struct acl_flow_key);
   __type(value, acl_stamp);
 } marks SEC(".maps");
