@@ -70,7 +70,8 @@ class KernelFilter : public testing::Test {
     context.cb[2] = static_cast<std::uint32_t>(now);
     context.cb[3] = static_cast<std::uint32_t>(now >> 32);
     context.cb[4] = link_header ? 1 : 0;
-    LIBBPF_OPTS(bpf_test_run_opts, options);
+    bpf_test_run_opts options{};  // LIBBPF_OPTS is no C++
+    options.sz = sizeof options;
     options.data_in = frame.data();
     options.data_size_in = static_cast<std::uint32_t>(frame.size());
     options.ctx_in = &context;
