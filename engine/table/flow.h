@@ -6,7 +6,8 @@
 //     acl_question_of(&packet, &question);                      // in only
 //     table facts ← the decision table, for question and packet.source
 //     wants = acl_wants(&packet, direction, &table);
-//     wants & ACL_WANT_RECORD, acl_flow_key_of(&packet, direction, &key): flow.record ← acl_stamp_state(…) of the record
+//     wants: acl_flow_key_of(&packet, direction, &key);
+//     wants & ACL_WANT_RECORD: flow.record ← acl_stamp_state(…) of the record
 //     wants & ACL_WANT_MARK, and flow.record is ACL_STAMP_NONE: flow.mark ← acl_mark_state(mark, coarse mark)
 //     verdict = acl_decide(&packet, direction, &table, &flow);
 //     write what verdict.effects say, then pass or drop
@@ -189,7 +190,8 @@ ACL_INLINE void acl_question_of(const struct acl_packet* packet, struct acl_ques
   question->asked = 1;
 }
 
-// The key under which acl_wants() wants a record or mark. Without meaning where it wants none.
+// The key under which acl_wants() wants a record or mark, and under which effects are written. Without meaning where it wants
+// none; then there are no effects either.
 ACL_INLINE void acl_flow_key_of(const struct acl_packet* packet, int direction, struct acl_flow_key* key) {
   __builtin_memset(key, 0, sizeof *key);
   const int error = packet->kind == ACL_ICMP_ERROR;
@@ -251,8 +253,7 @@ ACL_INLINE int acl_passes_by_record(const struct acl_packet* packet) {
 ACL_INLINE uint8_t acl_wants(const struct acl_packet* packet, int direction, const struct acl_table_facts* table) {
   if (direction == ACL_OUT) {
     if (packet->special) return 0;
-    if (packet->kind == ACL_TCP) return packet->tcp_flags & (ACL_TCP_FLAG_SYN | ACL_TCP_FLAG_RST) ? 0 : ACL_WANT_RECORD;
-    if (packet->kind == ACL_TCP_SYN) return ACL_WANT_RECORD;
+    if (packet->kind == ACL_TCP_SYN || packet->kind == ACL_TCP) return ACL_WANT_RECORD;
     return acl_is_markable(packet->kind) ? ACL_WANT_RECORD | ACL_WANT_MARK : 0;
   }
   if (acl_refuse_in(packet, table) != ACL_NOT_REFUSED) return 0;

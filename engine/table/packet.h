@@ -2,7 +2,7 @@
 //
 // Restricted C that is also C++20: the same source is part of the eBPF program and of user space. In: the packet's bytes, at
 // least min(length, l2 + ACL_PACKET_HEADERS) of them in one piece, and where its IP header begins. Out: a struct acl_packet,
-// always filled, by value and without pointers into the bytes. No allocation, no loop without a bound, no read outside
+// filled as far as its kind goes, by value and without pointers into the bytes. No allocation, no loop without a bound, no read outside
 // [data, end) for any bytes whatever; what cannot be read is malformed, which is refused. Nothing here can fail.
 //
 // The verifier follows packet pointers only where every access lies behind a comparison with `end` of the same register, hence
@@ -65,7 +65,7 @@ enum acl_protocol {
 
 enum acl_tcp_flag { ACL_TCP_FLAG_SYN = 0x02, ACL_TCP_FLAG_RST = 0x04, ACL_TCP_FLAG_ACK = 0x10 };
 
-// The packet that an ICMP error is about. Not usable: kind is ACL_MALFORMED, all else 0.
+// The packet that an ICMP error is about. Of one that is not usable only kind counts, which is ACL_MALFORMED.
 struct acl_quote {
   struct acl_address source;
   struct acl_address destination;
@@ -76,11 +76,10 @@ struct acl_quote {
   uint8_t zero[2];
 };
 
-// Of a malformed packet only `malformed` counts.
+// Of a malformed packet only kind and `malformed` count.
 struct acl_packet {
   struct acl_address source;
   struct acl_address destination;
-  struct acl_quote quote;     // of ACL_ICMP_ERROR
   uint16_t source_port;       // of echo, both are the identifier
   uint16_t destination_port;  // 0 without ports
   uint8_t kind;               // enum acl_kind
@@ -93,6 +92,7 @@ struct acl_packet {
   uint8_t icmp_type;
   uint8_t icmp_code;
   uint8_t zero[3];
+  struct acl_quote quote;  // of ACL_ICMP_ERROR; of no other kind is it written
 };
 
 #define ACL_CHAIN_HEADERS 4
@@ -305,6 +305,7 @@ ACL_INLINE int acl_quote_v6(const struct acl_bytes_view* view, uint64_t at, stru
 // cut quotes (RFC 792: eight bytes of the payload).
 ACL_INLINE void acl_parse_quote(const struct acl_bytes_view* view, uint64_t at, int v6, struct acl_quote* quote) {
   struct acl_network network = {0, 0, 0, 0};
+  __builtin_memset(quote, 0, sizeof *quote);
   if (!(v6 ? acl_quote_v6(view, at, &network, quote) : acl_quote_v4(view, at, &network, quote))) return;
   quote->protocol = network.protocol;
   if (network.protocol == (v6 ? ACL_PROTOCOL_ICMP : ACL_PROTOCOL_ICMPV6)) return;
@@ -404,7 +405,7 @@ ACL_INLINE int acl_parse_ip(struct acl_bytes_view* view, uint64_t l2, struct acl
 ACL_INLINE void acl_parse(const uint8_t* data, const uint8_t* end, uint64_t length, uint64_t l2,
                           struct acl_packet* out) {
   struct acl_bytes_view view = {data, end, length};
-  __builtin_memset(out, 0, sizeof *out);
+  __builtin_memset(out, 0, sizeof *out - sizeof out->quote);
   out->malformed = (uint8_t)acl_parse_ip(&view, l2, out);
   if (out->malformed) out->kind = ACL_MALFORMED;
 }

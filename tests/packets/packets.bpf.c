@@ -86,10 +86,12 @@ int packets(struct __sk_buff* skb) {
   acl_question_of(&packet, &question);
   stub_facts(&packet, &question, skb->cb[1], &facts);
   const uint8_t wants = acl_wants(&packet, direction, &facts);
-  acl_flow_key_of(&packet, direction, &key);
-  if (wants) look_up(&key, wants, now, &flow);
+  if (wants) {
+    acl_flow_key_of(&packet, direction, &key);
+    look_up(&key, wants, now, &flow);
+  }
   const struct acl_verdict verdict = acl_decide(&packet, direction, &facts, &flow);
-  if (verdict.effects) apply(&key, verdict.effects, now);
+  if (wants && verdict.effects) apply(&key, verdict.effects, now);
   return (int)verdict_bits(&packet, &verdict);
 }
 
