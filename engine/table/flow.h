@@ -79,8 +79,7 @@ enum acl_stamp_state {
 
 #define ACL_SECOND 1000000000ULL
 #define ACL_TCP_SECONDS 7440  // RFC 5382 REQ-5: 2 hours 4 minutes
-#define ACL_UDP_SECONDS 300   // RFC 4787 REQ-5
-#define ACL_SCTP_SECONDS 300  // ten heartbeats, RFC 9260 section 16
+#define ACL_UDP_SECONDS 300   // UDP: RFC 4787 REQ-5; SCTP: ten heartbeats, RFC 9260 section 16
 #define ACL_ECHO_SECONDS 60   // RFC 5508 REQ-2
 #define ACL_STAMP_STEP_SECONDS 1
 
@@ -126,8 +125,8 @@ struct acl_verdict {
 ACL_INLINE uint64_t acl_flow_seconds(uint8_t protocol) {
   switch (protocol) {
     case ACL_PROTOCOL_TCP: return ACL_TCP_SECONDS;
-    case ACL_PROTOCOL_UDP: return ACL_UDP_SECONDS;
-    case ACL_PROTOCOL_SCTP: return ACL_SCTP_SECONDS;
+    case ACL_PROTOCOL_UDP:
+    case ACL_PROTOCOL_SCTP: return ACL_UDP_SECONDS;
     default: return ACL_ECHO_SECONDS;
   }
 }

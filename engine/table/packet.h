@@ -5,9 +5,10 @@
 // filled as far as its kind goes, by value and without pointers into the bytes. No allocation, no loop without a bound, no read outside
 // [data, end) for any bytes whatever; what cannot be read is malformed, which is refused. Nothing here can fail.
 //
-// The verifier follows packet pointers only where every access lies behind a comparison with `end` of the same register, hence
-// acl_bytes(). Lengths are compared as numbers before that, since a frame may be longer than its IP packet, and the packet
-// longer than what of it lies in one piece.
+// The verifier follows packet pointers only where every access lies behind a comparison with `end` of the same register and a
+// constant length, hence acl_bytes(). Lengths are compared as numbers before that, since a frame may be longer than its IP
+// packet, and the packet longer than what of it lies in one piece. A program should call acl_parse() from a global function
+// (not static, not inlined; Linux 5.6): it is then verified once, in some 6,000 steps, and not again for each path behind it.
 #ifndef ACL_ENGINE_TABLE_PACKET_H
 #define ACL_ENGINE_TABLE_PACKET_H
 

@@ -46,13 +46,15 @@ Bytes ipv6(const IpFields& f, const Bytes& payload) {
   headers.push_back(f.protocol);
   Bytes rest;
   for (std::size_t i = 0; i + 1 < headers.size(); ++i) {
+    const std::uint8_t length = i == 0 && headers[i] != 44 ? f.extension_length : std::uint8_t{0};
     rest.push_back(headers[i + 1]);
-    rest.push_back(0);
+    rest.push_back(length);
     if (headers[i] == 44) {
       put16(rest, f.fragment_offset | (f.fragments_follow ? 1U : 0U));
       append(rest, {0, 0, 0, 7});
     } else {
       append(rest, {1, 4, 0, 0, 0, 0});  // PadN
+      rest.resize(rest.size() + std::size_t{8} * length);
     }
   }
   append(rest, payload);
@@ -212,6 +214,7 @@ IpFields PacketSource::fields(bool out, bool v4) {
   if (!v4 && one_in(4)) {
     constexpr std::uint8_t headers[] = {0, 60, 60, 60, 43, 44, 59};
     const std::uint32_t count = 1 + below(one_in(3) ? 5 : 2);
+    if (one_in(4)) f.extension_length = static_cast<std::uint8_t>(below(10));
     for (std::uint32_t i = 0; i < count; ++i)
       f.extensions.push_back(headers[one_in(8) ? below(7) : i == 0 ? below(4) : 1]);
   }
@@ -284,7 +287,7 @@ Bytes PacketSource::next(bool out) {
   }
   const IpFields f = fields(out, one_in(2));
   Bytes payload = transport(f.protocol, f.source.is_v4());
-  payload.resize(payload.size() + 8 * below(4) + (one_in(3) ? below(8) : 0));
+  payload.resize(payload.size() + std::size_t{8} * below(4) + (one_in(3) ? below(8) : 0));
   sent.source = f.source;
   sent.bytes = ip_packet(f, payload);
   if (one_in(8)) spoil(sent.bytes);

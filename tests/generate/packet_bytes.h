@@ -23,8 +23,9 @@ struct IpFields {
   std::uint16_t fragment_offset = 0;  // bytes, a multiple of 8
   bool fragments_follow = false;      // IPv6: the packet has a fragment header if this or the offset is set
   bool atomic_fragment = false;       // IPv6: a fragment header all the same
-  std::vector<std::uint8_t>
-      extensions;  // IPv6: hop-by-hop (0), destination options (60), routing (43), eight bytes each
+  // IPv6: hop-by-hop (0), destination options (60), routing (43), of eight bytes each; the first has that many times eight more.
+  std::vector<std::uint8_t> extensions;
+  std::uint8_t extension_length = 0;
 };
 
 Bytes ip_packet(const IpFields& fields, const Bytes& payload);

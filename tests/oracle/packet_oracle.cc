@@ -59,7 +59,7 @@ bool take_extension_headers(Datagram& datagram) {
     std::size_t length = 8;
     if (header == 44) {
       after_fragment = true;
-      datagram.fragment_offset = number(bytes, 2, 2) / 8 * 8;
+      datagram.fragment_offset = number(bytes, 2, 2) / 8 * std::size_t{8};
       datagram.more = number(bytes, 2, 2) % 2 == 1;
     } else {
       length = (bytes[1] + std::size_t{1}) * 8;
@@ -80,7 +80,7 @@ std::optional<Datagram> read_v4(const Bytes& bytes, bool cut) {
   datagram.source = address_at(bytes, 12, true);
   datagram.destination = address_at(bytes, 16, true);
   datagram.protocol = bytes[9];
-  datagram.fragment_offset = number(bytes, 6, 2) % 8192 * 8;
+  datagram.fragment_offset = number(bytes, 6, 2) % 8192 * std::size_t{8};
   datagram.more = number(bytes, 6, 2) / 8192 % 2 == 1;
   datagram.payload = after(Bytes(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(total)), header);
   return datagram;
@@ -393,12 +393,10 @@ Verdict PacketFilter::out(const PacketView& packet, std::uint64_t now) {
     case PacketKind::udp:
     case PacketKind::sctp:
     case PacketKind::echo_request:
-      if (fresh_record(tuple, now)) {
-        set_record(tuple, now);
-      } else if (fresh_mark(tuple, now)) {
+      if (!fresh_record(tuple, now) && fresh_mark(tuple, now)) {
         set_mark(tuple, now);
       } else {
-        set_record(tuple, now);
+        set_record(tuple, now);  // renewed, or this side starts
       }
       break;
     default: break;
