@@ -191,11 +191,11 @@ PacketView read_transport(const Datagram& datagram) {
 }
 
 bool is_special(const Address& address) {
-  for (const char* text : {"0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3", "::/96", "::ffff:0:0/96",
-                           "fe80::/10", "ff00::/8"}) {
-    if (net::Prefix::parse(text).prefix.contains(address)) return true;
-  }
-  return false;
+  const auto prefix = [](const char* text) { return net::Prefix::parse(text).prefix; };
+  static const std::array prefixes{prefix("0.0.0.0/8"),   prefix("127.0.0.0/8"), prefix("169.254.0.0/16"),
+                                   prefix("224.0.0.0/3"), prefix("::/96"),       prefix("::ffff:0:0/96"),
+                                   prefix("fe80::/10"),   prefix("ff00::/8")};
+  return std::any_of(prefixes.begin(), prefixes.end(), [&](const net::Prefix& each) { return each.contains(address); });
 }
 
 }  // namespace
