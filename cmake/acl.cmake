@@ -42,12 +42,13 @@ function(acl_optimize target)
   target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O3>)
 endfunction()
 
-# acl_test(NAME SOURCES... DEPS... [ENVIRONMENT...]): one GoogleTest program, each of its tests a ctest test.
+# acl_test(NAME SOURCES... DEPS... [DEFINITIONS...] [LONG]): one GoogleTest program, each of its tests a ctest test. With LONG,
+# those of suites whose name ends in Long are labelled long: `make test` leaves them out, `make test-all` does not.
 function(acl_test target)
   if(NOT ACL_TESTS)
     return()
   endif()
-  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS;DEFINITIONS" ${ARGN})
+  cmake_parse_arguments(ARG "LONG" "" "SOURCES;DEPS;DEFINITIONS" ${ARGN})
   find_package(GTest REQUIRED)
   include(GoogleTest)
   add_executable(${target} ${ARG_SOURCES})
@@ -55,5 +56,10 @@ function(acl_test target)
   target_compile_definitions(${target} PRIVATE ACL_SOURCE_DIR="${CMAKE_SOURCE_DIR}" ACL_SHARED_DIR="${ACL_SHARED_DIR}"
                              ${ARG_DEFINITIONS})
   target_link_libraries(${target} PRIVATE ${ARG_DEPS} GTest::gmock GTest::gtest_main rapidcheck)
-  gtest_discover_tests(${target} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300)
+  set(short)
+  if(ARG_LONG)
+    set(short TEST_FILTER -*Long.*)
+    gtest_discover_tests(${target} TEST_FILTER *Long.* DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 1200 LABELS long)
+  endif()
+  gtest_discover_tests(${target} ${short} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300)
 endfunction()

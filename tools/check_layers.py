@@ -34,7 +34,7 @@ def main():
     problems = []
     for top in ('engine', 'compiler', 'node', 'lsp', 'tests'):
         for file in sorted((root / top).rglob('*')):
-            if file.suffix not in ('.cc', '.h', '.def'):
+            if file.suffix not in ('.cc', '.c', '.h', '.def'):
                 continue
             name = file.relative_to(root).as_posix()
             folder = max((f for f in layers if within(name, f)), key=len, default=None)

@@ -8,13 +8,13 @@
 set -euo pipefail
 
 build=(
-  cmake ninja-build make g++ patch python3
-  libbenchmark-dev libcli11-dev libcurl4-openssl-dev libexpected-dev libfmt-dev libgmock-dev libgtest-dev librapidcheck-dev
+  cmake ninja-build make g++ clang patch python3
+  libbenchmark-dev libbpf-dev libcli11-dev libcurl4-openssl-dev libexpected-dev libfmt-dev libgmock-dev libgtest-dev librapidcheck-dev
   libsodium-dev minisign nlohmann-json3-dev pkg-config python3-jsonschema tao-pegtl-dev
   etcd-client etcd-server nginx-light openssl
 )
 # libclang-rt-14-dev: the sanitizers and libFuzzer; only recommended by clang, so it must be named.
-check=(clang clang-format clang-tidy libclang-rt-14-dev mandoc shellcheck hyperfine)
+check=(clang-format clang-tidy libclang-rt-14-dev mandoc shellcheck hyperfine)
 
 wanted=()
 for part in "$@"; do

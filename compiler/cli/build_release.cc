@@ -2,13 +2,13 @@
 
 #include <fmt/format.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <map>
 #include <set>
 
 #include "compiler/cli/commands.h"
+#include "compiler/cli/progress.h"
 #include "compiler/cli/signing.h"
 #include "compiler/questions/full_check.h"
 #include "engine/net/file.h"
@@ -82,13 +82,13 @@ class ReleaseBuild {
     const tables::Cache cache = folder_ != nullptr ? read_cache(*folder_) : tables::Cache();
     tables::CompileOptions options;
     options.cache = &cache;
-    options.progress = progress();
+    Progress progress("compiling tables", inputs_.inventory.inventory.nodes.size());
+    options.progress = [&](std::size_t nodes) { progress.done(nodes); };
     if (folder_ != nullptr) {
       options.has = [&](const release::Reference& reference) { return has(reference); };
       options.put = [&](const release::Reference& reference, release::ByteView bytes) { return put_blob(reference, bytes); };
     }
     auto compiled = tables::compile(views, options);
-    if (terminal_) std::fprintf(stderr, "\r\033[K");
     if (!compiled) return tl::unexpected(compiled.error());
     out_.counts = compiled->counts;
     if (auto ok = put_tree(*compiled); !ok) return tl::unexpected(ok.error());
@@ -110,13 +110,6 @@ class ReleaseBuild {
   }
 
  private:
-  std::function<void(std::size_t, std::size_t)> progress() {
-    terminal_ = ::isatty(STDERR_FILENO) != 0 && inputs_.inventory.inventory.nodes.size() >= 4096;
-    if (!terminal_) return {};
-    return [](std::size_t done, std::size_t all) {
-      if (done % 64 == 0) std::fprintf(stderr, "\r%zu of %zu tables", done, all);
-    };
-  }
   [[nodiscard]] bool has(const release::Reference& reference) const {
     struct stat status {};
     const std::string path = folder_->path_of(release::blob_name(reference.digest));
@@ -158,7 +151,6 @@ class ReleaseBuild {
 
   const Inputs& inputs_;
   store::Folder* folder_;
-  bool terminal_ = false;
   std::atomic<std::uint64_t> blobs_ = 0, bytes_ = 0;
   BuiltRelease out_;
 };

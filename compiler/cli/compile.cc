@@ -12,6 +12,7 @@
 
 #include "compiler/cli/build_release.h"
 #include "compiler/cli/commands.h"
+#include "compiler/cli/options.h"
 #include "compiler/cli/signing.h"
 
 namespace acl::cli {
@@ -101,8 +102,7 @@ void add_compile(CLI::App& app, int& exit_code) {
   auto verb = std::make_shared<CompileVerb>();
   CLI::App* sub = app.add_subcommand("compile", "Compile the tables of all nodes into a release folder");
   sub->add_option("POLICY", verb->inputs.policy, "policy file; - reads standard input")->required();
-  sub->add_option("--inventory", verb->inputs.inventory,
-                  "who and what exists; default: inventory.hujson or inventory.json beside the policy");
+  add_inventory_option(*sub, verb->inputs.inventory);
   sub->add_option("--out", verb->out, "the release folder, made if need be")->required()->type_name("DIR");
   const CLI::Validator duration([](std::string& text) {
     return parse_seconds(text) ? std::string() : fmt::format("\"{}\" is no duration, such as 30d, 72h, 1h30m", text);
@@ -115,13 +115,7 @@ void add_compile(CLI::App& app, int& exit_code) {
                                                                                    {"deny", release::OnExpiry::deny}})
                       .description("keep|ssh-restricted|deny"))
       ->type_name("");
-  sub->add_option("--dialect", verb->inputs.dialect, "whose policy language: tailscale (default) or headscale")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, policy::Dialect>{
-                                              {"tailscale", policy::Dialect::tailscale},
-                                              {"headscale", policy::Dialect::headscale},
-                                          })
-                      .description("tailscale|headscale"))
-      ->type_name("");
+  add_dialect_option(*sub, verb->inputs.dialect);
   sub->callback([verb, &exit_code] { exit_code = run_compile(*verb); });
 }
 

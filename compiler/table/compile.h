@@ -67,7 +67,7 @@ struct CompileOptions {
   std::function<bool(const release::Reference&)> has;
   // Receives each distinct blob that is not in the cache; called by several threads. Null: blobs are dropped.
   std::function<Expected<void>(const release::Reference&, release::ByteView)> put;
-  std::function<void(std::size_t done, std::size_t all)> progress;  // may be null
+  std::function<void(std::size_t nodes)> progress;  // how many nodes are done; by several threads; may be null
 };
 
 // E1205: nodes without a key that need one, all named. E1206, E1207.
