@@ -68,8 +68,8 @@ struct KeyBytes {
 struct Group {
   NodeId node = 0;  // one of them
   Digest key;
+  std::size_t size = 0;  // how many there are
   CachedPart part;
-  std::vector<Origin> rules;
 };
 
 // Runs f(i) for i below `count` on some threads; f says what went wrong. The first error by i is returned.
@@ -225,7 +225,8 @@ class Compiler {
                      const Digest& key) {
     const std::string text(reinterpret_cast<const char*>(key.bytes.data()), key.bytes.size());
     const auto [known, fresh] = index.try_emplace(text, static_cast<std::uint32_t>(groups.size()));
-    if (fresh) groups.push_back({node, key, {}, {}});
+    if (fresh) groups.push_back({node, key, 0, {}});
+    ++groups[known->second].size;
     return known->second;
   }
 
@@ -260,8 +261,8 @@ class Compiler {
     std::atomic<std::size_t> done = 0;
     return in_parallel(threads_, groups.size(), [&](std::size_t i, unsigned thread) -> Expected<void> {
       Group& group = groups[i];
-      const std::size_t so_far = ++done;
-      if (options_.progress && thread == 0) options_.progress(so_far, hot_.size() + ssh_.size());
+      const std::size_t so_far = done += group.size;
+      if (options_.progress) options_.progress(so_far);
       if (const CachedPart* known = cached(group.key); known != nullptr) {
         group.part = *known;
         return {};
