@@ -63,7 +63,7 @@ Expected<std::optional<StoredHead>> read_head(const Folder& folder, const Genera
     return fail(Code::E1001, fmt::format("\"{}\": it says it is the head of release {}", folder.path_of(name),
                                          head->generation.text()));
   }
-  return StoredHead{std::move(*head), std::move(**text)};
+  return StoredHead{*head, std::move(**text)};
 }
 
 Expected<std::optional<StoredTrust>> read_trust(const Folder& folder, std::uint64_t version) {
