@@ -77,7 +77,7 @@ TEST_F(Publish, TellsWhatWasWritten) {
   EXPECT_EQ(first.exit_code, exit_yes) << first.err;
   EXPECT_THAT(first.out,
               MatchesRegex(".*/store: release 1\\.1 published\n  wrote [0-9]+ objects \\([0-9]+ blobs, 1 pages, "
-                           "6 heads, trust sets and signatures\\), [0-9]+ bytes, in [0-9.]+ s\n"));
+                           "7 heads, trust sets and signatures\\), [0-9]+ bytes, in [0-9.]+ s\n"));
   make(2);
   EXPECT_THAT(publish().out, HasSubstr("release 1.2 published, was 1.1\n"));
   EXPECT_THAT(publish().out, HasSubstr("release 1.2 was there already\n  wrote 0 objects"));

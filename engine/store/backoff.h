@@ -21,8 +21,8 @@ constexpr std::chrono::milliseconds retry_delay(const Backoff& backoff, unsigned
   const std::int64_t doubled =
       std::min<std::int64_t>(backoff.base.count() * (std::int64_t{1} << doublings), backoff.longest.count());
   const double share = chance > 0 ? std::min(chance, 1.0) : 0.0;
-  return std::chrono::milliseconds(doubled / 2 +
-                                   static_cast<std::int64_t>(static_cast<double>(doubled - doubled / 2) * share));
+  const std::int64_t sure = doubled / 2;
+  return std::chrono::milliseconds(sure + static_cast<std::int64_t>(static_cast<double>(doubled - sure) * share));
 }
 
 // `interval` and up to a fifth more.

@@ -76,7 +76,7 @@ Expected<std::optional<release::Head>> Cleaner::head_of(const Generation& genera
   if (!text->found()) return std::nullopt;
   auto head = release::parse_head(text->bytes, name);
   if (!head) return tl::unexpected(head.error());
-  return std::move(*head);
+  return *head;
 }
 
 Expected<std::vector<Generation>> Cleaner::outdated() {
@@ -204,6 +204,7 @@ Expected<void> Cleaner::doom_strays(Doomed& doomed) {
   }
   std::sort(by_depth.begin(), by_depth.end());
   std::vector<std::string> ordered;
+  ordered.reserve(by_depth.size());
   for (auto& [depth, name] : by_depth) ordered.push_back(std::move(name));
   doomed.pages.insert(doomed.pages.begin(), ordered.begin(), ordered.end());
 
@@ -218,7 +219,7 @@ Expected<void> Cleaner::remove(const std::vector<std::string>& names, Cleaned& c
   constexpr std::size_t most = 1024;
   for (std::size_t begin = 0; begin < names.size(); begin += most) {
     const std::size_t count = std::min(most, names.size() - begin);
-    const auto removed = target_.remove(std::span(names).subspan(begin, count), soon());
+    auto removed = target_.remove(std::span(names).subspan(begin, count), soon());
     if (!removed) return removed;
     cleaned.objects += count;
   }

@@ -112,7 +112,7 @@ void DirectoryWatch::arm() {
     // Later parts are not there if this one is not; its coming is what the watch on its parent tells. A folder on the way that
     // may be passed but not read cannot be watched, and is rarely the one that changes.
     add(folder, name, on_the_way);
-    folder = folder == "/" ? folder + name : fmt::format("{}/{}", folder, name);
+    folder = fmt::format("{}/{}", folder == "/" ? "" : folder, name);
   }
   add(folder, std::string(release::latest_name), in_the_folder);
 }
@@ -134,7 +134,7 @@ DirectoryWatch::Heard DirectoryWatch::judge(const inotify_event& event, std::str
 
 DirectoryWatch::Heard DirectoryWatch::read_events() {
   Heard heard = Heard::nothing;
-  alignas(inotify_event) std::array<char, 16 * 1024> buffer{};
+  alignas(inotify_event) std::array<char, std::size_t{16} * 1024> buffer{};
   // Bounded: somebody who makes files without end is not to keep us here.
   for (int rounds = 0; rounds < 16; ++rounds) {
     const ssize_t got = read(inotify_, buffer.data(), buffer.size());

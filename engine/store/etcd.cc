@@ -23,7 +23,7 @@ constexpr std::size_t most_operations = 64;
 // Of 1.5 MiB; what each operation needs beyond its value is counted generously.
 constexpr std::uint64_t most_bytes = 1'560'000;
 constexpr std::uint64_t operation_bytes = 400;
-constexpr std::uint64_t small_reply = 256 * 1024;
+constexpr std::uint64_t small_reply = std::uint64_t{256} * 1024;
 constexpr std::size_t keys_at_once = 1000;
 constexpr unsigned lease_seconds = 60;
 constexpr std::chrono::seconds lease_age{15};

@@ -11,7 +11,7 @@ using release::quoted;
 
 namespace {
 
-constexpr std::uint64_t longest_token_reply = 16 * 1024;
+constexpr std::uint64_t longest_token_reply = std::uint64_t{16} * 1024;
 
 }  // namespace
 

@@ -16,8 +16,8 @@
 namespace acl::store {
 namespace {
 
-constexpr std::size_t longest_line = 64 * 1024;
-constexpr std::size_t longest_answer = 16 * 1024;
+constexpr std::size_t longest_line = std::size_t{64} * 1024;
+constexpr std::size_t longest_answer = std::size_t{16} * 1024;
 constexpr std::chrono::milliseconds opening_patience{15'000};
 
 class EtcdWatch final : public LatestWatch {

@@ -14,7 +14,7 @@
 namespace acl::store {
 
 // All header lines of one reply, of interim ones (100, 103) too.
-inline constexpr std::size_t http_head_limit = 32 * 1024;
+inline constexpr std::size_t http_head_limit = std::size_t{32} * 1024;
 
 struct HttpHead {
   int status = 0;

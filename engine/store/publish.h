@@ -35,8 +35,8 @@ struct PublishOptions {
   // that no release names: for a store in which somebody removed or damaged something.
   bool whole = false;
   std::size_t keep = 3;  // generations, the new one included; at least 2, as nodes may be in the middle of the last
-  std::int64_t grace = 24 * 3600;              // seconds
-  std::chrono::milliseconds patience{60'000};  // for each call of the store
+  std::int64_t grace = std::int64_t{24} * 3600;  // seconds
+  std::chrono::milliseconds patience{60'000};    // for each call of the store
   // Told as objects are written, with how many there will be; may be empty.
   std::function<void(std::size_t done, std::size_t all)> progress;
 };
