@@ -182,51 +182,51 @@ ACL_INLINE acl_u64 acl_list_offset(const struct acl_table* table, acl_u32 word) 
 
 // The word of the list that holds `at`, or, if `any`, the first that reaches to `at` or beyond; 0 if there is none. (No word of
 // a list is 0: its range would end at protocol 0, port 0, which is written with the range of all ports.)
+//
+// Words ascend and do not overlap, so the word that holds `at`, if any, is the last that does not begin above it, and words
+// can be compared whole. Which way a search turns cannot be predicted, so nothing here branches on it: a long list is
+// quartered by three loads that do not wait for each other, and of the last few words those that begin in time are counted.
 ACL_INLINE acl_u64 acl_search_list(const struct acl_table* table, acl_u32 pair, acl_u32 at, int any) {
-  acl_u32 first = pair >> 8, count = pair & 0xff, i, step;
+  acl_u64 limit = (acl_u64)at << 40 | 0xffffffffffULL, last = 0;
+  acl_u32 first = pair >> 8, count = pair & 0xff, from, left, begun = 0, i, step;
+  const acl_u64* word;
   if (pair == 0) return 0;
-  if (count <= acl_short_list) {
-    // The words of a short list may cross a line; each is read by itself.
-    for (i = 0; i < acl_short_list; ++i) {
-      const acl_u64* word;
-      acl_u32 from, to;
-      if (i >= count) return 0;
-      word = (const acl_u64*)acl_at(table, acl_list_offset(table, first + i));
-      ACL_CHECK(word);
-      from = (acl_u32)(*word >> 40);
-      to = (acl_u32)(*word >> 16) & 0xffffff;
-      if (at <= to) return any || at >= from ? *word : 0;
-    }
-    return 0;
-  }
   if (count == acl_long_list) {
-    const acl_u64* length = (const acl_u64*)acl_at(table, acl_list_offset(table, first));
-    ACL_CHECK(length);
-    count = (acl_u32)(*length >> 16);
+    word = (const acl_u64*)acl_at(table, acl_list_offset(table, first));
+    ACL_CHECK(word);
+    count = (acl_u32)(*word >> 16);
     ++first;
   }
-  // The first word that ends at `at` or later.
-  for (step = 0; step < acl_most_steps; ++step) {
-    acl_u32 half = count / 2;
-    const acl_u64* word;
-    if (count <= 1) break;
-    word = (const acl_u64*)acl_at(table, acl_list_offset(table, first + half - 1));
-    ACL_CHECK(word);
-    if (((acl_u32)(*word >> 16) & 0xffffff) < at) {
-      first += half;
-      count -= half;
-    } else {
-      count = half;
+  from = first;
+  left = count;
+  if (left > acl_short_list) {
+    for (step = 0; step < acl_most_steps / 2; ++step) {
+      acl_u32 quarter = left / 4;
+      const acl_u64 *second, *third;
+      if (left <= acl_short_list) break;
+      word = (const acl_u64*)acl_at(table, acl_list_offset(table, from + quarter));
+      second = (const acl_u64*)acl_at(table, acl_list_offset(table, from + 2 * quarter));
+      third = (const acl_u64*)acl_at(table, acl_list_offset(table, from + 3 * quarter));
+      ACL_CHECK(word);
+      ACL_CHECK(second);
+      ACL_CHECK(third);
+      from += ((*word <= limit) + (*second <= limit) + (*third <= limit)) * quarter;
+      left -= 3 * quarter;
     }
   }
-  {
-    const acl_u64* word = (const acl_u64*)acl_at(table, acl_list_offset(table, first));
-    acl_u32 from, to;
+  for (i = 0; i < acl_short_list; ++i) {
+    if (i >= left) break;
+    word = (const acl_u64*)acl_at(table, acl_list_offset(table, from + i));
     ACL_CHECK(word);
-    from = (acl_u32)(*word >> 40);
-    to = (acl_u32)(*word >> 16) & 0xffffff;
-    return at <= to && (any || at >= from) ? *word : 0;
+    begun += *word <= limit;
+    last = *word <= limit ? *word : last;
   }
+  // `from` begins in time unless it is the first of all.
+  if (last != 0 && ((acl_u32)(last >> 16) & 0xffffff) >= at) return last;
+  if (!any || from + begun == first + count) return 0;
+  word = (const acl_u64*)acl_at(table, acl_list_offset(table, from + begun));
+  ACL_CHECK(word);
+  return *word;
 }
 
 // What a pair of classes allows: the number of the rule + 1, or 0. `port` is the destination port; of a protocol without ports

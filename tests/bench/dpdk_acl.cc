@@ -16,6 +16,7 @@ namespace acl::bench {
 namespace {
 
 constexpr std::size_t most_at_once = 256;
+constexpr std::uint32_t field_count = 4;
 
 bool start_environment() {
   static const bool started = [] {
@@ -29,11 +30,11 @@ bool start_environment() {
 
 rte_acl_ctx* make_context(std::uint32_t rules) {
   const std::string name = "hosts-" + std::to_string(rules);
-  const rte_acl_param parameters{name.c_str(), SOCKET_ID_ANY, RTE_ACL_RULE_SZ(3), rules};
+  const rte_acl_param parameters{name.c_str(), SOCKET_ID_ANY, RTE_ACL_RULE_SZ(field_count), rules};
   rte_acl_ctx* context = rte_acl_create(&parameters);
   if (context == nullptr) return nullptr;
   for (std::uint32_t i = 0; i < rules; ++i) {
-    alignas(8) std::array<std::byte, RTE_ACL_RULE_SZ(3)> bytes{};
+    alignas(8) std::array<std::byte, RTE_ACL_RULE_SZ(field_count)> bytes{};
     auto* rule = reinterpret_cast<rte_acl_rule*>(bytes.data());
     rule->data.category_mask = 1;
     rule->data.priority = 1;
@@ -42,16 +43,19 @@ rte_acl_ctx* make_context(std::uint32_t rules) {
     rule->field[0].mask_range.u8 = 0xff;
     rule->field[1].value.u32 = v4_of(i);
     rule->field[1].mask_range.u32 = 32;
-    rule->field[2].value.u16 = 1022;
-    rule->field[2].mask_range.u16 = 1022;
+    // The library compares four bytes at a time: the destination port comes with the source port, which may be any.
+    rule->field[2].mask_range.u16 = 0xffff;
+    rule->field[3].value.u16 = 1022;
+    rule->field[3].mask_range.u16 = 1022;
     if (rte_acl_add_rules(context, rule, 1) != 0) return nullptr;
   }
   rte_acl_config config{};
   config.num_categories = 1;
-  config.num_fields = 3;
+  config.num_fields = field_count;
   config.defs[0] = {RTE_ACL_FIELD_TYPE_BITMASK, 1, 0, 0, 0};
   config.defs[1] = {RTE_ACL_FIELD_TYPE_MASK, 4, 1, 1, 4};
   config.defs[2] = {RTE_ACL_FIELD_TYPE_RANGE, 2, 2, 2, 8};
+  config.defs[3] = {RTE_ACL_FIELD_TYPE_RANGE, 2, 3, 2, 10};
   return rte_acl_build(context, &config) == 0 ? context : nullptr;
 }
 

@@ -11,7 +11,7 @@
 
 namespace acl::bench {
 
-// A packet as the rules read it: in network order, fields of four bytes after the first.
+// A packet as the rules read it: protocol, source, source port, destination port, in network order, four bytes at a time.
 struct DpdkKey {
   std::array<std::uint8_t, 12> bytes{};
 
@@ -19,8 +19,8 @@ struct DpdkKey {
     DpdkKey key;
     key.bytes[0] = protocol;
     for (unsigned i = 0; i < 4; ++i) key.bytes[4 + i] = static_cast<std::uint8_t>(source >> (24 - 8 * i));
-    key.bytes[8] = static_cast<std::uint8_t>(port >> 8);
-    key.bytes[9] = static_cast<std::uint8_t>(port & 0xff);
+    key.bytes[10] = static_cast<std::uint8_t>(port >> 8);
+    key.bytes[11] = static_cast<std::uint8_t>(port & 0xff);
     return key;
   }
 };

@@ -250,9 +250,13 @@ void add(const std::string& name, F f) {
 
 std::string family(bool v6) { return v6 ? "ipv6" : "ipv4"; }
 
+// Of most_groups: each rule has a group of its own.
+constexpr std::uint32_t own_groups = 10'000;
+
 void add_one(const Shape& shape, bool v6) {
   const std::string size = std::to_string(shape.hosts) + " hosts, " + std::to_string(shape.rules) + " rules" +
-                           (shape.memberships == 1 ? "" : ", " + std::to_string(shape.memberships) + " groups each");
+                           (shape.most_groups == own_groups ? ", a group each" : "") +
+                           (shape.memberships == 1 ? "" : ", " + std::to_string(shape.memberships) + " groups a host");
   for (const Order order : {Order::free, Order::chained}) {
     const std::string name = order == Order::free ? "one/" : "chained/";
     add(name + "hot/" + family(v6) + "/" + size, [=](benchmark::State& s) { one_hot(s, shape, Kind::hit, v6, order); });
@@ -264,8 +268,9 @@ void add_all() {
   for (const bool v6 : {false, true}) {
     add("one/draw/" + family(v6), [=](benchmark::State& s) { draw_alone(s, {10'000, 1'000, 1}, v6, Order::free); });
     add("chained/draw/" + family(v6), [=](benchmark::State& s) { draw_alone(s, {10'000, 1'000, 1}, v6, Order::chained); });
-    for (const std::uint32_t rules : {10U, 100U, 1'000U, 10'000U}) add_one({10'000, rules, 1}, v6);
-    for (const std::uint32_t rules : {10U, 100U, 1'000U, 10'000U}) add_one({10'000, rules, 3}, v6);
+    for (const Shape& like : {Shape{10'000, 0, 1, own_groups}, Shape{10'000, 0, 1, 100}, Shape{10'000, 0, 3, 100}}) {
+      for (const std::uint32_t rules : {10U, 100U, 1'000U, 10'000U}) add_one({like.hosts, rules, like.memberships, like.most_groups}, v6);
+    }
     for (const std::uint32_t hosts : {100'000U, 1'000'000U}) add_one({hosts, 1'000, 1}, v6);
     add("batch/draw/" + family(v6), [=](benchmark::State& s) { batch_random(s, {10'000, 1'000, 1}, v6, true); });
     for (const std::uint32_t hosts : {10'000U, 100'000U, 1'000'000U}) {

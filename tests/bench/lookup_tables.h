@@ -1,7 +1,7 @@
 // Lookup tables for benchmarks: hot parts of one server, of any size, made directly; and questions about them.
 //
 // Hosts have an IPv4 address in 100.64.0.0/10 and an IPv6 address in one network of 96 bits, as a tailnet has, scattered. Each is in
-// `memberships` of as many groups as there are rules, at most 100; rule r lets group r mod groups reach TCP port 1000 + r.
+// `memberships` of as many groups as there are rules, at most `most_groups`; rule r lets group r mod groups reach TCP port 1000 + r.
 // So the lists of a host are rules × memberships / groups long, and with one membership there are as many classes as groups.
 #pragma once
 
@@ -16,8 +16,9 @@ struct Shape {
   std::uint32_t hosts = 0;
   std::uint32_t rules = 0;
   std::uint32_t memberships = 1;
+  std::uint32_t most_groups = 100;
 
-  [[nodiscard]] std::uint32_t groups() const noexcept { return rules < 100 ? rules : 100; }
+  [[nodiscard]] std::uint32_t groups() const noexcept { return rules < most_groups ? rules : most_groups; }
   [[nodiscard]] std::uint32_t rules_of_group(std::uint32_t group) const noexcept {
     return (rules - group + groups() - 1) / groups();
   }
