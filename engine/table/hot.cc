@@ -3,8 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "engine/table/part.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 namespace acl::table {
 namespace {
@@ -30,7 +35,8 @@ Expected<void> check_pairs(const PartReader& part, const acl_hot& hot) {
       if (count >= (1U << acl_most_steps)) return bad_part("hot", "a list is too long");
     }
     if (count == 0 || first + count > words->size())
-      return bad_part("hot", fmt::format("the list of a pair (word {}, length {}) reaches beyond the lists", first, count));
+      return bad_part("hot",
+                      fmt::format("the list of a pair (word {}, length {}) reaches beyond the lists", first, count));
   }
   return {};
 }
@@ -56,55 +62,97 @@ namespace {
 
 constexpr std::size_t batch = 32;
 
-void prefetch(const acl_table& table, std::uint64_t offset) noexcept {
-  __builtin_prefetch(table.base + offset, 0, 3);
-}
+void prefetch(const acl_table& table, std::uint64_t offset) noexcept { __builtin_prefetch(table.base + offset, 0, 3); }
 
-// A lookup in three steps, each of which asks for the memory that the next one reads.
+// Packets on their way through the steps of a lookup, each of which asks for the memory that the next one reads.
 struct Pending {
-  std::uint64_t key = 0;
-  std::uint32_t pair = 0;
-  bool exact = false;
+  std::size_t count = 0;
+  std::array<std::uint64_t, batch>
+      key;  // of an exact address; of an IPv6 address outside all spaces one that no slot has
+  std::array<std::uint32_t, batch> line;  // where it would be
+  std::array<std::uint32_t, batch> pair;  // word of the classes
 };
 
-void begin(const acl_table& table, const acl_classifier& c, const Question& question, Pending& pending) noexcept {
-  pending.exact = true;
-  if (question.v6) {
-    const std::uint32_t space = acl_find_space(&table, &c, question.high, static_cast<std::uint32_t>(question.low >> 32));
-    pending.exact = space != 0;
-    pending.key = std::uint64_t{space} << 32 | (question.low & 0xffffffff);
-  } else {
-    pending.key = question.low;
+void begin(const acl_table& table, const acl_classifier& c, const Question* asked, Pending& pending) noexcept {
+  for (std::size_t i = 0; i < pending.count; ++i) {
+    std::uint64_t key = asked[i].low;
+    if (asked[i].v6) {
+      const std::uint32_t space =
+          acl_find_space(&table, &c, asked[i].high, static_cast<std::uint32_t>(asked[i].low >> 32));
+      key = space == 0 ? ~std::uint64_t{0} : std::uint64_t{space} << 32 | (asked[i].low & 0xffffffff);
+    }
+    pending.key[i] = key;
+    pending.line[i] = acl_home_line(key * c.multiplier, c.hash_lines);
+    prefetch(table, (std::uint64_t{c.hash_line} + pending.line[i]) * acl_line_bytes);
   }
-  const std::uint32_t line = acl_home_line(pending.key * c.multiplier, c.hash_lines);
-  prefetch(table, (std::uint64_t{c.hash_line} + line) * acl_line_bytes);
 }
 
-std::uint32_t finish_class(const acl_table& table, const acl_classifier& c, const Question& question,
-                           const Pending& pending) noexcept {
-  const std::uint32_t found = pending.exact ? acl_find_exact(&table, &c, pending.key) : 0;
-  if (found != 0) return found;
-  if (!question.v6) return acl_find_v4_interval(&table, c.v4_line, c.v4_count, static_cast<std::uint32_t>(question.low));
-  return acl_find_v6_interval(&table, c.v6_line, c.v6_count, question.high, question.low);
+// From the class of an exact address, 0 if it has none, to the word of the pair.
+inline std::uint32_t pair_of(const acl_table& table, const acl_classifier& c, const Question& asked,
+                             std::uint32_t exact) noexcept {
+  std::uint32_t source = exact;
+  if (source == 0) {
+    source = asked.v6 ? acl_find_v6_interval(&table, c.v6_line, c.v6_count, asked.high, asked.low)
+                      : acl_find_v4_interval(&table, c.v4_line, c.v4_count, static_cast<std::uint32_t>(asked.low));
+  }
+  const std::uint32_t pair = acl_pair(&table, source, asked.destination);
+  prefetch(table, acl_list_offset(&table, pair >> 8));
+  return pair;
 }
+
+void find_pairs(const acl_table& table, const acl_classifier& c, const Question* asked, Pending& pending) noexcept {
+  for (std::size_t i = 0; i < pending.count; ++i)
+    pending.pair[i] = pair_of(table, c, asked[i], acl_find_exact(&table, &c, pending.key[i]));
+}
+
+#if defined(__x86_64__)
+
+// The same, a line in two comparisons.
+[[gnu::target("avx2")]] void find_pairs_avx2(const acl_table& table, const acl_classifier& c, const Question* asked,
+                                             Pending& pending) noexcept {
+  if (c.hash_lines == 0) return find_pairs(table, c, asked, pending);
+  const std::uint8_t* lines = table.base + std::uint64_t{c.hash_line} * acl_line_bytes;
+  for (std::size_t i = 0; i < pending.count; ++i) {
+    const __m256i key = _mm256_set1_epi64x(static_cast<long long>(pending.key[i]));
+    std::uint32_t line = pending.line[i];
+    std::uint32_t found = 0;
+    for (std::uint32_t probe = 1;; ++probe) {
+      const auto* slots = reinterpret_cast<const __m256i*>(lines + std::uint64_t{line} * acl_line_bytes);
+      const __m256i front = _mm256_loadu_si256(slots), back = _mm256_loadu_si256(slots + 1);
+      const __m256i equal =
+          _mm256_or_si256(_mm256_and_si256(_mm256_cmpeq_epi64(_mm256_srli_epi64(front, 16), key), front),
+                          _mm256_and_si256(_mm256_cmpeq_epi64(_mm256_srli_epi64(back, 16), key), back));
+      const __m128i half = _mm_or_si128(_mm256_castsi256_si128(equal), _mm256_extracti128_si256(equal, 1));
+      const __m128i one = _mm_or_si128(half, _mm_unpackhi_epi64(half, half));
+      found = static_cast<std::uint32_t>(_mm_cvtsi128_si32(one)) & 0xffff;
+      if (found != 0 || _mm256_extract_epi64(back, 3) == 0 || probe >= c.hash_probes) break;
+      line = line + 1 == c.hash_lines ? 0 : line + 1;
+    }
+    pending.pair[i] = pair_of(table, c, asked[i], found);
+  }
+}
+
+const auto find = __builtin_cpu_supports("avx2") ? find_pairs_avx2 : find_pairs;
+
+#else
+
+constexpr auto find = find_pairs;
+
+#endif
 
 }  // namespace
 
 void decide_batch(const Hot& hot, std::span<const Question> questions, std::span<std::uint32_t> rules) noexcept {
   const acl_table& table = hot.raw();
   const acl_classifier& c = hot.header().sources;
-  std::array<Pending, batch> pending;
+  Pending pending;
   for (std::size_t from = 0; from < questions.size(); from += batch) {
-    const std::size_t count = std::min(batch, questions.size() - from);
     const Question* asked = questions.data() + from;
-    for (std::size_t i = 0; i < count; ++i) begin(table, c, asked[i], pending[i]);
-    for (std::size_t i = 0; i < count; ++i) {
-      const std::uint32_t source = finish_class(table, c, asked[i], pending[i]);
-      pending[i].pair = acl_pair(&table, source, asked[i].destination);
-      prefetch(table, acl_list_offset(&table, pending[i].pair >> 8));
-    }
-    for (std::size_t i = 0; i < count; ++i)
-      rules[from + i] = acl_decide(&table, pending[i].pair, asked[i].protocol, asked[i].port);
+    pending.count = std::min(batch, questions.size() - from);
+    begin(table, c, asked, pending);
+    find(table, c, asked, pending);
+    for (std::size_t i = 0; i < pending.count; ++i)
+      rules[from + i] = acl_decide(&table, pending.pair[i], asked[i].protocol, asked[i].port);
   }
 }
 

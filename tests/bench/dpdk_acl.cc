@@ -20,7 +20,8 @@ constexpr std::uint32_t field_count = 4;
 
 bool start_environment() {
   static const bool started = [] {
-    std::array<std::string, 7> words{"lookup_bench", "--no-huge", "--no-pci", "--no-shconf", "--no-telemetry", "-m", "4096"};
+    std::array<std::string, 7> words{"lookup_bench",   "--no-huge", "--no-pci", "--no-shconf",
+                                     "--no-telemetry", "-m",        "4096"};
     std::array<char*, 7> arguments{};
     for (std::size_t i = 0; i < words.size(); ++i) arguments[i] = words[i].data();
     return rte_eal_init(static_cast<int>(arguments.size()), arguments.data()) >= 0;
@@ -74,8 +75,8 @@ DpdkAcl* DpdkAcl::of(std::uint32_t rules) {
 void DpdkAcl::classify(const DpdkKey* keys, std::span<std::uint32_t> results) const noexcept {
   std::array<const std::uint8_t*, most_at_once> data;
   for (std::size_t i = 0; i < results.size(); ++i) data[i] = keys[i].bytes.data();
-  rte_acl_classify_alg(static_cast<rte_acl_ctx*>(context_), data.data(), results.data(), static_cast<std::uint32_t>(results.size()), 1,
-                       static_cast<enum rte_acl_classify_alg>(method_));
+  rte_acl_classify_alg(static_cast<rte_acl_ctx*>(context_), data.data(), results.data(),
+                       static_cast<std::uint32_t>(results.size()), 1, static_cast<enum rte_acl_classify_alg>(method_));
 }
 
 bool DpdkAcl::all_hit(std::span<const DpdkKey> keys, std::size_t at_once) {
@@ -85,8 +86,8 @@ bool DpdkAcl::all_hit(std::span<const DpdkKey> keys, std::size_t at_once) {
   std::vector<std::uint32_t> results(at_once);
   int best = 0;
   Clock::duration best_time = Clock::duration::max();
-  for (const int method : {RTE_ACL_CLASSIFY_SCALAR, RTE_ACL_CLASSIFY_SSE, RTE_ACL_CLASSIFY_AVX2, RTE_ACL_CLASSIFY_AVX512X16,
-                           RTE_ACL_CLASSIFY_AVX512X32}) {
+  for (const int method : {RTE_ACL_CLASSIFY_SCALAR, RTE_ACL_CLASSIFY_SSE, RTE_ACL_CLASSIFY_AVX2,
+                           RTE_ACL_CLASSIFY_AVX512X16, RTE_ACL_CLASSIFY_AVX512X32}) {
     if (rte_acl_set_ctx_classify(context, static_cast<enum rte_acl_classify_alg>(method)) != 0) continue;
     method_ = method;
     for (int round = 0; round < 3; ++round) {

@@ -10,7 +10,7 @@
 namespace acl::bench {
 
 struct Logins {
-  std::vector<std::uint64_t> words;                // the part, aligned
+  std::vector<std::uint64_t> words;             // the part, aligned
   std::vector<table::LoginQuestion> questions;  // each address of the tailnet as root, as ubuntu and as nobody known
 
   [[nodiscard]] std::span<const std::uint8_t> part() const noexcept {

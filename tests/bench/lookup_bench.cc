@@ -62,7 +62,8 @@ std::uint32_t unknown_zero() noexcept {
 }
 
 void count(benchmark::State& state, double packets_each) {
-  state.counters["ns"] = benchmark::Counter(packets_each, benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
+  state.counters["ns"] =
+      benchmark::Counter(packets_each, benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
 }
 
 bool answers_are_right(const Hot& hot, const Shape& shape, Kind kind, bool v6) {
@@ -212,7 +213,8 @@ void ours_beside_dpdk(benchmark::State& state, std::uint32_t hosts, std::size_t 
       for (const Question& one : asked) benchmark::DoNotOptimize(decide_one(table, one));
       continue;
     }
-    for (std::size_t i = 0; i < asked.size(); i += at_once) table::decide_batch(hot, {asked.data() + i, at_once}, results);
+    for (std::size_t i = 0; i < asked.size(); i += at_once)
+      table::decide_batch(hot, {asked.data() + i, at_once}, results);
     benchmark::DoNotOptimize(results.data());
   }
   count(state, static_cast<double>(asked.size()));
@@ -260,23 +262,33 @@ void add_one(const Shape& shape, bool v6) {
   for (const Order order : {Order::free, Order::chained}) {
     const std::string name = order == Order::free ? "one/" : "chained/";
     add(name + "hot/" + family(v6) + "/" + size, [=](benchmark::State& s) { one_hot(s, shape, Kind::hit, v6, order); });
-    add(name + "random/" + family(v6) + "/" + size, [=](benchmark::State& s) { one_random(s, shape, Kind::hit, v6, order); });
+    add(name + "random/" + family(v6) + "/" + size,
+        [=](benchmark::State& s) { one_random(s, shape, Kind::hit, v6, order); });
   }
 }
 
 void add_all() {
   for (const bool v6 : {false, true}) {
     add("one/draw/" + family(v6), [=](benchmark::State& s) { draw_alone(s, {10'000, 1'000, 1}, v6, Order::free); });
-    add("chained/draw/" + family(v6), [=](benchmark::State& s) { draw_alone(s, {10'000, 1'000, 1}, v6, Order::chained); });
+    add("chained/draw/" + family(v6), [=](benchmark::State& s) {
+      draw_alone(s, {10'000, 1'000, 1}, v6, Order::chained);
+    });
     for (const Shape& like : {Shape{10'000, 0, 1, own_groups}, Shape{10'000, 0, 1, 100}, Shape{10'000, 0, 3, 100}}) {
-      for (const std::uint32_t rules : {10U, 100U, 1'000U, 10'000U}) add_one({like.hosts, rules, like.memberships, like.most_groups}, v6);
+      for (const std::uint32_t rules : {10U, 100U, 1'000U, 10'000U})
+        add_one({like.hosts, rules, like.memberships, like.most_groups}, v6);
     }
     for (const std::uint32_t hosts : {100'000U, 1'000'000U}) add_one({hosts, 1'000, 1}, v6);
     add("batch/draw/" + family(v6), [=](benchmark::State& s) { batch_random(s, {10'000, 1'000, 1}, v6, true); });
     for (const std::uint32_t hosts : {10'000U, 100'000U, 1'000'000U}) {
       const Shape shape{hosts, 1'000, 1};
       const std::string size = family(v6) + "/" + std::to_string(hosts) + " hosts, 1000 rules";
+      add("batch/hot/" + family(v6) + "/" + std::to_string(hosts) + " hosts, 10 rules", [=](benchmark::State& s) {
+        batch_hot(s, {hosts, 10, 1}, v6);
+      });
       add("batch/hot/" + size, [=](benchmark::State& s) { batch_hot(s, shape, v6); });
+      add("batch/random/" + family(v6) + "/" + std::to_string(hosts) + " hosts, 10 rules", [=](benchmark::State& s) {
+        batch_random(s, {hosts, 10, 1}, v6, false);
+      });
       add("batch/random/" + size, [=](benchmark::State& s) { batch_random(s, shape, v6, false); });
     }
     const Shape shape{10'000, 1'000, 1};

@@ -75,7 +75,8 @@ std::vector<std::uint64_t> make_hot(const Shape& shape) {
 }
 
 table::Hot open_hot(const std::vector<std::uint64_t>& words) {
-  auto hot = table::Hot::open({reinterpret_cast<const std::uint8_t*>(words.data()), words.size() * sizeof(std::uint64_t)});
+  auto hot =
+      table::Hot::open({reinterpret_cast<const std::uint8_t*>(words.data()), words.size() * sizeof(std::uint64_t)});
   if (hot) return *hot;
   std::fprintf(stderr, "%s\n", hot.error().message.c_str());
   std::abort();

@@ -40,7 +40,8 @@ inline std::uint32_t group_of(const Shape& shape, std::uint32_t host, std::uint3
 }
 
 // A packet of host i that rule number `nth` of its first group lets pass, or, of another kind, none does.
-inline table::Question question(const Shape& shape, Kind kind, bool v6, std::uint32_t host, std::uint32_t nth) noexcept {
+inline table::Question question(const Shape& shape, Kind kind, bool v6, std::uint32_t host,
+                                std::uint32_t nth) noexcept {
   const std::uint32_t group = group_of(shape, host, 0);
   const std::uint32_t rule = group + nth % shape.rules_of_group(group) * shape.groups();
   if (kind == Kind::unknown_source) host += 1U << 21;
@@ -60,7 +61,8 @@ table::Hot open_hot(const std::vector<std::uint64_t>& words);
 
 // What decide.h answers about one packet: the rule's number + 1, or 0.
 inline std::uint32_t decide_one(const acl_table& table, const table::Question& q) noexcept {
-  const std::uint32_t source = q.v6 ? acl_source_v6(&table, q.high, q.low) : acl_source_v4(&table, static_cast<std::uint32_t>(q.low));
+  const std::uint32_t source =
+      q.v6 ? acl_source_v6(&table, q.high, q.low) : acl_source_v4(&table, static_cast<std::uint32_t>(q.low));
   return acl_decide(&table, acl_pair(&table, source, q.destination), q.protocol, q.port);
 }
 
