@@ -1,6 +1,6 @@
 // decide: the lookup of a decision table, one source in restricted C for user space and for eBPF.
 //
-// In:  a hot part that open() has accepted (open.h), addresses as two 64-bit numbers (layout.h), protocol, port.
+// In:  a hot part that open() has accepted (hot.h), addresses as two 64-bit numbers (layout.h), protocol, port.
 // Out: classes, 0 for none; the answer of a pair of classes: a rule's number + 1, or 0 for "no rule allows it".
 //
 // Two or three dependent loads decide: one line of exact addresses (usually), one pair word, one line of ranges. Loops are

@@ -1,7 +1,7 @@
 // layout: the bytes of the parts of a decision table, as structs in restricted C, for user space and for eBPF.
 //
 // docs/table-format.md specifies them. A part is one blob of 64-byte lines, little-endian, offsets instead of pointers; it is
-// read where it lies. What holds of a part once open() has accepted it is stated there (open.h); code in this folder relies on
+// read where it lies. What holds of a part once open() has accepted it is stated there; code in this folder relies on
 // nothing else. Three kinds:
 //
 //   hot    source address → class, destination address → class, (class, class) → ranges of (protocol, port) → rule
