@@ -29,7 +29,7 @@ using resolve::Resolved;
 namespace {
 
 // Raised when a part's bytes or the meaning of a key change: then nothing of an old cache fits.
-constexpr std::uint32_t cache_version = 1;
+constexpr std::uint32_t cache_version = 2;
 
 // Bytes that are only hashed.
 struct KeyBytes {
