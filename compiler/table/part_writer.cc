@@ -1,6 +1,5 @@
 // Exact addresses go into lines of eight, six of them in use on average: the line that an address hashes to, or, where that is
-// full, one of the next seven; in the order of these lines. If some address finds no place, other multipliers are tried, then
-// more lines. Everything follows from the addresses, so that equal tables are equal bytes.
+// full, one of the next seven. If some address finds no place, other multipliers are tried, then more lines. Everything follows from the addresses, so that equal tables are equal bytes.
 #include "compiler/table/part_writer.h"
 
 #include <algorithm>
@@ -30,41 +29,57 @@ std::uint64_t multiplier(int attempt) noexcept {
 
 bool PartWriter::place_exact(acl_classifier& c, std::span<const Keyed> keyed, std::uint32_t lines,
                              std::vector<std::uint64_t>& slots) const {
-  // By their home lines, in which each keeps its order (a counting sort). So whoever finds a line full is behind all that are in it,
-  // and nobody lands much further from home than the others: of 100,000 addresses, all in one of four lines. In the order of the
-  // addresses some would need more than eight.
-  std::vector<std::uint32_t> first(std::size_t{lines} + 1, 0);
+  // Sorted by home line, keeping their order in one (a counting sort).
   std::vector<std::uint32_t> home(keyed.size()), order(keyed.size());
+  std::vector<std::uint32_t> first(std::size_t{lines} + 1, 0);
   for (std::size_t i = 0; i < keyed.size(); ++i) {
     home[i] = acl_home_line(keyed[i].key * c.multiplier, lines);
     ++first[home[i] + 1];
   }
   for (std::size_t line = 0; line < lines; ++line) first[line + 1] += first[line];
-  for (std::size_t i = 0; i < keyed.size(); ++i) order[first[home[i]]++] = static_cast<std::uint32_t>(i);
+  std::vector<std::uint32_t> next = first;
+  for (std::size_t i = 0; i < keyed.size(); ++i) order[next[home[i]]++] = static_cast<std::uint32_t>(i);
 
+  // Line by line, each with those that found no place before it waiting, the longest first. Who is at home goes before who waits,
+  // because a lookup that finds its address in the first line is the fastest; except before those for whom it is the last line.
   slots.assign(std::size_t{lines} * acl_slots, 0);
+  std::vector<std::uint32_t> waiting;
+  std::size_t served = 0;
   std::uint32_t probes = 1;
-  for (const std::uint32_t index : order) {
-    std::uint32_t line = home[index];
-    std::uint32_t probe = 1;
-    std::uint64_t* place = nullptr;
-    for (; probe <= acl_most_probes && place == nullptr; ++probe) {
-      std::uint64_t* slot = slots.data() + std::size_t{line} * acl_slots;
-      for (std::uint32_t i = 0; i < acl_slots && place == nullptr; ++i) {
-        if (slot[i] == 0) place = slot + i;
+  for (std::uint64_t at = 0; at < lines || served < waiting.size(); ++at) {
+    const auto line = static_cast<std::uint32_t>(at % lines);
+    std::uint64_t* slot = slots.data() + std::size_t{line} * acl_slots;
+    std::uint64_t* const end = slot + acl_slots;
+    while (slot != end && *slot != 0) ++slot;
+    const auto distance = [&] { return (line + lines - home[waiting[served]]) % lines; };
+    const auto place = [&](std::uint32_t index) { *slot++ = keyed[index].key << 16 | keyed[index].number; };
+    const auto place_waiting = [&](std::uint32_t least) {
+      for (; slot != end && served < waiting.size() && distance() >= least; ++served) {
+        probes = std::max(probes, distance() + 1);
+        place(waiting[served]);
       }
-      line = line + 1 == lines ? 0 : line + 1;
+    };
+    place_waiting(acl_most_probes - 1);
+    if (at < lines) {
+      for (std::uint32_t i = first[line]; i < first[line + 1]; ++i) {
+        if (slot != end) {
+          place(order[i]);
+        } else {
+          waiting.push_back(order[i]);
+        }
+      }
     }
-    if (place == nullptr) return false;
-    *place = keyed[index].key << 16 | keyed[index].number;
-    probes = std::max(probes, probe - 1);
+    place_waiting(1);
+    if (at >= std::uint64_t{lines} + acl_most_probes || probes > acl_most_probes) return false;
+    if (served < waiting.size() && distance() >= acl_most_probes - 1) return false;
   }
   c.hash_lines = lines;
   c.hash_probes = static_cast<acl_u8>(std::min(probes, lines));
   return true;
 }
 
-bool PartWriter::place_spaces(acl_classifier& c, std::span<const acl_space> spaces, std::vector<acl_space>& lines) const {
+bool PartWriter::place_spaces(acl_classifier& c, std::span<const acl_space> spaces,
+                              std::vector<acl_space>& lines) const {
   const auto count = static_cast<std::uint32_t>((spaces.size() + filled_spaces - 1) / filled_spaces);
   lines.assign(std::size_t{count} * acl_spaces, {});
   std::uint32_t probes = 1;
@@ -113,7 +128,8 @@ acl_classifier PartWriter::classifier(const Classes& classes, const Addresses& a
   // Both ascend; merged, so that a space comes up once.
   auto single = classes.singles.begin();
   for (const auto& [rank, number] : classes.exact) {
-    for (; single != classes.singles.end() && single->first < addresses.list[rank]; ++single) add(single->first, single->second);
+    for (; single != classes.singles.end() && single->first < addresses.list[rank]; ++single)
+      add(single->first, single->second);
     add(addresses.list[rank], number);
   }
   for (; single != classes.singles.end(); ++single) add(single->first, single->second);
@@ -127,7 +143,8 @@ acl_classifier PartWriter::classifier(const Classes& classes, const Addresses& a
       lines += lines / 8 + 1;
     }
     c.multiplier = multiplier(attempt);
-    if ((keyed.empty() || place_exact(c, keyed, lines, slots)) && (spaces.empty() || place_spaces(c, spaces, space_lines)))
+    if ((keyed.empty() || place_exact(c, keyed, lines, slots)) &&
+        (spaces.empty() || place_spaces(c, spaces, space_lines)))
       break;
   }
   c.hash_line = section<std::uint64_t>(slots);
@@ -136,7 +153,8 @@ acl_classifier PartWriter::classifier(const Classes& classes, const Addresses& a
   std::vector<std::pair<Interval, std::uint16_t>> all = classes.intervals;
   for (const auto& one : more) {
     const Address at = one.first.first;
-    const auto around = std::find_if(all.begin(), all.end(), [&](const auto& i) { return i.first.first <= at && at <= i.first.last; });
+    const auto around =
+        std::find_if(all.begin(), all.end(), [&](const auto& i) { return i.first.first <= at && at <= i.first.last; });
     if (around != all.end()) {
       const auto [interval, number] = *around;
       around->first.last = resolve::predecessor(at);

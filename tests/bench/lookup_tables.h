@@ -32,9 +32,19 @@ inline constexpr std::uint32_t destination = 1;
 inline constexpr std::uint8_t tcp = 6;
 inline constexpr std::uint64_t v6_high = 0xfd7a115ca1e00000;
 
-// The address of host i, below 2^21: odd multiples are permutations of 22 bits. Above are addresses that are nobody's.
-inline std::uint32_t v4_of(std::uint32_t host) noexcept { return 0x64400000U | ((host * 2654435761U) & 0x3fffffU); }
-inline std::uint64_t v6_of(std::uint32_t host) noexcept { return host * 2654435761U; }
+// The address of host i, below 2^21: permutations of 22 and of 32 bits without a pattern. Above are addresses that are nobody's.
+inline std::uint32_t v4_of(std::uint32_t host) noexcept {
+  std::uint32_t x = (host * 0x9e3779b1U) & 0x3fffffU;
+  x ^= x >> 11;
+  x = (x * 0x85ebca6bU) & 0x3fffffU;
+  return 0x64400000U | (x ^ x >> 11);
+}
+inline std::uint64_t v6_of(std::uint32_t host) noexcept {
+  std::uint32_t x = host * 0x9e3779b1U;
+  x ^= x >> 16;
+  x *= 0x85ebca6bU;
+  return x ^ x >> 16;
+}
 inline std::uint32_t group_of(const Shape& shape, std::uint32_t host, std::uint32_t membership) noexcept {
   return (host + membership * (1 + host / shape.groups())) % shape.groups();
 }

@@ -206,6 +206,10 @@ bool run(const std::string& size) {
     words.resize(text ? text->size() / sizeof(std::uint64_t) : 0);
     if (text) std::memcpy(words.data(), text->data(), words.size() * sizeof(std::uint64_t));
   }
+  if (words.empty()) {
+    std::fprintf(stderr, "structures_bench: \"%s\" is neither S, M, L, XL, 1M nor a file that can be read\n", size.c_str());
+    return false;
+  }
   const table::Hot hot = open_hot(words);
   const std::string name = size.size() > 8 ? "…" + size.substr(size.size() - 6) : size;
   return compare<std::uint32_t>(name, hot) && compare<Wide>(name, hot);
