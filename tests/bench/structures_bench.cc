@@ -21,6 +21,7 @@
 #include "compiler/policy/load.h"
 #include "compiler/questions/full_check.h"
 #include "compiler/table/hot_builder.h"
+#include "compiler/table/part_writer.h"
 #include "engine/net/file.h"
 #include "tests/bench/lookup_tables.h"
 #include "tests/bench/structures.h"
@@ -170,12 +171,33 @@ auto built(F make, double& milliseconds) {
   return out;
 }
 
+// Placing the addresses of one family in lines, as the compiler does.
+template <class Key>
+std::size_t place(const Set<Key>& set, const table::Hot& hot) {
+  tables::Classes classes;
+  for (const Key key : set.exact) {
+    const auto number = static_cast<std::uint16_t>(ours(hot, key));
+    const net::Address address = sizeof(Key) == 4
+                                     ? net::Address::v4(static_cast<std::uint32_t>(key))
+                                     : net::Address::v6(static_cast<std::uint64_t>(static_cast<Wide>(key) >> 64),
+                                                        static_cast<std::uint64_t>(key));
+    classes.singles.emplace_back(address, number);
+  }
+  const inventory::Inventory nobody;
+  resolve::Resolved resolved;
+  resolved.inventory = &nobody;
+  tables::PartWriter writer(sizeof(acl_hot));
+  (void)writer.classifier(classes, tables::Addresses(resolved));
+  return writer.size();
+}
+
 template <class Key>
 bool compare(const std::string& size, const table::Hot& hot) {
   const Set<Key> set = set_of<Key>(hot);
   const char* family = sizeof(Key) == 4 ? "IPv4" : "IPv6";
   if (set.exact.empty()) return true;
-  double trie_time = 0, search_time = 0;
+  double lines_time = 0, trie_time = 0, search_time = 0;
+  built([&] { return place(set, hot); }, lines_time);
   const auto trie = built([&] { return Poptrie<Key>(set.boundaries); }, trie_time);
   const auto search = built([&] { return Eytzinger<Key>(set.boundaries); }, search_time);
   const auto by_lines = [&](Key key) { return ours(hot, key); };
@@ -185,13 +207,13 @@ bool compare(const std::string& size, const table::Hot& hot) {
     std::fprintf(stderr, "structures_bench: %s, %s: the structures do not agree\n", size.c_str(), family);
     return false;
   }
-  const auto row = [&](const char* name, const Time& time, std::size_t bytes, const std::string& build) {
-    fmt::print("| {} | {} | {} | {} | {:.1f} | {:.1f} | {:.1f} | {} |\n", size, family, set.exact.size(), name,
+  const auto row = [&](const char* name, const Time& time, std::size_t bytes, double build) {
+    fmt::print("| {} | {} | {} | {} | {:.1f} | {:.1f} | {:.1f} | {:.1f} |\n", size, family, set.exact.size(), name,
                time.least, time.median, static_cast<double>(bytes) / static_cast<double>(set.exact.size()), build);
   };
-  row("hash lines", latency(set.exact, by_lines), set.part_bytes, "");
-  row("trie", latency(set.exact, by_trie), trie.bytes(), fmt::format("{:.1f}", trie_time));
-  row("ordered search", latency(set.exact, by_search), search.bytes(), fmt::format("{:.1f}", search_time));
+  row("hash lines", latency(set.exact, by_lines), set.part_bytes, lines_time);
+  row("trie", latency(set.exact, by_trie), trie.bytes(), trie_time);
+  row("ordered search", latency(set.exact, by_search), search.bytes(), search_time);
   return true;
 }
 
@@ -207,7 +229,8 @@ bool run(const std::string& size) {
     if (text) std::memcpy(words.data(), text->data(), words.size() * sizeof(std::uint64_t));
   }
   if (words.empty()) {
-    std::fprintf(stderr, "structures_bench: \"%s\" is neither S, M, L, XL, 1M nor a file that can be read\n", size.c_str());
+    std::fprintf(stderr, "structures_bench: \"%s\" is neither S, M, L, XL, 1M nor a file that can be read\n",
+                 size.c_str());
     return false;
   }
   const table::Hot hot = open_hot(words);
