@@ -213,8 +213,22 @@ class HotProof {
     const auto* slots = reinterpret_cast<const std::uint64_t*>(hot_.bytes().data() + std::size_t{c.hash_line} * acl_line_bytes);
     std::uint64_t listed = 0;
     for (std::size_t i = 0; i < std::size_t{c.hash_lines} * acl_slots; ++i) listed += slots[i] != 0 ? 1U : 0U;
-    if (listed == exact + others_.size()) return {};
-    return differs(resolved_, node_, fmt::format("it lists {} addresses where {} are expected", listed, exact + others_.size()));
+    if (listed != exact + others_.size())
+      return differs(resolved_, node_, fmt::format("it lists {} addresses where {} are expected", listed, exact + others_.size()));
+    return check_spaces();
+  }
+
+  // A slot stands for one address only if no two networks have its number: else what is listed in one is let in from the other, too.
+  Expected<void> check_spaces() {
+    const acl_classifier& c = hot_.header().sources;
+    const auto* spaces = reinterpret_cast<const acl_space*>(hot_.bytes().data() + std::size_t{c.space_line} * acl_line_bytes);
+    std::vector<bool> used(0x10000, false);
+    for (std::size_t i = 0; i < std::size_t{c.space_lines} * acl_spaces; ++i) {
+      const acl_u32 number = spaces[i].number;
+      if (number != 0 && used[number]) return differs(resolved_, node_, fmt::format("two networks have the number {}", number));
+      used[number] = true;
+    }
+    return {};
   }
 
   // What is not listed one by one: the table's intervals and the rules' pieces, cut at each other's bounds.
