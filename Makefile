@@ -33,7 +33,7 @@ fmt: deps-check ## clang-format on our sources
 lint: deps-check build ## all static checks, clang-tidy over every file included (minutes)
 	@tools/lint.sh
 
-bench: deps-check build ## parser, inventories, resolving, times from start to exit; BENCH_XL=1 for 250,000 nodes, too
+bench: deps-check build ## parser, inventories, resolving, lookups, sizes, times from start to exit; BENCH_XL=1 for 250,000 nodes, too
 	@tools/bench.sh $(ACL_SHARED_DIR)
 
 fuzz: fuzz-build ## every fuzz target for FUZZ_SECONDS (60)

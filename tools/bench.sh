@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
 # Measures: HuJSON parse and format throughput (aclc_bench), loading of inventories (inventory_bench), resolving and how its
-# cost grows (resolve_bench), and the time from start to exit of aclc at its common jobs, memory included for the large ones.
+# cost grows (resolve_bench), releases (release_bench), lookups in tables (lookup_bench; DPDK's ACL library beside them if it is
+# installed) and other structures for them (structures_bench), sizes of tables (table_sizes), and the time from start to exit of
+# aclc at its common jobs, memory included for the large ones.
 #
 # usage: tools/bench.sh [SHARED_DIR]
 #
 # Large tailnets (S: 100 nodes and 50 rules, M: 5,000 and 1,000, L: 50,000 and 5,000) are written into build/bench/ by
 # SHARED_DIR/bench/gen_tailnet.py where it is there, else by our own generator (tests/generate/large_tailnet.h). BENCH_XL=1
 # adds XL: 250,000 nodes and 10,000 rules, about 1 GB of memory. BENCH_ARGS: further arguments of Google Benchmark.
-# BENCH_RUNS: how often the large jobs run (5).
+# BENCH_L_TABLES=1 compiles the tables of L, too. BENCH_RUNS: how often the large jobs run (5).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -15,7 +17,7 @@ shared=${1:-../shared}
 generator=$shared/bench/gen_tailnet.py
 sizes=(S M L)
 [ "${BENCH_XL:-0}" = 1 ] && sizes+=(XL)
-for program in aclc_bench inventory_bench resolve_bench; do
+for program in aclc_bench inventory_bench resolve_bench release_bench lookup_bench structures_bench table_sizes; do
   if [ ! -x build/bin/$program ]; then
     echo "bench: $program is not built (is libbenchmark-dev installed?)" >&2
     exit 1
@@ -51,6 +53,25 @@ ACL_BENCH_XL=${BENCH_XL:-0} build/bin/resolve_bench ${BENCH_ARGS:-}
 echo
 # shellcheck disable=SC2086
 build/bin/release_bench ${BENCH_ARGS:-}
+
+# Packets and logins against tables of up to a million hosts; the counter ns is per packet.
+echo
+# shellcheck disable=SC2086
+build/bin/lookup_bench ${BENCH_ARGS:-}
+echo
+build/bin/structures_bench
+# Sizes of all tables. Those of L are 2 GB on the disk and take minutes: BENCH_L_TABLES=1.
+for size in "${sizes[@]}"; do
+  [ "$size" = XL ] && continue
+  [ "$size" = L ] && [ "${BENCH_L_TABLES:-0}" != 1 ] && continue
+  dir=build/bench/$size
+  inventory=$(find "$dir" -maxdepth 1 -name "inventory.*json" -print -quit)
+  rm -rf "$dir/release"
+  echo
+  echo "$size: aclc compile"
+  build/bin/aclc compile --inventory "$inventory" --out "$dir/release" "$dir/policy.hujson"
+  build/bin/table_sizes "$dir/release"
+done
 
 policy=examples/policies/company/policy.hujson
 echo
