@@ -45,7 +45,7 @@ std::string changes_text(const Changes& changes) {
 std::string report(const BuiltRelease& built, const store::StoredHead& head, double seconds) {
   const auto& counts = built.counts;
   std::string out = fmt::format("{} node{}, each table proved equal to its rules ({} built, {} as before), {:.2f} s\n", counts.nodes,
-                                counts.nodes == 1 ? "" : "s", counts.built, counts.hot + counts.ssh - counts.built, seconds);
+                                counts.nodes == 1 ? "" : "s", counts.built, counts.tables - counts.built, seconds);
   if (counts.without != 0)
     out += fmt::format("{} node{} without a key enforce{} nothing and {} believed by address\n", counts.without,
                        counts.without == 1 ? "" : "s", counts.without == 1 ? "s" : "", counts.without == 1 ? "is" : "are");

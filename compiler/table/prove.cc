@@ -169,7 +169,7 @@ class HotProof {
     return false;
   }
 
-  // What the table says of a source, and whether it lists it by itself.
+  // What the table says of a source, by the steps of the lookup, and whether it lists it by itself.
   struct Found {
     std::uint32_t number;
     bool exact;
@@ -177,16 +177,16 @@ class HotProof {
   [[nodiscard]] Found find(const Address& address) const {
     const acl_table& table = hot_.raw();
     const acl_classifier& c = hot_.header().sources;
-    std::uint64_t key = address.low();
-    bool listable = true;
-    if (!address.is_v4()) {
-      const std::uint32_t space = acl_find_space(&table, &c, address.high(), static_cast<std::uint32_t>(address.low() >> 32));
-      listable = space != 0;
-      key = std::uint64_t{space} << 32 | (address.low() & 0xffffffff);
+    if (address.is_v4()) {
+      const auto bits = static_cast<std::uint32_t>(address.low());
+      const std::uint32_t exact = acl_find_exact(&table, &c, bits);
+      return exact != 0 ? Found{exact, true} : Found{acl_find_v4_interval(&table, c.v4_line, c.v4_count, bits), false};
     }
-    const std::uint32_t exact = listable ? acl_find_exact(&table, &c, key) : 0;
-    // Through the lookup itself where the intervals decide, so that it is compared, too.
-    return exact != 0 ? Found{exact, true} : Found{hot_.source_class(address), false};
+    const std::uint32_t space = acl_find_space(&table, &c, address.high(), static_cast<std::uint32_t>(address.low() >> 32));
+    const std::uint64_t key = std::uint64_t{space} << 32 | (address.low() & 0xffffffff);
+    const std::uint32_t exact = space == 0 ? 0 : acl_find_exact(&table, &c, key);
+    if (exact != 0) return {exact, true};
+    return {acl_find_v6_interval(&table, c.v6_line, c.v6_count, address.high(), address.low()), false};
   }
   [[nodiscard]] bool is_exact(const Address& address) const { return find(address).exact; }
 
@@ -226,10 +226,7 @@ class HotProof {
         if (!check_neighbour(address, static_cast<std::size_t>(place))) return false;
       }
     }
-    const acl_classifier& c = hot_.header().sources;
-    const auto* slots = reinterpret_cast<const std::uint64_t*>(hot_.bytes().data() + std::size_t{c.hash_line} * acl_line_bytes);
-    std::uint64_t listed = 0;
-    for (std::size_t i = 0; i < std::size_t{c.hash_lines} * acl_slots; ++i) listed += slots[i] != 0 ? 1U : 0U;
+    const std::size_t listed = occupied_slots(hot_.bytes(), hot_.header().sources);
     if (listed == exact + others_.size()) return true;
     return differ(fmt::format("it lists {} addresses where {} are expected", listed, exact + others_.size()));
   }

@@ -26,6 +26,7 @@
 #include "compiler/resolve/view.h"
 #include "compiler/table/addresses.h"
 #include "engine/net/diagnostic.h"
+#include "engine/table/names.h"
 
 namespace acl::tables {
 
@@ -37,6 +38,7 @@ class Prover {
   // Memory that one proof after the other uses; one for each thread.
   struct Scratch {
     std::vector<std::uint64_t> masks, touched;
+    std::vector<resolve::Views::Marks> marks;  // one, once it is used
   };
 
   // `rules`: which rule each rule number stands for. `own_classes`: as in the node's header, own addresses ascending.
@@ -46,7 +48,7 @@ class Prover {
   [[nodiscard]] Expected<void> ssh(NodeId node, std::span<const std::uint8_t> bytes,
                                    std::span<const resolve::Origin> rules) const;
   // Of the names part: whom the node knows; which capabilities each source has at each of the node's addresses.
-  [[nodiscard]] Expected<void> known(NodeId node, std::span<const std::uint8_t> bytes) const;
+  [[nodiscard]] Expected<void> known(NodeId node, std::span<const std::uint8_t> bytes, Scratch& scratch) const;
   [[nodiscard]] Expected<void> capabilities(NodeId node, std::span<const std::uint8_t> bytes,
                                             std::span<const std::uint16_t> own_classes) const;
 
@@ -62,6 +64,10 @@ class Prover {
   [[nodiscard]] const resolve::Views& views() const noexcept { return views_; }
 
  private:
+  [[nodiscard]] Expected<void> check_others(NodeId node, const table::Names& part,
+                                            const std::vector<resolve::RuleView>& views,
+                                            const std::vector<std::pair<Rank, std::uint32_t>>& listed) const;
+
   const resolve::Views& views_;
   const Addresses& addresses_;
   std::vector<SourceList> sources_;

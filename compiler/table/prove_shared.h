@@ -19,4 +19,12 @@ inline bool holds(const resolve::Entry& entry, const net::Address& address) noex
   return entry.kind == resolve::EntryKind::any || (entry.first <= address && address <= entry.last);
 }
 
+// How many addresses a part lists one by one.
+inline std::size_t occupied_slots(std::span<const std::uint8_t> part, const acl_classifier& c) noexcept {
+  const auto* slots = reinterpret_cast<const std::uint64_t*>(part.data() + std::size_t{c.hash_line} * acl_line_bytes);
+  std::size_t occupied = 0;
+  for (std::size_t i = 0; i < std::size_t{c.hash_lines} * acl_slots; ++i) occupied += slots[i] != 0 ? 1U : 0U;
+  return occupied;
+}
+
 }  // namespace acl::tables

@@ -105,31 +105,32 @@ Expected<void> Prover::ssh(NodeId node, std::span<const std::uint8_t> bytes, std
   }
   // Nothing but these is listed.
   const acl_classifier& c = part->header().sources;
-  const auto* slots = reinterpret_cast<const std::uint64_t*>(bytes.data() + std::size_t{c.hash_line} * acl_line_bytes);
-  std::size_t occupied = 0;
-  for (std::size_t i = 0; i < std::size_t{c.hash_lines} * acl_slots; ++i) occupied += slots[i] != 0 ? 1U : 0U;
+  const std::size_t occupied = occupied_slots(bytes, c);
   if (occupied != sources || c.v4_count != 0 || c.v6_count != 0)
     return differs(resolved, node, fmt::format("it lists {} sources of logins where {} are expected", occupied, sources));
   return {};
 }
 
-Expected<void> Prover::known(NodeId node, std::span<const std::uint8_t> bytes) const {
+Expected<void> Prover::known(NodeId node, std::span<const std::uint8_t> bytes, Scratch& scratch) const {
   const Resolved& resolved = views_.resolved();
   const auto part = table::Names::open(bytes);
   if (!part) return tl::unexpected(part.error());
-  resolve::Views::Marks marks(resolved.node_count());
+  if (scratch.marks.empty()) scratch.marks.emplace_back(resolved.node_count());
+  resolve::Views::Marks& marks = scratch.marks.front();
   const bool all = views_.mark_peers(node, marks);
-  std::vector<bool> seen(resolved.node_count());
-  for (const NodeId peer : marks.members()) seen[resolved.inventory->age[peer]] = true;
-  if (all) seen.assign(resolved.node_count(), true);
+  resolve::Bits seen(resolved.node_count());
+  if (all) seen.set_all(resolved.node_count());
+  if (!all) {
+    for (const NodeId peer : marks.members()) seen.set(resolved.inventory->age[peer]);
+  }
+  // As many, and each of them.
   std::size_t count = 0;
   bool wrong = false;
   part->each_known([&](std::uint32_t identity) {
     ++count;
-    wrong = wrong || identity >= seen.size() || !seen[identity];
+    wrong = wrong || !seen.test(identity);
   });
-  if (wrong || count != static_cast<std::size_t>(std::count(seen.begin(), seen.end(), true)))
-    return differs(resolved, node, "it knows other nodes than those that the node sees");
+  if (wrong || count != seen.count()) return differs(resolved, node, "it knows other nodes than those that the node sees");
   return {};
 }
 
@@ -142,28 +143,32 @@ Expected<void> Prover::capabilities(NodeId node, std::span<const std::uint8_t> b
   std::erase_if(views, [](const resolve::RuleView& view) { return view.cap_grants.empty(); });
   std::vector<Address> own = resolved.inventory->nodes[node].addresses;
   std::sort(own.begin(), own.end());
-  // Which of the rules have an address among their sources; sources in classes of equal lists are compared once.
-  std::vector<std::vector<std::uint32_t>> of_rank(views.empty() ? 0 : addresses_.list.size());
+  // (address, rule) for each address among the sources of each rule, by address; classes of equal lists are compared once.
+  std::vector<std::pair<Rank, std::uint32_t>> listed;
   for (std::uint32_t i = 0; i < views.size(); ++i) {
     const SourceList& list = sources_[views[i].rule->sources];
-    const auto add = [&](Rank rank) {
-      if (of_rank[rank].empty() || of_rank[rank].back() != i) of_rank[rank].push_back(i);
-    };
-    for (const Rank rank : list.ranks) add(rank);
+    for (const Rank rank : list.ranks) listed.emplace_back(rank, i);
     for (const Interval& range : list.others) {
       auto at = std::lower_bound(addresses_.list.begin(), addresses_.list.end(), range.first);
-      for (; at != addresses_.list.end() && *at <= range.last; ++at) add(static_cast<Rank>(at - addresses_.list.begin()));
+      for (; at != addresses_.list.end() && *at <= range.last; ++at) listed.emplace_back(static_cast<Rank>(at - addresses_.list.begin()), i);
     }
   }
+  std::sort(listed.begin(), listed.end());
+  listed.erase(std::unique(listed.begin(), listed.end()), listed.end());
+  if (listed.empty() && part->header().part.source_classes != 0 && views.empty())
+    return differs(resolved, node, "it lists sources of capabilities where there are none");
   std::set<std::pair<std::uint32_t, std::vector<std::uint32_t>>> compared;
-  for (Rank rank = 0; rank < of_rank.size(); ++rank) {
+  for (std::size_t at = 0; at < listed.size();) {
+    const Rank rank = listed[at].first;
+    std::vector<std::uint32_t> rules;
+    for (; at < listed.size() && listed[at].first == rank; ++at) rules.push_back(listed[at].second);
     const std::uint32_t source_class = part->source_class(addresses_.list[rank]);
-    if ((source_class == 0) != of_rank[rank].empty())
-      return differs(resolved, node, fmt::format("{} is a source of capabilities on one side only", addresses_.list[rank].text()));
-    if (source_class == 0 || !compared.emplace(source_class, of_rank[rank]).second) continue;
+    if (source_class == 0)
+      return differs(resolved, node, fmt::format("{} is missing as a source of capabilities", addresses_.list[rank].text()));
+    if (!compared.emplace(source_class, rules).second) continue;
     for (std::size_t i = 0; i < own.size(); ++i) {
       std::vector<std::string> wanted, got;
-      for (const std::uint32_t view : of_rank[rank]) {
+      for (const std::uint32_t view : rules) {
         for (const resolve::CapGrant& grant : views[view].cap_grants) {
           const bool here = std::any_of(grant.dsts.begin(), grant.dsts.end(), [&](const net::Prefix& p) { return p.contains(own[i]); });
           if (!here) continue;
@@ -186,6 +191,33 @@ Expected<void> Prover::capabilities(NodeId node, std::span<const std::uint8_t> b
       if (wanted != got)
         return differs(resolved, node, fmt::format("{} has other capabilities at {}", addresses_.list[rank].text(), own[i].text()));
     }
+  }
+  return check_others(node, *part, views, listed);
+}
+
+// That no other address is a source of capabilities: none is listed, since as many are as should be; where there are intervals, too, every
+// address of the inventory is asked for.
+Expected<void> Prover::check_others(NodeId node, const table::Names& part, const std::vector<resolve::RuleView>& views,
+                                    const std::vector<std::pair<Rank, std::uint32_t>>& listed) const {
+  const Resolved& resolved = views_.resolved();
+  const acl_classifier& c = part.header().sources;
+  if (c.v4_count == 0 && c.v6_count == 0) {
+    std::set<Address> singles;  // that are no node's
+    for (const resolve::RuleView& view : views) {
+      for (const Interval& range : sources_[view.rule->sources].others) singles.insert(range.first);
+    }
+    std::size_t wanted = singles.size();
+    for (std::size_t i = 0; i < listed.size(); ++i) wanted += i == 0 || listed[i].first != listed[i - 1].first ? 1U : 0U;
+    const std::size_t occupied = occupied_slots(part.bytes(), c);
+    if (occupied == wanted) return {};
+    return differs(resolved, node, fmt::format("it lists {} sources of capabilities where {} are expected", occupied, wanted));
+  }
+  auto next = listed.begin();
+  for (Rank rank = 0; rank < addresses_.list.size(); ++rank) {
+    while (next != listed.end() && next->first < rank) ++next;
+    if (next != listed.end() && next->first == rank) continue;
+    if (part.source_class(addresses_.list[rank]) != 0)
+      return differs(resolved, node, fmt::format("{} is no source of capabilities", addresses_.list[rank].text()));
   }
   return {};
 }
