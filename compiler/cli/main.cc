@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "compiler/cli/commands.h"
+#include "compiler/cli/memory.h"
 #include "compiler/cli/signing.h"
 #include "compiler/emit/display.h"
 #include "engine/net/suggest.h"
@@ -62,6 +63,7 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  acl::cli::keep_freed_memory();
   try {
     return run(argc, argv);
   } catch (const std::exception& error) {
