@@ -86,7 +86,9 @@ Expected<void> Prover::ssh(NodeId node, std::span<const std::uint8_t> bytes, std
   }
   std::sort(listed.begin(), listed.end());
   listed.erase(std::unique(listed.begin(), listed.end()), listed.end());
-  std::vector<std::vector<std::uint32_t>> of_class(part->classes() + 1U);
+  // The wire has a rule of its own for each person who may get an account by their own name; sources of one class may have
+  // different ones that say the same. Sources of one class and the very same rules are compared once.
+  std::set<std::pair<std::uint32_t, std::vector<std::uint32_t>>> compared;
   std::size_t sources = 0;
   for (std::size_t i = 0; i < listed.size();) {
     const Address& address = addresses_.list[listed[i].first];
@@ -95,13 +97,8 @@ Expected<void> Prover::ssh(NodeId node, std::span<const std::uint8_t> bytes, std
     ++sources;
     const std::uint32_t found = part->source_class(address);
     if (found == 0) return differs(resolved, node, fmt::format("{} is missing as a source of logins", address.text()));
-    if (!of_class[found].empty()) {
-      if (of_class[found] != rules_of_source)
-        return differs(resolved, node, fmt::format("{} has the logins of others", address.text()));
-      continue;
-    }
+    if (!compared.emplace(found, rules_of_source).second) continue;
     if (auto same = compare_logins(resolved, node, *part, wire, rules_of_source, address, rules); !same) return same;
-    of_class[found] = std::move(rules_of_source);
   }
   // Nothing but these is listed.
   const acl_classifier& c = part->header().sources;
