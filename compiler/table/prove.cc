@@ -55,7 +55,7 @@ class HotProof {
         views_(prover.views().rules(node)) {}
 
   Expected<void> run() {
-    read_local();
+    local_ = places_behind(resolved_, node_);
     read_rules();
     class_masks_.assign(hot_.header().part.source_classes + 1, {});
     class_masks_[0] = Mask(words_);
@@ -295,18 +295,6 @@ class HotProof {
     return out;
   }
 
-  void read_local() {
-    for (const net::Prefix& route : resolved_.approved_routes[node_]) {
-      if (!route.is_everything()) local_.push_back({route.first(), route.last()});
-      for (const Interval& interval : resolve::internet_set().list()) {
-        if (route.is_everything() && interval.first.family() == route.family()) local_.push_back(interval);
-      }
-    }
-    for (const inventory::Service& service : resolved_.inventory->services) {
-      if (std::find(service.hosts.begin(), service.hosts.end(), node_) == service.hosts.end()) continue;
-      for (const Address& address : service.addresses) local_.push_back({address, address});
-    }
-  }
   [[nodiscard]] bool is_local(const Address& address) const {
     const auto& own = resolved_.inventory->nodes[node_].addresses;
     return std::find(own.begin(), own.end(), address) != own.end() ||

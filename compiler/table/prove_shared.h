@@ -3,7 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <string>
+#include <vector>
 
 #include "compiler/table/prove.h"
 
@@ -17,6 +19,22 @@ inline tl::unexpected<Diagnostic> differs(const resolve::Resolved& resolved, Nod
 
 inline bool holds(const resolve::Entry& entry, const net::Address& address) noexcept {
   return entry.kind == resolve::EntryKind::any || (entry.first <= address && address <= entry.last);
+}
+
+// What is behind the node: its approved routes (of an exit the internet), the addresses of services that it hosts. In no order.
+inline std::vector<Interval> places_behind(const resolve::Resolved& resolved, NodeId node) {
+  std::vector<Interval> out;
+  for (const net::Prefix& route : resolved.approved_routes[node]) {
+    if (!route.is_everything()) out.push_back({route.first(), route.last()});
+    for (const Interval& interval : resolve::internet_set().list()) {
+      if (route.is_everything() && interval.first.family() == route.family()) out.push_back(interval);
+    }
+  }
+  for (const inventory::Service& service : resolved.inventory->services) {
+    if (std::find(service.hosts.begin(), service.hosts.end(), node) == service.hosts.end()) continue;
+    for (const net::Address& address : service.addresses) out.push_back({address, address});
+  }
+  return out;
 }
 
 }  // namespace acl::tables

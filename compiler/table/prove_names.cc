@@ -1,0 +1,262 @@
+// The proof of the names part (prove.h): capabilities of every source at every place, whom the node knows.
+#include <algorithm>
+#include <set>
+
+#include "compiler/table/prove_shared.h"
+#include "engine/table/decide.h"
+#include "engine/table/names.h"
+
+namespace acl::tables {
+
+using net::Address;
+using resolve::Resolved;
+using resolve::RuleView;
+
+namespace {
+
+constexpr std::uint64_t ones = ~std::uint64_t{0};
+
+// A grant of capabilities to some sources at some places, as the wire has it.
+struct Award {
+  const RuleView* view = nullptr;
+  const resolve::CapGrant* grant = nullptr;
+};
+
+class NamesProof {
+ public:
+  NamesProof(const Prover& prover, NodeId node, const table::Names& part, std::span<const std::uint16_t> own_classes)
+      : addresses_(prover.addresses().list),
+        prover_(prover),
+        resolved_(prover.views().resolved()),
+        node_(node),
+        part_(part),
+        own_classes_(own_classes),
+        views_(prover.views().rules(node)),
+        behind_(places_behind(resolved_, node)),
+        own_(resolved_.inventory->nodes[node].addresses) {
+    std::sort(own_.begin(), own_.end());
+  }
+
+  Expected<void> run() {
+    read_awards();
+    find_destinations();
+    std::set<Address> listed;
+    for (const Address& address : sources()) {
+      if (is_exact(address)) listed.insert(address);
+      if (auto same = compare(address); !same) return same;
+    }
+    const acl_classifier& c = part_.header().sources;
+    std::size_t occupied = 0;
+    for (std::size_t i = 0; i < std::size_t{c.hash_lines} * acl_slots; ++i) occupied += section<std::uint64_t>(c.hash_line)[i] != 0 ? 1U : 0U;
+    if (occupied == listed.size()) return {};
+    return differs(resolved_, node_, fmt::format("it lists {} sources of capabilities where {} are expected", occupied, listed.size()));
+  }
+
+ private:
+  template <class T>
+  [[nodiscard]] const T* section(std::uint32_t line) const {
+    return reinterpret_cast<const T*>(part_.bytes().data() + std::size_t{line} * acl_line_bytes);
+  }
+
+  [[nodiscard]] bool is_at_node(const resolve::CapGrant& grant) const {
+    return std::any_of(grant.dsts.begin(), grant.dsts.end(), [&](const net::Prefix& prefix) {
+      return std::any_of(own_.begin(), own_.end(), [&](const Address& address) { return prefix.contains(address); }) ||
+             std::any_of(behind_.begin(), behind_.end(), [&](const Interval& i) { return prefix.first() <= i.last && i.first <= prefix.last(); });
+    });
+  }
+
+  void read_awards() {
+    for (const RuleView& view : views_) {
+      for (const resolve::CapGrant& grant : view.cap_grants) {
+        if (is_at_node(grant)) awards_.push_back({&view, &grant});
+      }
+    }
+    // Of each address of the inventory; what is behind a range is looked up in it.
+    of_rank_.resize(awards_.empty() ? 0 : addresses_.size());
+    for (std::uint32_t i = 0; i < awards_.size(); ++i) {
+      const Prover::SourceList& list = prover_.sources(awards_[i].view->rule->sources);
+      const auto add = [&](std::size_t rank) {
+        if (of_rank_[rank].empty() || of_rank_[rank].back() != i) of_rank_[rank].push_back(i);
+      };
+      for (const Rank rank : list.ranks) add(rank);
+      for (const Interval& range : list.others) {
+        for (std::size_t rank = rank_of(range.first); rank < addresses_.size() && addresses_[rank] <= range.last; ++rank) add(rank);
+      }
+    }
+  }
+
+  // Of the first address that is not below.
+  [[nodiscard]] std::size_t rank_of(const Address& address) const {
+    return static_cast<std::size_t>(std::lower_bound(addresses_.begin(), addresses_.end(), address) - addresses_.begin());
+  }
+  [[nodiscard]] bool is_nodes(const Address& address) const {
+    const std::size_t rank = rank_of(address);
+    return rank < addresses_.size() && addresses_[rank] == address;
+  }
+  [[nodiscard]] bool is_exact(const Address& address) const {
+    const acl_table table{part_.bytes().data()};
+    const acl_classifier& c = part_.header().sources;
+    if (address.is_v4()) return acl_find_exact(&table, &c, address.low()) != 0;
+    const std::uint32_t space = acl_find_space(&table, &c, address.high(), static_cast<std::uint32_t>(address.low() >> 32));
+    return space != 0 && acl_find_exact(&table, &c, std::uint64_t{space} << 32 | (address.low() & 0xffffffff)) != 0;
+  }
+
+  // --- what to ask ---
+
+  static void add_range(std::vector<Address>& bounds, const Address& first, const Address& last) {
+    bounds.push_back(first);
+    if (resolve::successor(last) != last) bounds.push_back(resolve::successor(last));
+  }
+  void add_intervals(std::vector<Address>& bounds, const acl_intervals& intervals) const {
+    const auto* v4 = section<std::uint32_t>(intervals.v4_line);
+    const auto* v6 = section<std::uint64_t>(intervals.v6_line);
+    for (std::size_t i = 0; i < intervals.v4_count; ++i) bounds.push_back(Address::v4(v4[i]));
+    for (std::size_t i = 0; i < intervals.v6_count; ++i) bounds.push_back(Address::v6(v6[2 * i], v6[2 * i + 1]));
+  }
+  static void sort(std::vector<Address>& list) {
+    std::sort(list.begin(), list.end());
+    list.erase(std::unique(list.begin(), list.end()), list.end());
+  }
+
+  // Every address of the inventory, every bound of a range of the rules or the table, and of what lies between two bounds the first
+  // address that is listed on neither side.
+  [[nodiscard]] std::vector<Address> sources() const {
+    std::vector<Address> bounds = {Address::v4(0), Address::v6(0, 0)};
+    for (const Award& award : awards_) {
+      for (const Interval& range : prover_.sources(award.view->rule->sources).others) add_range(bounds, range.first, range.last);
+    }
+    const acl_classifier& c = part_.header().sources;
+    add_intervals(bounds, {c.v4_line, c.v4_count, c.v6_line, c.v6_count});
+    sort(bounds);
+    std::vector<Address> out = bounds;
+    for (std::size_t i = 0; i < bounds.size(); ++i) {
+      const bool more = i + 1 < bounds.size() && bounds[i + 1].family() == bounds[i].family();
+      const Address end = bounds[i].is_v4() ? Address::v4(0xffffffff) : Address::v6(ones, ones);
+      const Address last = more ? resolve::predecessor(bounds[i + 1]) : end;
+      Address address = bounds[i];
+      while (address != last && (is_nodes(address) || is_exact(address))) address = resolve::successor(address);
+      out.push_back(address);
+    }
+    if (!awards_.empty()) out.insert(out.end(), addresses_.begin(), addresses_.end());
+    sort(out);
+    return out;
+  }
+
+  struct Destination {
+    Address address;
+    std::uint32_t number = 0;           // its class in the table
+    std::vector<std::uint32_t> awards;  // there, in their order
+  };
+  void add_destination(const Address& address, std::uint32_t number) {
+    Destination out{address, number, {}};
+    const bool here = std::binary_search(own_.begin(), own_.end(), address) ||
+                      std::any_of(behind_.begin(), behind_.end(), [&](const Interval& i) { return i.first <= address && address <= i.last; });
+    for (std::uint32_t i = 0; here && i < awards_.size(); ++i) {
+      const auto& dsts = awards_[i].grant->dsts;
+      if (std::any_of(dsts.begin(), dsts.end(), [&](const net::Prefix& prefix) { return prefix.contains(address); })) out.awards.push_back(i);
+    }
+    // One of those that are alike on both sides is enough.
+    if (known_.emplace(number, out.awards).second) destinations_.push_back(std::move(out));
+  }
+  void find_destinations() {
+    for (std::size_t i = 0; i < own_.size(); ++i) add_destination(own_[i], own_classes_[i]);
+    std::vector<Address> bounds = {Address::v4(0), Address::v6(0, 0)};
+    for (const Address& address : own_) add_range(bounds, address, address);
+    for (const Interval& interval : behind_) add_range(bounds, interval.first, interval.last);
+    for (const Award& award : awards_) {
+      for (const net::Prefix& prefix : award.grant->dsts) add_range(bounds, prefix.first(), prefix.last());
+    }
+    add_intervals(bounds, part_.header().destinations);
+    sort(bounds);
+    for (const Address& address : bounds) {
+      if (!std::binary_search(own_.begin(), own_.end(), address)) add_destination(address, part_.destination_class(address));
+    }
+  }
+
+  // --- the comparison ---
+
+  [[nodiscard]] std::vector<std::uint32_t> awards_from(const Address& address) const {
+    if (is_nodes(address)) return of_rank_.empty() ? std::vector<std::uint32_t>() : of_rank_[rank_of(address)];
+    std::vector<std::uint32_t> out;
+    for (std::uint32_t i = 0; i < awards_.size(); ++i) {
+      const auto& others = prover_.sources(awards_[i].view->rule->sources).others;
+      if (std::any_of(others.begin(), others.end(), [&](const Interval& r) { return r.first <= address && address <= r.last; })) out.push_back(i);
+    }
+    return out;
+  }
+
+  void add_values(const Award& award, std::vector<std::string>& out) const {
+    for (const resolve::CapabilityValue& one : resolved_.capability_maps[award.view->rule->capabilities]) {
+      const std::size_t before = out.size();
+      if (one.value != resolve::none) {
+        for (const hujson::Value value : hujson::Value(resolved_.file->tree, one.value))
+          out.push_back(fmt::format("{} {}", one.name, hujson::minimize(value)));
+      }
+      if (out.size() == before) out.push_back(fmt::format("{} ", one.name));
+    }
+  }
+
+  Expected<void> compare(const Address& source) {
+    std::vector<std::uint32_t> from = awards_from(source);
+    const std::uint32_t source_class = part_.source_class(source);
+    if ((source_class == 0) != from.empty())
+      return differs(resolved_, node_, fmt::format("{} is a source of capabilities on one side only", source.text()));
+    if (source_class == 0 || compared_.count({source_class, from}) != 0) return {};
+    for (const Destination& destination : destinations_) {
+      std::vector<std::string> wanted, got;
+      for (const std::uint32_t i : destination.awards) {
+        if (std::binary_search(from.begin(), from.end(), i)) add_values(awards_[i], wanted);
+      }
+      for (const table::Capability& one : part_.capabilities(source, destination.number)) got.push_back(fmt::format("{} {}", one.name, one.value));
+      if (wanted != got)
+        return differs(resolved_, node_, fmt::format("{} has other capabilities at {}", source.text(), destination.address.text()));
+    }
+    compared_.emplace(source_class, std::move(from));
+    return {};
+  }
+
+  const std::vector<Address>& addresses_;  // of the inventory
+  const Prover& prover_;
+  const Resolved& resolved_;
+  NodeId node_;
+  const table::Names& part_;
+  std::span<const std::uint16_t> own_classes_;
+  std::vector<RuleView> views_;
+  std::vector<Interval> behind_;
+  std::vector<Address> own_;  // ascending
+  std::vector<Award> awards_;
+  std::vector<std::vector<std::uint32_t>> of_rank_;
+  std::vector<Destination> destinations_;
+  std::set<std::pair<std::uint32_t, std::vector<std::uint32_t>>> known_, compared_;
+};
+
+}  // namespace
+
+Expected<void> Prover::known(NodeId node, std::span<const std::uint8_t> bytes) const {
+  const Resolved& resolved = views_.resolved();
+  const auto part = table::Names::open(bytes);
+  if (!part) return tl::unexpected(part.error());
+  resolve::Views::Marks marks(resolved.node_count());
+  const bool all = views_.mark_peers(node, marks);
+  std::vector<bool> seen(resolved.node_count());
+  for (const NodeId peer : marks.members()) seen[resolved.inventory->age[peer]] = true;
+  if (all) seen.assign(resolved.node_count(), true);
+  std::size_t count = 0;
+  bool wrong = false;
+  part->each_known([&](std::uint32_t identity) {
+    ++count;
+    wrong = wrong || identity >= seen.size() || !seen[identity];
+  });
+  if (wrong || count != static_cast<std::size_t>(std::count(seen.begin(), seen.end(), true)))
+    return differs(resolved, node, "it knows other nodes than those that the node sees");
+  return {};
+}
+
+Expected<void> Prover::capabilities(NodeId node, std::span<const std::uint8_t> bytes,
+                                    std::span<const std::uint16_t> own_classes) const {
+  const auto part = table::Names::open(bytes);
+  if (!part) return tl::unexpected(part.error());
+  return NamesProof(*this, node, *part, own_classes).run();
+}
+
+}  // namespace acl::tables
