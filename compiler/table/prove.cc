@@ -55,6 +55,7 @@ class HotProof {
         views_(prover.views().rules(node)) {}
 
   Expected<void> run() {
+    if (has_aliases(hot_.bytes(), hot_.header().sources)) return differs(resolved_, node_, "two networks pass for one");
     local_ = places_behind(resolved_, node_);
     read_rules();
     class_masks_.assign(hot_.header().part.source_classes + 1, {});

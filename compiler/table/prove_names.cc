@@ -38,6 +38,7 @@ class NamesProof {
   }
 
   Expected<void> run() {
+    if (has_aliases(part_.bytes(), part_.header().sources)) return differs(resolved_, node_, "two networks pass for one");
     read_awards();
     find_destinations();
     std::set<Address> listed;

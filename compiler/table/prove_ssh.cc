@@ -109,6 +109,7 @@ Expected<void> Prover::ssh(NodeId node, std::span<const std::uint8_t> bytes, std
   const Resolved& resolved = views_.resolved();
   const auto part = table::Ssh::open(bytes);
   if (!part) return tl::unexpected(part.error());
+  if (has_aliases(bytes, part->header().sources)) return differs(resolved, node, "two networks pass for one");
   const std::vector<SshRuleView> wire = views_.ssh_rules(node);
   // (address, rule), by address, the rules of each in their order.
   std::vector<std::pair<Rank, std::uint32_t>> listed;

@@ -27,6 +27,9 @@ using namespace acl::table;  // NOLINT(google-build-using-namespace)
 using net::Address;
 using Bytes = std::vector<std::uint8_t>;
 
+constexpr std::array<std::uint8_t, 6> asked_protocols = {0, 1, 6, 17, 132, 255};
+constexpr std::array<std::uint16_t, 4> asked_ports = {0, 22, 443, 65535};
+
 void require(bool holds, const char* what) {
   if (holds) return;
   std::fprintf(stderr, "table_fuzz: %s\n", what);
@@ -76,8 +79,8 @@ void look_up(const Hot& hot, const std::vector<Address>& addresses) {
     require(source <= header.part.source_classes, "a source class that is not there");
     require(destination <= header.destination_classes, "a destination class that is not there");
     for (const std::uint32_t to : {destination, 0U, 1U, header.destination_classes, header.destination_classes + 1U, 0xffffffffU}) {
-      for (const std::uint8_t protocol : {0, 1, 6, 17, 132, 255}) {
-        for (const std::uint16_t port : {0, 22, 443, 65535}) {
+      for (const std::uint8_t protocol : asked_protocols) {
+        for (const std::uint16_t port : asked_ports) {
           const auto rule = hot.decide(source, to, protocol, port);
           require(!rule || *rule < header.rules, "a rule that is not there");
           questions.push_back({address.high(), address.low(), to, protocol, !address.is_v4(), port});
