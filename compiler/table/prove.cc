@@ -55,6 +55,8 @@ class HotProof {
         views_(prover.views().rules(node)) {}
 
   Expected<void> run() {
+    if (has_aliases(hot_.bytes(), hot_.header().sources)) return differs(resolved_, node_, "two networks pass for one");
+    local_ = places_behind(resolved_, node_);
     read_rules();
     class_masks_.assign(hot_.header().part.source_classes + 1, {});
     class_masks_[0] = Mask(words_);
@@ -68,7 +70,7 @@ class HotProof {
   void read_rules() {
     std::map<std::uint32_t, std::size_t> columns;
     for (const RuleView& view : views_) {
-      if (view.rule->kind != resolve::RuleKind::ports) continue;
+      if (view.rule->kind != resolve::RuleKind::ports || !concerns(view)) continue;
       const auto [place, fresh] = columns.try_emplace(view.rule->sources, columns_.size());
       if (fresh) columns_.push_back(view.rule->sources);
       for (const resolve::DstPort& dst : view.dst_ports) {
@@ -104,6 +106,19 @@ class HotProof {
       }
     }
     cut_ranges();
+  }
+
+  // Whether a rule leads to anything that is at the node. An exit of one family is sent the rules about the internet of both.
+  [[nodiscard]] bool concerns(const RuleView& view) const {
+    const auto& own = resolved_.inventory->nodes[node_].addresses;
+    return std::any_of(view.dst_ports.begin(), view.dst_ports.end(), [&](const resolve::DstPort& dst) {
+      const Entry& entry = resolved_.entries[dst.entry];
+      const auto overlaps = [&](const Interval& i) {
+        return entry.kind == EntryKind::any || (entry.first <= i.last && i.first <= entry.last);
+      };
+      return std::any_of(own.begin(), own.end(), [&](const Address& address) { return holds(entry, address); }) ||
+             std::any_of(local_.begin(), local_.end(), overlaps);
+    });
   }
 
   // The mask of a node's address that is listed as a source by itself.
@@ -221,7 +236,8 @@ class HotProof {
     });
     if (!same) return false;
     for (const auto& [range, column] : ranges_) {
-      for (const Address& address : {range.first, range.last}) {
+      // Where ranges begin and end there may be a piece of one address, which the table lists.
+      for (const Address& address : {resolve::predecessor(range.first), range.first, range.last, resolve::successor(range.last)}) {
         const auto place = std::lower_bound(list.begin(), list.end(), address) - list.begin();
         if (!check_neighbour(address, static_cast<std::size_t>(place))) return false;
       }
@@ -294,18 +310,6 @@ class HotProof {
     return out;
   }
 
-  void read_local() {
-    for (const net::Prefix& route : resolved_.approved_routes[node_]) {
-      if (!route.is_everything()) local_.push_back({route.first(), route.last()});
-      for (const Interval& interval : resolve::internet_set().list()) {
-        if (route.is_everything() && interval.first.family() == route.family()) local_.push_back(interval);
-      }
-    }
-    for (const inventory::Service& service : resolved_.inventory->services) {
-      if (std::find(service.hosts.begin(), service.hosts.end(), node_) == service.hosts.end()) continue;
-      for (const Address& address : service.addresses) local_.push_back({address, address});
-    }
-  }
   [[nodiscard]] bool is_local(const Address& address) const {
     const auto& own = resolved_.inventory->nodes[node_].addresses;
     return std::find(own.begin(), own.end(), address) != own.end() ||
@@ -327,7 +331,6 @@ class HotProof {
   }
 
   Expected<void> check_pairs() {
-    read_local();
     // Destinations of one class must be alike; one of each is then compared in full.
     std::map<std::uint32_t, std::pair<Address, std::vector<std::uint32_t>>> classes;
     for (const auto& [address, number] : destinations()) {

@@ -11,8 +11,9 @@
 //   for every pair of classes every piece of (protocol, port) between two bounds, of the rules' or of the table's.
 //
 // Two points between two neighbouring bounds are treated alike by both sides, so this is all there is: no address, protocol or port
-// is left out. The ssh part is compared for every source address of the inventory × (every account that is named anywhere, one
-// that is not, whether it exists, whether it is user id 0).
+// is left out. The ssh part is compared for every source address of the inventory × (every account that is named on either side,
+// one that is not, whether it exists, whether it is user id 0): action, rule, and what else the login's terms are. Of the names part,
+// capabilities are compared for every source and destination as above, in their order, and who is known.
 //
 // Out: nothing, or E1207 with the first difference.
 #pragma once
@@ -26,7 +27,6 @@
 #include "compiler/resolve/view.h"
 #include "compiler/table/addresses.h"
 #include "engine/net/diagnostic.h"
-#include "engine/table/names.h"
 
 namespace acl::tables {
 
@@ -47,7 +47,7 @@ class Prover {
                                    Scratch& scratch) const;
   [[nodiscard]] Expected<void> ssh(NodeId node, std::span<const std::uint8_t> bytes,
                                    std::span<const resolve::Origin> rules) const;
-  // Of the names part: whom the node knows; which capabilities each source has at each of the node's addresses.
+  // Of the names part: whom the node knows; which capabilities each source has at each place of the node.
   [[nodiscard]] Expected<void> known(NodeId node, std::span<const std::uint8_t> bytes, Scratch& scratch) const;
   [[nodiscard]] Expected<void> capabilities(NodeId node, std::span<const std::uint8_t> bytes,
                                             std::span<const std::uint16_t> own_classes) const;
@@ -64,10 +64,6 @@ class Prover {
   [[nodiscard]] const resolve::Views& views() const noexcept { return views_; }
 
  private:
-  [[nodiscard]] Expected<void> check_others(NodeId node, const table::Names& part,
-                                            const std::vector<resolve::RuleView>& views,
-                                            const std::vector<std::pair<Rank, std::uint32_t>>& listed) const;
-
   const resolve::Views& views_;
   const Addresses& addresses_;
   std::vector<SourceList> sources_;

@@ -4,7 +4,7 @@
 // In: any bytes. Out: a view whose lookups stay within them, or E1201; as for Hot (hot.h).
 //
 // Identities have numbers: their place in the tailnet's directory (directory.h), which all nodes share. The part lists the
-// numbers of the nodes that this one sees, itself included.
+// numbers of the nodes that this one sees. Whether it lists the node itself says nothing: nodes that see the same share the part.
 #pragma once
 
 #include <cstdint>
