@@ -215,9 +215,9 @@ class NamesProof {
     }
   }
 
-  Expected<void> compare(const Source& one) {
-    const Address& source = one.address;
-    find_awards(one);
+  Expected<void> compare(const Source& asked) {
+    const Address& source = asked.address;
+    find_awards(asked);
     const std::vector<std::uint32_t>& from = from_;
     const std::uint32_t source_class = part_.source_class(source);
     if ((source_class == 0) != from.empty())
