@@ -46,7 +46,8 @@ Expected<store::StoredHead> find_head(const store::Folder& folder, const std::st
   auto head = generation ? store::read_head(folder, *generation) : store::newest_head(folder);
   if (!head) return tl::unexpected(std::move(head.error()));
   if (*head) return std::move(**head);
-  if (generation) return fail(Code::E1013, fmt::format("\"{}\" is not there", folder.path_of(release::head_name(*generation))));
+  if (generation)
+    return fail(Code::E1013, fmt::format("\"{}\" is not there", folder.path_of(release::head_name(*generation))));
   return fail(Code::E1029, fmt::format("\"{}\" has no head", folder.path()), "`aclc compile` writes one");
 }
 
@@ -77,7 +78,8 @@ Expected<void> count_tree(const store::Folder& folder, const Reference& root, em
   release::TreeVisitor visitor;
   visitor.read = [&](const Reference& reference) { return folder.read_page(reference); };
   visitor.leaf = [&](const release::Leaf& leaf) -> Expected<void> {
-    for (const release::PartReference& part : leaf.parts) parts.emplace(part.object, static_cast<std::size_t>(part.kind) - 1);
+    for (const release::PartReference& part : leaf.parts)
+      parts.emplace(part.object, static_cast<std::size_t>(part.kind) - 1);
     return {};
   };
   const auto counts = release::walk_tree(root, visitor);
@@ -138,8 +140,9 @@ Expected<table::Identity> find_identity(const store::Folder& folder, const relea
   for (const table::Identity& identity : *all) {
     if (identity.name != wanted && !(by_key && identity.key == key)) continue;
     if (found != nullptr) {
-      return fail(Code::E1212, fmt::format("the release has more than one node \"{}\"", wanted),
-                  fmt::format("say which by its key: {} or {}", emit::key_text(found->key), emit::key_text(identity.key)));
+      return fail(
+          Code::E1212, fmt::format("the release has more than one node \"{}\"", wanted),
+          fmt::format("say which by its key: {} or {}", emit::key_text(found->key), emit::key_text(identity.key)));
     }
     found = &identity;
   }
@@ -182,14 +185,21 @@ Expected<std::string> inspect_table(const release::Release& release, const table
   if (!packets) return tl::unexpected(std::move(packets.error()));
   auto capabilities = emit::decompile(opened->names, names);
   if (!capabilities) return tl::unexpected(std::move(capabilities.error()));
-  emit::NodeReport report{release.head.generation.text(), identity, opened->header, std::move(*packets),
-                          emit::decompile(opened->ssh, names), std::move(*capabilities),
-                          known_names(*directory, identity), {}};
-  for (const release::ReleasePart& part : release.parts) report.parts[static_cast<std::size_t>(part.kind) - 1] = part.reference;
+  emit::NodeReport report{release.head.generation.text(),
+                          identity,
+                          opened->header,
+                          std::move(*packets),
+                          emit::decompile(opened->ssh, names),
+                          std::move(*capabilities),
+                          known_names(*directory, identity),
+                          {}};
+  for (const release::ReleasePart& part : release.parts)
+    report.parts[static_cast<std::size_t>(part.kind) - 1] = part.reference;
   return json ? emit::node_json(report, *directory) : emit::node_text(report, *directory);
 }
 
-Expected<std::string> inspect_node(const store::Folder& folder, const release::Head& head, const InspectOptions& options) {
+Expected<std::string> inspect_node(const store::Folder& folder, const release::Head& head,
+                                   const InspectOptions& options) {
   const auto identity = find_identity(folder, head.contents, options.node);
   if (!identity) return tl::unexpected(identity.error());
   const auto leaf = store::find_leaf(folder, head.contents.root, identity->key);
@@ -249,7 +259,8 @@ void add_inspect(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<InspectOptions>();
   CLI::App* verb = app.add_subcommand("inspect", "Say what a release, a node's table or a single object holds");
   verb->add_option("PATH", options->path, "a release folder, or one file of it")->required();
-  verb->add_option("--node", options->node, "the table of this node, by name or WireGuard public key")->type_name("NAME");
+  verb->add_option("--node", options->node, "the table of this node, by name or WireGuard public key")
+      ->type_name("NAME");
   verb->add_option("--head", options->head, "this release of the folder (default: the newest)")
       ->check(CLI::Validator(
           [](const std::string& text) {

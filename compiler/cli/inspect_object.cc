@@ -77,8 +77,8 @@ Json reference_json(const release::Reference& reference) {
 Json leaf_json(const release::Leaf& leaf, const table::NodeHeader& header) {
   Json own = Json::array(), parts;
   for (const table::OwnAddress& address : header.own) {
-    own.push_back(
-        Json{{"address", address.address.text()}, {"class", address.hot_class}, {"capability_class", address.names_class}});
+    own.push_back(Json{
+        {"address", address.address.text()}, {"class", address.hot_class}, {"capability_class", address.names_class}});
   }
   for (const release::PartReference& part : leaf.parts)
     parts[emit::part_names[static_cast<std::size_t>(part.kind) - 1]] = reference_json(part.object);
@@ -99,7 +99,7 @@ std::string leaf_text(const release::Leaf& leaf, const table::NodeHeader& header
 }
 
 Expected<std::string> inspect_leaves(const release::Leaves& leaves, unsigned depth, bool json) {
-  std::string out = fmt::format("page at depth {} with {} nodes\n", depth, leaves.size());
+  std::string out = fmt::format("page at depth {}, nodes: {}\n", depth, leaves.size());
   Json list = Json::array();
   for (const release::Leaf& leaf : leaves) {
     const auto header = table::parse_node_header(leaf.header);
@@ -132,7 +132,7 @@ Expected<std::string> inspect_page(ByteView bytes, const std::string& name, bool
 Expected<std::string> inspect_index(ByteView bytes, const std::string& name, bool json) {
   const auto chunks = release::parse_directory(bytes, name);
   if (!chunks) return tl::unexpected(chunks.error());
-  std::string out = fmt::format("index of the directory: {} chunks\n", chunks->size());
+  std::string out = fmt::format("index of the directory, chunks: {}\n", chunks->size());
   Json list = Json::array();
   for (const release::Reference& chunk : *chunks) {
     out += fmt::format("  {}  {} bytes\n", chunk.digest.text(), chunk.length);
@@ -145,7 +145,7 @@ Expected<std::string> inspect_chunk(ByteView bytes, bool json) {
   const auto identities = table::parse_chunk(bytes);
   if (!identities) return tl::unexpected(identities.error());
   if (json) return emit::identities_json(*identities);
-  std::string out = fmt::format("chunk of the directory: {} nodes, by age\n", identities->size());
+  std::string out = fmt::format("chunk of the directory, nodes by age: {}\n", identities->size());
   for (const table::Identity& identity : *identities) out += "  " + emit::identity_line(identity);
   return out;
 }
@@ -154,7 +154,7 @@ Expected<std::string> inspect_rules(ByteView bytes, bool json) {
   const auto rules = table::parse_provenance(bytes);
   if (!rules) return tl::unexpected(rules.error());
   if (json) return emit::rules_json(*rules);
-  std::string out = fmt::format("{} rules of {}\n", rules->rules.size(), emit::printable(rules->file));
+  std::string out = fmt::format("rules of {1}: {0}\n", rules->rules.size(), emit::printable(rules->file));
   for (const table::RulePlace& place : rules->rules)
     out += fmt::format("  {:016x}  {}, line {}\n", place.id, table::rule_name(place), place.line);
   return out;
@@ -168,7 +168,7 @@ Expected<std::string> inspect_hot(ByteView bytes, bool json) {
   const auto packets = emit::decompile(*hot, {});
   if (!packets) return tl::unexpected(packets.error());
   if (json) return emit::packets_json(*packets);
-  return fmt::format("hot part: {} bytes, {} classes of sources, {} of destinations, {} rules\n", bytes.size(),
+  return fmt::format("hot part: {} bytes; classes of sources: {}, of destinations: {}; rules: {}\n", bytes.size(),
                      packets->sources.size(), packets->behind.size(), hot->header().rules) +
          emit::packets_text(*packets, {}, nullptr);
 }
@@ -178,7 +178,8 @@ Expected<std::string> inspect_ssh(ByteView bytes, bool json) {
   if (!ssh) return tl::unexpected(ssh.error());
   const emit::LoginTable logins = emit::decompile(*ssh, {});
   if (json) return emit::logins_json(logins);
-  return fmt::format("ssh part: {} bytes, {} classes of sources, {} rules\n", bytes.size(), ssh->classes(), ssh->rules()) +
+  return fmt::format("ssh part: {} bytes; classes of sources: {}; rules: {}\n", bytes.size(), ssh->classes(),
+                     ssh->rules()) +
          emit::logins_text(logins, nullptr);
 }
 
@@ -190,8 +191,9 @@ Expected<std::string> inspect_names(ByteView bytes, bool json) {
   if (json) return emit::names_json(*names, *capabilities);
   std::uint64_t known = 0;
   names->each_known([&](std::uint32_t) { ++known; });
-  return fmt::format("names part: {} bytes, {} nodes known, {} packet rules, {} SSH rules, {} capabilities\n", bytes.size(), known,
-                     names->header().hot_rules, names->header().ssh_rules, names->header().capabilities) +
+  return fmt::format("names part: {} bytes; nodes known: {}; packet rules: {}; SSH rules: {}; capabilities: {}\n",
+                     bytes.size(), known, names->header().hot_rules, names->header().ssh_rules,
+                     names->header().capabilities) +
          emit::capabilities_text(*capabilities, {}, nullptr);
 }
 

@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <set>
 #include <tuple>
 
 #include "compiler/policy/ports.h"
+#include "compiler/resolve/intervals.h"
 
 namespace acl::emit {
 
@@ -54,7 +56,8 @@ class RowGatherer {
 };
 
 tl::unexpected<Diagnostic> too_many() {
-  return fail(Code::E1210, fmt::format("the table has more than {} rows", most_rows), "no compiler writes such a table");
+  return fail(Code::E1210, fmt::format("the table has more than {} rows", most_rows),
+              "no compiler writes such a table");
 }
 
 // What one list allows by each rule.
@@ -109,6 +112,23 @@ std::vector<AddressRange> together(const ClassRanges& ranges, const Classes& cla
   return out;
 }
 
+std::vector<AddressRange> joined(std::vector<AddressRange> ranges) {
+  std::sort(ranges.begin(), ranges.end(),
+            [](const AddressRange& a, const AddressRange& b) { return a.first < b.first; });
+  std::vector<AddressRange> out;
+  for (const AddressRange& range : ranges) {
+    if (!out.empty() && out.back().last.family() == range.first.family()) {
+      net::Address& last = out.back().last;
+      if (!(resolve::successor(last) < range.first)) {
+        last = std::max(last, range.last);
+        continue;
+      }
+    }
+    out.push_back(range);
+  }
+  return out;
+}
+
 Members members_of(std::vector<AddressRange> ranges, const table::Directory* directory) {
   std::sort(ranges.begin(), ranges.end(), [](const AddressRange& a, const AddressRange& b) {
     return a.first != b.first ? a.first < b.first : b.last < a.last;
@@ -143,7 +163,25 @@ Members members_of(std::vector<AddressRange> ranges, const table::Directory* dir
   return out;
 }
 
+namespace {
+
+// TCP, UDP and both ICMPs, the first two on the same ports: what a rule without a protocol allows.
+const Service* default_set(const std::vector<Service>& services) {
+  constexpr std::array<std::uint8_t, 4> protocols{1, 6, 17, 58};
+  if (services.size() != protocols.size()) return nullptr;
+  for (std::size_t i = 0; i < protocols.size(); ++i) {
+    if (services[i].protocol != protocols[i]) return nullptr;
+  }
+  return services[1].ports == services[2].ports ? &services[1] : nullptr;
+}
+
+}  // namespace
+
 std::string services_text(const std::vector<Service>& services) {
+  if (const Service* tcp = default_set(services)) {
+    const std::string ports = ports_text(*tcp);
+    return ports == " any port" ? "any port" : "port" + ports;
+  }
   // Protocols of equal ports are one: "tcp, udp 53".
   std::vector<std::pair<std::string, std::string>> groups;  // ports, protocols
   for (const Service& service : services) {
@@ -210,8 +248,7 @@ Expected<CapabilityTable> decompile(const table::Names& names, const NameSources
   for (std::uint32_t source = 1; source <= header.part.source_classes; ++source) {
     if (out.sources[source - 1].empty()) continue;
     for (std::uint32_t destination = 1; destination <= header.destination_classes; ++destination) {
-      for (const table::Capability& one :
-           names.capabilities(out.sources[source - 1].front().first, destination)) {
+      for (const table::Capability& one : names.capabilities(out.sources[source - 1].front().first, destination)) {
         const std::tuple key(one.rule_id, std::string(one.name), std::string(one.value));
         if (!rows.add(key, source, destination)) return too_many();
       }

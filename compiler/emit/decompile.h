@@ -36,6 +36,8 @@ struct Members {
 Members members_of(std::vector<table::AddressRange> ranges, const table::Directory* directory);
 // The ranges of several classes together.
 std::vector<table::AddressRange> together(const table::ClassRanges& ranges, const std::vector<std::uint32_t>& classes);
+// Ranges that touch or overlap are one.
+std::vector<table::AddressRange> joined(std::vector<table::AddressRange> ranges);
 // "10.77.1.0/24", "10.77.1.5", "10.0.0.1-10.0.0.9"
 std::string range_text(const table::AddressRange& range);
 
@@ -55,7 +57,7 @@ struct Service {
 
   friend auto operator<=>(const Service&, const Service&) = default;
 };
-// "tcp 22,80-90; icmp"
+// "tcp 22,80-90; icmp"; "port 53" is TCP and UDP with ICMP and ICMPv6, as a rule without a protocol has it.
 std::string services_text(const std::vector<Service>& services);
 
 struct PacketRow {

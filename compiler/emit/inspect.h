@@ -46,7 +46,7 @@ struct ReleaseReport {
   std::string folder;
   release::Head head;
   std::optional<release::Generation> latest;
-  std::optional<release::TrustSet> trust;     // the head's; none with trust version 0
+  std::optional<release::TrustSet> trust;    // the head's; none with trust version 0
   std::vector<release::TrustedKey> signers;  // of the head, by keys of `trust`
   release::TreeCounts tree;
   struct Parts {

@@ -51,9 +51,8 @@ Json packets(const PacketTable& table, const table::NodeHeader& own, const table
   for (const PacketRow& one : table.rows) {
     Json allows = Json::array();
     for (const Service& service : one.services) {
-      allows.push_back(Json{{"protocol", service.protocol},
-                            {"name", policy::protocol_name(service.protocol)},
-                            {"ports", service.ports}});
+      allows.push_back(Json{
+          {"protocol", service.protocol}, {"name", policy::protocol_name(service.protocol)}, {"ports", service.ports}});
     }
     rules.push_back(Json{{"rule", rule_json(one.rule)},
                          {"allows", allows},
@@ -114,12 +113,9 @@ Json identity_json(const table::Identity& identity) {
   for (const net::Address& address : identity.addresses) addresses.push_back(address.text());
   for (const net::Prefix& route : identity.routes) routes.push_back(route.text_with_length());
   const bool keyless = identity.key == std::array<std::uint8_t, 32>{};
-  return Json{{"name", identity.name},
-              {"key", keyless ? Json() : Json(key_text(identity.key))},
-              {"user", or_null(identity.login)},
-              {"tags", identity.tags},
-              {"addresses", addresses},
-              {"routes", routes}};
+  return Json{{"name", identity.name},           {"key", keyless ? Json() : Json(key_text(identity.key))},
+              {"user", or_null(identity.login)}, {"tags", identity.tags},
+              {"addresses", addresses},          {"routes", routes}};
 }
 
 Json identities(const std::vector<table::Identity>& list) {

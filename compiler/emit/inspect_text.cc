@@ -4,6 +4,7 @@
 
 #include "compiler/emit/display.h"
 #include "compiler/emit/inspect.h"
+#include "compiler/resolve/intervals.h"
 #include "engine/release/base64.h"
 #include "engine/release/time.h"
 
@@ -26,6 +27,23 @@ std::string members_text(const std::vector<table::AddressRange>& ranges, const t
   return names.empty() ? "nobody" : short_list(names);
 }
 
+// What is behind the node, in few words: an exit node's internet is one.
+std::vector<std::string> behind_texts(const std::vector<table::AddressRange>& ranges) {
+  std::vector<table::AddressRange> rest = joined(ranges);
+  std::vector<std::string> out;
+  const auto is_listed = [&](const resolve::Interval& interval) {
+    return std::find(rest.begin(), rest.end(), table::AddressRange{interval.first, interval.last}) != rest.end();
+  };
+  const std::vector<resolve::Interval>& internet = resolve::internet_set().list();
+  if (std::all_of(internet.begin(), internet.end(), is_listed)) {
+    out.emplace_back("the internet");
+    for (const resolve::Interval& interval : internet)
+      std::erase(rest, table::AddressRange{interval.first, interval.last});
+  }
+  for (const table::AddressRange& range : rest) out.push_back(range_text(range));
+  return out;
+}
+
 // What of a node some destination classes are; "" if they are exactly its own addresses.
 std::string destinations_text(const std::vector<std::uint32_t>& classes, const table::ClassRanges& behind,
                               const table::NodeHeader& own, std::uint16_t table::OwnAddress::*own_class) {
@@ -41,7 +59,7 @@ std::string destinations_text(const std::vector<std::uint32_t>& classes, const t
     if (ranges.empty()) return {};
     out.assign(1, "itself");
   }
-  for (const table::AddressRange& range : ranges) out.push_back(range_text(range));
+  for (std::string& text : behind_texts(ranges)) out.push_back(std::move(text));
   if (out.empty()) {
     // A part by itself does not say which addresses its classes are.
     for (const std::uint32_t one : classes) out.push_back(fmt::format("class {}", one));
@@ -63,8 +81,9 @@ std::string accounts_text(const LoginRow& login) {
   if (!login.own_name.empty()) accounts.push_back(login.own_name + " (their own name)");
   std::string out = accounts.empty() ? "no account" : short_list(accounts);
   if (login.details.action != table::LoginAction::check) return out;
-  return out + (login.details.check_period == acl_ssh_always ? " (check each time)"
-                                                             : fmt::format(" (check, {})", duration(login.details.check_period)));
+  return out + (login.details.check_period == acl_ssh_always
+                    ? " (check each time)"
+                    : fmt::format(" (check, {})", duration(login.details.check_period)));
 }
 
 // What is not as every rule has it.
@@ -91,8 +110,9 @@ std::string signers_text(const ReleaseReport& report) {
   if (!report.trust) return "none yet: compiled before there was a trust set";
   std::vector<std::string> names;
   for (const release::TrustedKey& key : report.signers) names.push_back(key.label);
-  return fmt::format("{}: {} of the {} needed, of {} keys (trust version {})", names.empty() ? "nobody" : short_list(names),
-                     names.size(), report.trust->threshold, report.trust->keys.size(), report.trust->version);
+  return fmt::format("{}: {} of the {} needed, of {} keys (trust version {})",
+                     names.empty() ? "nobody" : short_list(names), names.size(), report.trust->threshold,
+                     report.trust->keys.size(), report.trust->version);
 }
 
 std::string plural(std::uint64_t count, std::string_view what) {
@@ -121,7 +141,8 @@ std::string identity_line(const table::Identity& identity) {
 std::string packets_text(const PacketTable& table, const table::NodeHeader& own, const table::Directory* directory) {
   std::string out;
   for (const PacketRow& one : table.rows) {
-    out += row(services_text(one.services) + destinations_text(one.destinations, table.behind, own, &table::OwnAddress::hot_class),
+    out += row(services_text(one.services) +
+                   destinations_text(one.destinations, table.behind, own, &table::OwnAddress::hot_class),
                members_text(together(table.sources, one.sources), directory), one.rule);
   }
   return out;
@@ -141,7 +162,8 @@ std::string capabilities_text(const CapabilityTable& table, const table::NodeHea
   std::string out;
   for (const CapabilityRow& one : table.rows) {
     const std::string value = one.value.empty() ? "" : " " + printable(one.value);
-    out += row(printable(one.name) + value + destinations_text(one.destinations, table.behind, own, &table::OwnAddress::names_class),
+    out += row(printable(one.name) + value +
+                   destinations_text(one.destinations, table.behind, own, &table::OwnAddress::names_class),
                members_text(together(table.sources, one.sources), directory), one.rule);
   }
   return out;
@@ -156,8 +178,9 @@ std::string node_text(const NodeReport& report, const table::Directory& director
   out += logins.empty() ? "  logins: nobody by SSH rules\n" : "  logins\n" + logins;
   const std::string capabilities = capabilities_text(report.capabilities, report.header, &directory);
   if (!capabilities.empty()) out += "  capabilities\n" + capabilities;
-  out += report.knows.empty() ? "  knows no other node\n"
-                              : fmt::format("  knows {}: {}\n", plural(report.knows.size(), "other node"), short_list(report.knows));
+  out += report.knows.empty()
+             ? "  knows no other node\n"
+             : fmt::format("  knows {}: {}\n", plural(report.knows.size(), "other node"), short_list(report.knows));
   std::vector<std::string> routes;
   for (const net::Prefix& route : report.identity.routes) routes.push_back(route.text_with_length());
   if (!routes.empty()) out += fmt::format("  routes {}\n", short_list(routes));
@@ -170,18 +193,19 @@ std::string node_text(const NodeReport& report, const table::Directory& director
 std::string release_text(const ReleaseReport& report) {
   const release::Head& head = report.head;
   std::string out = fmt::format("release {} in {}\n", head.generation.text(), printable(report.folder));
-  out += fmt::format("  latest     {}\n", !report.latest                              ? "none: not enough signatures yet"
+  out += fmt::format("  latest     {}\n", !report.latest                      ? "none: not enough signatures yet"
                                           : *report.latest == head.generation ? "this one"
-                                                                                      : report.latest->text());
+                                                                              : report.latest->text());
   out += fmt::format("  signed by  {}\n", signers_text(report));
-  out += fmt::format("  created    {}\n  expires    {}; then {} after a grace of {}\n", release::print_time(head.created),
-                     release::print_time(head.expires), release::on_expiry_name(head.on_expiry),
-                     duration(static_cast<std::uint32_t>(head.grace)));
+  out += fmt::format("  created    {}\n  expires    {}; then {} after a grace of {}\n",
+                     release::print_time(head.created), release::print_time(head.expires),
+                     release::on_expiry_name(head.on_expiry), duration(static_cast<std::uint32_t>(head.grace)));
   out += fmt::format("  policy     {}\n  inventory  {}\n", head.contents.policy.text(), head.contents.inventory.text());
   out += fmt::format("  tables     {} in {} ({} bytes)\n", plural(report.tree.leaves, "node"),
                      plural(report.tree.pages, "page"), report.tree.page_bytes);
   for (std::size_t i = 0; i < report.parts.size(); ++i) {
-    out += fmt::format("    {:<7}  {:>6} distinct, {} bytes\n", part_names[i], report.parts[i].count, report.parts[i].bytes);
+    out += fmt::format("    {:<7}  {:>6} distinct, {} bytes\n", part_names[i], report.parts[i].count,
+                       report.parts[i].bytes);
   }
   std::vector<std::string> names;
   for (const table::Identity& identity : report.identities) names.push_back(identity.name);

@@ -77,7 +77,8 @@ void add_exact(ClassRanges& out, std::span<const std::uint8_t> part, const acl_c
     out[found - 1].push_back({address, address});
   }
   for (auto& ranges : out) {
-    std::sort(ranges.begin(), ranges.end(), [](const AddressRange& a, const AddressRange& b) { return a.first < b.first; });
+    std::sort(ranges.begin(), ranges.end(),
+              [](const AddressRange& a, const AddressRange& b) { return a.first < b.first; });
     ranges.erase(std::unique(ranges.begin(), ranges.end()), ranges.end());
   }
 }

@@ -31,7 +31,8 @@ using ClassRanges = std::vector<std::vector<AddressRange>>;
 
 // `classes`: how many there are, as the part's header says; `part` is its bytes.
 ClassRanges list_sources(std::span<const std::uint8_t> part, const acl_classifier& classifier, std::uint32_t classes);
-ClassRanges list_destinations(std::span<const std::uint8_t> part, const acl_intervals& intervals, std::uint32_t classes);
+ClassRanges list_destinations(std::span<const std::uint8_t> part, const acl_intervals& intervals,
+                              std::uint32_t classes);
 
 // One range of ports of one protocol; of a protocol without ports, all of them.
 struct Allowance {

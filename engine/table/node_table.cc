@@ -12,8 +12,10 @@ namespace {
 Expected<void> check_header(const NodeHeader& header, const Hot& hot, const Names& names) {
   for (const OwnAddress& own : header.own) {
     if (own.hot_class > hot.header().destination_classes || own.names_class > names.header().destination_classes) {
-      return fail(Code::E1202, fmt::format("the node's header gives \"{}\" a class that its table does not have", own.address.text()),
-                  "fetch the release again; if its digests are right, it was made by a faulty or hostile compiler");
+      return fail(
+          Code::E1202,
+          fmt::format("the node's header gives \"{}\" a class that its table does not have", own.address.text()),
+          "fetch the release again; if its digests are right, it was made by a faulty or hostile compiler");
     }
   }
   return {};
@@ -38,7 +40,8 @@ Expected<NodeTable> open_table(const TableBytes& bytes) {
   if (auto fits = check_header(*header, *hot, *names); !fits) return tl::unexpected(fits.error());
   if (auto fits = check_counts("packet", names->header().hot_rules, hot->header().rules); !fits)
     return tl::unexpected(fits.error());
-  if (auto fits = check_counts("SSH", names->header().ssh_rules, ssh->rules()); !fits) return tl::unexpected(fits.error());
+  if (auto fits = check_counts("SSH", names->header().ssh_rules, ssh->rules()); !fits)
+    return tl::unexpected(fits.error());
   return NodeTable{std::move(*header), *hot, *ssh, *names};
 }
 
