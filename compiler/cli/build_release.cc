@@ -30,8 +30,9 @@ tables::Cache read_cache(const store::Folder& folder) {
 std::optional<Inputs> load_accepted(const ReleaseInputs& paths, int& exit_code) {
   auto inputs = load_inputs(paths.policy, paths.inventory, paths.dialect, exit_code);
   if (!inputs) return std::nullopt;
-  const policy::Loaded checked = questions::full_check(inputs->policy->source.name(), std::string(inputs->policy->source.text()),
-                                                       paths.dialect, inputs->inventory.inventory);
+  const policy::Loaded checked =
+      questions::full_check(inputs->policy->source.name(), std::string(inputs->policy->source.text()), paths.dialect,
+                            inputs->inventory.inventory);
   if (checked.accepted()) return inputs;
   for (const Diagnostic& diagnostic : checked.diagnostics) {
     if (diagnostic.severity == Severity::error) complain(diagnostic, {&checked.file->source});
@@ -41,8 +42,8 @@ std::optional<Inputs> load_accepted(const ReleaseInputs& paths, int& exit_code) 
   return std::nullopt;
 }
 
-// Key → digest of the leaf, of the release that the newest head names. Empty if there is none that can be read.
-std::map<release::NodeKey, release::Digest> leaves_before(const store::Folder& folder, bool& found) {
+// Key → digest of the leaf, of the release that the newest head names; `since` is that head. Both empty if none can be read.
+std::map<release::NodeKey, release::Digest> leaves_before(const store::Folder& folder, std::string& since) {
   std::map<release::NodeKey, release::Digest> out;
   const auto head = store::newest_head(folder);
   if (!head || !*head) return out;
@@ -54,7 +55,8 @@ std::map<release::NodeKey, release::Digest> leaves_before(const store::Folder& f
     out.emplace(leaf.key, release::digest_of(*bytes));
     return {};
   };
-  found = release::walk_tree((*head)->head.contents.root, visitor).has_value();
+  if (!release::walk_tree((*head)->head.contents.root, visitor)) return {};
+  since = release::head_name((*head)->head.generation);
   return out;
 }
 
@@ -64,7 +66,7 @@ Expected<void> compare_leaf(const inventory::Inventory& inventory, const tables:
   if (!bytes) return tl::unexpected(bytes.error());
   const auto known = before.find(leaf.key);
   if (known == before.end()) {
-    ++changes.added;
+    changes.added.push_back(inventory.nodes[leaf.node].name);
     return {};
   }
   if (known->second != release::digest_of(*bytes)) changes.changed.push_back(inventory.nodes[leaf.node].name);
@@ -77,7 +79,8 @@ class ReleaseBuild {
   ReleaseBuild(const Inputs& inputs, store::Folder* folder) : inputs_(inputs), folder_(folder) {}
 
   Expected<BuiltRelease> run() {
-    const resolve::Resolved resolved = resolve::resolve(*inputs_.policy, inputs_.inventory.inventory, resolve::Depth::rules);
+    const resolve::Resolved resolved =
+        resolve::resolve(*inputs_.policy, inputs_.inventory.inventory, resolve::Depth::rules);
     const resolve::Views views(resolved);
     const tables::Cache cache = folder_ != nullptr ? read_cache(*folder_) : tables::Cache();
     tables::CompileOptions options;
@@ -86,7 +89,9 @@ class ReleaseBuild {
     options.progress = [&](std::size_t nodes) { progress.done(nodes); };
     if (folder_ != nullptr) {
       options.has = [&](const release::Reference& reference) { return has(reference); };
-      options.put = [&](const release::Reference& reference, release::ByteView bytes) { return put_blob(reference, bytes); };
+      options.put = [&](const release::Reference& reference, release::ByteView bytes) {
+        return put_blob(reference, bytes);
+      };
     }
     auto compiled = tables::compile(views, options);
     if (!compiled) return tl::unexpected(compiled.error());
@@ -126,10 +131,8 @@ class ReleaseBuild {
   }
 
   Expected<void> put_tree(const tables::Compiled& compiled) {
-    bool found = false;
     std::map<release::NodeKey, release::Digest> before;
-    if (folder_ != nullptr) before = leaves_before(*folder_, found);
-    out_.changes.first = !found;
+    if (folder_ != nullptr) before = leaves_before(*folder_, out_.changes.since);
     release::TreeBuilder tree;
     for (const tables::NodeLeaf& leaf : compiled.leaves) {
       if (auto ok = compare_leaf(inputs_.inventory.inventory, leaf, before, out_.changes); !ok) return ok;
@@ -140,7 +143,10 @@ class ReleaseBuild {
       if (folder_ == nullptr) return {};
       const auto fresh = folder_->put(release::page_name(reference.digest), page);
       if (!fresh) return tl::unexpected(fresh.error());
-      if (*fresh) bytes_ += page.size();
+      if (*fresh) {
+        ++out_.written_pages;
+        bytes_ += page.size();
+      }
       return {};
     });
     if (!built) return tl::unexpected(built.error());

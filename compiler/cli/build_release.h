@@ -18,11 +18,11 @@ struct ReleaseInputs {
   policy::Dialect dialect = policy::Dialect::tailscale;
 };
 
-// How the release differs from the one of the folder's newest head: names of nodes whose leaves are new, other, or gone.
+// How the release differs from the one of the folder's newest head: nodes whose leaves are new, other, or gone.
 struct Changes {
-  bool first = false;  // there is none to compare with
-  std::size_t added = 0, removed = 0;
-  std::vector<std::string> changed;  // names, in the order of the inventory
+  std::string since;                        // that head, "head/1.3"; empty if there is none to compare with
+  std::vector<std::string> added, changed;  // names, in the order of the inventory
+  std::size_t removed = 0;
 };
 
 struct BuiltRelease {
@@ -30,7 +30,7 @@ struct BuiltRelease {
   tables::Compiled::Counts counts;
   release::TreeCounts tree;
   Changes changes;
-  std::uint64_t written_blobs = 0, written_bytes = 0;
+  std::uint64_t written_blobs = 0, written_pages = 0, written_bytes = 0;
 };
 
 // Checks the policy as on saving, its tests included, compiles, proves, and puts blobs and pages into the folder. Without a folder

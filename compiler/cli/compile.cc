@@ -6,8 +6,8 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <chrono>
+#include <filesystem>
 #include <map>
 #include <memory>
 
@@ -15,6 +15,7 @@
 #include "compiler/cli/commands.h"
 #include "compiler/cli/options.h"
 #include "compiler/cli/signing.h"
+#include "compiler/emit/display.h"
 
 namespace acl::cli {
 namespace {
@@ -31,49 +32,92 @@ std::string bytes_text(std::uint64_t bytes) {
   return fmt::format("{:.1f} MB", static_cast<double>(bytes) / 1e6);
 }
 
-std::string changes_text(const Changes& changes) {
+std::string count_text(std::uint64_t count, std::string_view what) {
+  return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
+}
+
+// "2 changed: web-1, web-2"
+std::string nodes_text(const std::vector<std::string>& names, std::string_view what) {
   constexpr std::size_t most = 8;
-  if (changes.first) return "the first release here\n";
-  if (changes.added == 0 && changes.removed == 0 && changes.changed.empty()) return "no node's table changed\n";
-  std::string out = fmt::format("since the last head: {} node{} added, {} removed, {} changed", changes.added,
-                                changes.added == 1 ? "" : "s", changes.removed, changes.changed.size());
-  for (std::size_t i = 0; i < changes.changed.size() && i < most; ++i)
-    out += fmt::format("{}{}", i == 0 ? ": " : ", ", changes.changed[i]);
-  if (changes.changed.size() > most) out += fmt::format(", … ({} more)", changes.changed.size() - most);
+  std::string out = fmt::format("  {} {}", names.size(), what);
+  for (std::size_t i = 0; i < names.size() && i < most; ++i) out += (i == 0 ? ": " : ", ") + emit::printable(names[i]);
+  if (names.size() > most) out += fmt::format(", … ({} more)", names.size() - most);
   return out + "\n";
+}
+
+std::string changes_text(const Changes& changes) {
+  if (changes.since.empty()) return "the first release here\n";
+  if (changes.added.empty() && changes.removed == 0 && changes.changed.empty())
+    return fmt::format("every node's table is as in {}\n", changes.since);
+  std::string out = fmt::format("nodes whose tables differ from {}\n", changes.since);
+  if (!changes.added.empty()) out += nodes_text(changes.added, "new");
+  if (!changes.changed.empty()) out += nodes_text(changes.changed, "changed");
+  if (changes.removed != 0) out += fmt::format("  {} gone\n", changes.removed);
+  return out;
+}
+
+// What the release is made of: distinct parts, which nodes of equal rights share.
+std::string sizes_text(const tables::Compiled::Counts& counts, const release::TreeCounts& tree) {
+  std::string out;
+  const auto line = [&](std::string_view name, std::uint64_t number, std::string_view unit, std::uint64_t bytes,
+                        std::string_view what) {
+    out += fmt::format("  {:<10}{:>8} {:<6}{:>12}   {}\n", name, number, unit, bytes_text(bytes), what);
+  };
+  line("hot", counts.hot, "parts", counts.hot_bytes, "who may send what");
+  line("ssh", counts.ssh, "parts", counts.ssh_bytes, "who may log in as whom");
+  line("names", counts.names, "parts", counts.names_bytes, "whom a node knows, capabilities, which rule is which");
+  line("directory", counts.nodes + counts.without, "nodes", counts.directory_bytes,
+       "addresses and keys, rules and their lines");
+  line("tree", tree.pages, "pages", tree.page_bytes, "leads each node to its parts");
+  return out;
 }
 
 std::string report(const BuiltRelease& built, const store::StoredHead& head, double seconds) {
   const auto& counts = built.counts;
-  // Rules that differ may make parts that do not, so more may have been built than there are.
-  const std::uint64_t distinct = counts.hot + counts.ssh;
-  std::string out = fmt::format("{} node{}, each table proved equal to its rules ({} built, {} as before), {:.2f} s\n", counts.nodes,
-                                counts.nodes == 1 ? "" : "s", counts.built, distinct - std::min(distinct, counts.built), seconds);
-  if (counts.without != 0)
-    out += fmt::format("{} node{} without a key enforce{} nothing and {} believed by address\n", counts.without,
-                       counts.without == 1 ? "" : "s", counts.without == 1 ? "s" : "", counts.without == 1 ? "is" : "are");
-  const auto line = [&](std::string_view name, std::uint64_t parts, std::uint64_t bytes) {
-    out += fmt::format("  {:<10} {:>8} parts  {:>12}\n", name, parts, bytes_text(bytes));
-  };
-  line("hot", counts.hot, counts.hot_bytes);
-  line("ssh", counts.ssh, counts.ssh_bytes);
-  line("names", counts.names, counts.names_bytes);
-  out += fmt::format("  {:<10} {:>8}        {:>12}\n", "directory", "", bytes_text(counts.directory_bytes));
-  out += fmt::format("  {:<10} {:>8} pages  {:>12}\n", "tree", built.tree.pages, bytes_text(built.tree.page_bytes));
-  out += fmt::format("  a node's hot part: median {}, largest {}\n", bytes_text(counts.median_hot), bytes_text(counts.largest_hot));
+  std::string out = fmt::format("{}, each table proved equal to its rules; {} built anew, {:.2f} s\n",
+                                count_text(counts.nodes, "node"), count_text(counts.built, "part"), seconds);
+  if (counts.without != 0) {
+    out +=
+        fmt::format("{} without a key: believed by address, and given no table\n", count_text(counts.without, "node"));
+  }
+  out += sizes_text(counts, built.tree);
+  out += fmt::format("  a node's hot part: median {}, largest {}\n", bytes_text(counts.median_hot),
+                     bytes_text(counts.largest_hot));
   out += changes_text(built.changes);
-  out += fmt::format("written: {} blobs, {}, {}\n", built.written_blobs, bytes_text(built.written_bytes),
-                     release::head_name(head.head.generation));
+  out += fmt::format("wrote {}, {} and {} ({})\n", release::head_name(head.head.generation),
+                     count_text(built.written_blobs, "blob"), count_text(built.written_pages, "page"),
+                     bytes_text(built.written_bytes));
   return out;
+}
+
+// Nothing takes effect by being compiled.
+std::string next_step(const std::string& out, const release::Head& head) {
+  if (head.generation.trust == 0) {
+    return fmt::format(
+        "not signed, and not yet to be: there is no trust set\n"
+        "next: aclc trust init {} --pub KEY.pub --key KEY.key, and compile again\n",
+        out);
+  }
+  return fmt::format("not in force until it is signed\nnext: aclc inspect {0}, then aclc sign {0} --key KEY.key\n",
+                     out);
+}
+
+// A folder that was made for nothing is taken away; one with anything in it stays.
+int leave(const CompileVerb& verb, bool was_there, int exit_code) {
+  std::error_code ignored;
+  if (!was_there) std::filesystem::remove(verb.out, ignored);
+  return exit_code;
 }
 
 int run_compile(const CompileVerb& verb) {
   const auto start = std::chrono::steady_clock::now();
+  std::error_code ignored;
+  const bool was_there = std::filesystem::exists(verb.out, ignored);
   auto folder = store::Folder::create(verb.out);
   if (!folder) return give_up(folder.error());
   int exit_code = exit_yes;
   const auto built = build_release(verb.inputs, &*folder, exit_code);
-  if (!built) return exit_code;
+  if (!built) return leave(verb, was_there, exit_code);
   store::Validity validity;
   validity.created = wall_clock();
   validity.valid = parse_seconds(verb.valid).value_or(0);
@@ -82,19 +126,19 @@ int run_compile(const CompileVerb& verb) {
   const auto head = store::put_next_head(*folder, built->contents, validity);
   if (!head) return give_up(head.error());
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  std::string out = report(*built, *head, seconds);
-  out += head->head.generation.trust == 0 ? fmt::format("next: aclc trust init {} --key KEY.pub, then compile again and sign\n", verb.out)
-                                          : fmt::format("next: aclc sign {} --key KEY\n", verb.out);
+  const std::string out = report(*built, *head, seconds) + next_step(verb.out, head->head);
   return print_out(out) ? exit_yes : exit_unreadable;
 }
 
 }  // namespace
 
 Rebuild rebuild_release() {
-  return [](const std::string& policy, const std::string& inventory, const release::Head& like) -> Expected<release::Head> {
+  return [](const std::string& policy, const std::string& inventory,
+            const release::Head& like) -> Expected<release::Head> {
     int exit_code = exit_yes;
     const auto built = build_release({policy, inventory, policy::Dialect::tailscale}, nullptr, exit_code);
-    if (!built) return fail(Code::E1209, fmt::format("\"{}\" cannot be compiled again", policy), "the reason stands above");
+    if (!built)
+      return fail(Code::E1209, fmt::format("\"{}\" cannot be compiled again", policy), "the reason stands above");
     release::Head head = like;
     head.contents = built->contents;
     return head;
@@ -107,15 +151,23 @@ void add_compile(CLI::App& app, int& exit_code) {
   sub->add_option("POLICY", verb->inputs.policy, "policy file; - reads standard input")->required();
   add_inventory_option(*sub, verb->inputs.inventory);
   sub->add_option("--out", verb->out, "the release folder, made if need be")->required()->type_name("DIR");
-  const CLI::Validator duration([](std::string& text) {
-    return parse_seconds(text) ? std::string() : fmt::format("\"{}\" is no duration, such as 30d, 72h, 1h30m", text);
-  }, "DURATION");
-  sub->add_option("--valid", verb->valid, "how long nodes may take the release for current (default 30d)")->check(duration)->type_name("");
-  sub->add_option("--grace", verb->grace, "how long after that --on-expiry waits (default 72h)")->check(duration)->type_name("");
+  const CLI::Validator duration(
+      [](std::string& text) {
+        return parse_seconds(text) ? std::string()
+                                   : fmt::format("\"{}\" is no duration, such as 30d, 72h, 1h30m", text);
+      },
+      "DURATION");
+  sub->add_option("--valid", verb->valid, "how long nodes may take the release for current (default 30d)")
+      ->check(duration)
+      ->type_name("");
+  sub->add_option("--grace", verb->grace, "how long after that --on-expiry waits (default 72h)")
+      ->check(duration)
+      ->type_name("");
   sub->add_option("--on-expiry", verb->on_expiry, "what then: keep, ssh-restricted (default) or deny")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, release::OnExpiry>{{"keep", release::OnExpiry::keep},
-                                                                                   {"ssh-restricted", release::OnExpiry::ssh_restricted},
-                                                                                   {"deny", release::OnExpiry::deny}})
+      ->transform(CLI::CheckedTransformer(
+                      std::map<std::string, release::OnExpiry>{{"keep", release::OnExpiry::keep},
+                                                               {"ssh-restricted", release::OnExpiry::ssh_restricted},
+                                                               {"deny", release::OnExpiry::deny}})
                       .description("keep|ssh-restricted|deny"))
       ->type_name("");
   add_dialect_option(*sub, verb->inputs.dialect);

@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "compiler/cli/commands.h"
+#include "compiler/cli/memory.h"
 #include "compiler/cli/progress.h"
 #include "compiler/emit/text.h"
 #include "compiler/questions/full_check.h"
@@ -71,6 +72,8 @@ std::optional<Inputs> load_with(const std::string& path, std::string text, Loade
 }  // namespace
 
 std::optional<LoadedFile> load_inventory_file(const std::string& path) {
+  std::error_code unknown;
+  if (const auto bytes = std::filesystem::file_size(path, unknown); !unknown) expect_input(bytes);
   auto text = read_file(path, std::size_t{2} << 30);
   if (!text) {
     complain(text.error());

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "compiler/cli/commands.h"
+#include "compiler/cli/memory.h"
 #include "compiler/cli/signing.h"
 #include "compiler/emit/display.h"
 #include "engine/net/suggest.h"
@@ -50,6 +51,7 @@ int run(int argc, char** argv) {
   acl::cli::add_verify(app, exit_code);
   acl::cli::add_renew(app, exit_code);
   acl::cli::add_publish(app, exit_code);
+  acl::cli::add_inspect(app, exit_code);
   if (argc > 1 && argv[1][0] != '-' && is_unknown_verb(app, argv[1])) return acl::cli::exit_usage;
   try {
     app.parse(argc, argv);
@@ -62,6 +64,7 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  acl::cli::keep_freed_memory();
   try {
     return run(argc, argv);
   } catch (const std::exception& error) {

@@ -37,6 +37,7 @@ void add_sign(CLI::App& app, int& exit_code, Rebuild rebuild = {});
 void add_verify(CLI::App& app, int& exit_code);
 void add_renew(CLI::App& app, int& exit_code);
 void add_publish(CLI::App& app, int& exit_code);
+void add_inspect(CLI::App& app, int& exit_code);
 
 // Whole seconds of a duration as the policy language writes it, with days besides: "30d", "72h", "1d12h", "1h30m". Not negative,
 // at most ten years.

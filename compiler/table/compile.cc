@@ -109,10 +109,10 @@ class Compiler {
         addresses_(resolved_),
         reader_(views, addresses_),
         ids_(*resolved_.file),
-        known_(views),
         threads_(options.threads != 0 ? options.threads : std::max(1U, std::thread::hardware_concurrency())) {
     if (options.prove) prover_.emplace(views, addresses_);
     scratches_.resize(threads_);
+    for (unsigned i = 0; i < threads_; ++i) known_.emplace_back(views);
     for (unsigned i = 0; i < threads_; ++i) classifiers_.emplace_back(addresses_, resolved_.node_count());
   }
 
@@ -321,60 +321,49 @@ class Compiler {
 
   // --- names ------------------------------------------------------------------------------------------------------------
 
-  // What a node knows is worked out by one thread after the other: its large sets are shared. Assembling is cheap.
+  // Nodes that know the same come together, so that a set is made once and not kept.
   Expected<void> build_names_parts() {
     const std::size_t count = resolved_.node_count();
     names_.resize(count);
-    std::unordered_map<std::string, CachedPart> known_parts;
-    std::unordered_map<std::string, std::uint32_t> known_index;
-    std::vector<NodeId> known_nodes;
-    std::vector<std::uint32_t> known_of(count);
+    std::unordered_map<std::string, std::uint32_t> index;
+    std::vector<std::vector<NodeId>> same_known;
     for (NodeId node = 0; node < count; ++node) {
       if (!enforces(node)) continue;
-      const auto [place, fresh] = known_index.try_emplace(known_.key(node), static_cast<std::uint32_t>(known_nodes.size()));
-      if (fresh) known_nodes.push_back(node);
-      known_of[node] = place->second;
+      const auto [place, fresh] = index.try_emplace(known_[0].key(node), static_cast<std::uint32_t>(same_known.size()));
+      if (fresh) same_known.emplace_back();
+      same_known[place->second].push_back(node);
     }
-    // Nodes that know the same come together, so that a set is made once and not kept.
-    std::vector<NodeId> order;
-    for (NodeId node = 0; node < count; ++node) {
-      if (enforces(node)) order.push_back(node);
-    }
-    std::stable_sort(order.begin(), order.end(), [&](NodeId a, NodeId b) { return known_of[a] < known_of[b]; });
-    std::vector<std::uint8_t> blocks;
-    std::uint32_t made = 0xffffffff;
-    for (const NodeId node : order) {
-      if (known_of[node] != made) {
-        made = known_of[node];
-        blocks = known_.blocks(node);
-        known_parts.clear();
+    proved_capabilities_.resize(threads_);
+    return in_parallel(threads_, same_known.size(), [&](std::size_t i, unsigned thread) -> Expected<void> {
+      const std::vector<std::uint8_t> blocks = known_[thread].blocks(same_known[i].front());
+      std::unordered_map<std::string, CachedPart> parts;
+      for (const NodeId node : same_known[i]) {
+        const std::vector<CapabilityRule> capabilities = reader_.capabilities(node);
+        std::string text = key(capabilities);
+        text.append(reinterpret_cast<const char*>(&hot_of_[node]), sizeof hot_of_[node]);
+        text.append(reinterpret_cast<const char*>(&ssh_of_[node]), sizeof ssh_of_[node]);
+        text.push_back(static_cast<char>(resolved_.inventory->nodes[node].addresses.size()));
+        const auto [place, fresh] = parts.try_emplace(std::move(text));
+        if (fresh) {
+          if (auto ok = build_names_part(node, capabilities, blocks, thread, place->second); !ok) return ok;
+        }
+        names_[node] = place->second;
       }
-      const std::vector<CapabilityRule> capabilities = reader_.capabilities(node);
-      std::string text = key(capabilities);
-      text.append(reinterpret_cast<const char*>(&hot_of_[node]), sizeof hot_of_[node]);
-      text.append(reinterpret_cast<const char*>(&ssh_of_[node]), sizeof ssh_of_[node]);
-      const auto own = static_cast<std::uint8_t>(resolved_.inventory->nodes[node].addresses.size());
-      text.push_back(static_cast<char>(own));
-      const auto [place, fresh] = known_parts.try_emplace(std::move(text));
-      if (fresh) {
-        if (auto ok = build_names_part(node, capabilities, blocks, place->second); !ok) return ok;
-      }
-      names_[node] = place->second;
-    }
-    return {};
+      return {};
+    });
   }
 
   Expected<void> build_names_part(NodeId node, const std::vector<CapabilityRule>& capabilities,
-                                  const std::vector<std::uint8_t>& blocks, CachedPart& part) {
+                                  const std::vector<std::uint8_t>& blocks, unsigned thread, CachedPart& part) {
     NamesInput input;
     input.capabilities = capabilities;
     input.own_count = resolved_.inventory->nodes[node].addresses.size();
     input.hot_rules = hot_[hot_of_[node]].part.rule_ids;
     input.ssh_rules = ssh_[ssh_of_[node]].part.rule_ids;
     input.known = blocks;
-    auto built = build_names(resolved_, addresses_, ids_, input, classifiers_[0]);
+    auto built = build_names(resolved_, addresses_, ids_, input, classifiers_[thread]);
     if (!built) return tl::unexpected(in_node(std::move(built.error()), node));
-    if (auto same = prove_names(node, key(capabilities), *built); !same) return same;
+    if (auto same = prove_names(node, key(capabilities), *built, thread); !same) return same;
     part.own_classes = std::move(built->own_classes);
     part.blob = release::reference_to(built->bytes);
     if (cached(part.blob.digest) != nullptr || !options_.put) return {};
@@ -382,14 +371,14 @@ class Compiler {
   }
 
   // Capabilities stand first in the part: where the same rules made the same bytes before, they are proved.
-  Expected<void> prove_names(NodeId node, const std::string& rules, const NamesPart& part) {
+  Expected<void> prove_names(NodeId node, const std::string& rules, const NamesPart& part, unsigned thread) {
     if (!prover_) return {};
-    if (auto same = prover_->known(node, part.bytes); !same) return same;
+    if (auto same = prover_->known(node, part.bytes, scratches_[thread]); !same) return same;
     acl_names header;
     std::memcpy(&header, part.bytes.data(), sizeof header);
     const std::size_t end = std::max<std::size_t>(std::size_t{header.text_line} * acl_line_bytes + header.text_bytes, sizeof header);
     const std::string_view text = release::as_text(std::span(part.bytes).subspan(sizeof header, end - sizeof header));
-    const auto [proved, fresh] = proved_capabilities_.try_emplace(rules, text);
+    const auto [proved, fresh] = proved_capabilities_[thread].try_emplace(rules, text);
     if (!fresh && proved->second == text) return {};
     return prover_->capabilities(node, part.bytes, part.own_classes);
   }
@@ -455,6 +444,7 @@ class Compiler {
       out.leaves.push_back(std::move(leaf));
     }
     out.counts.nodes = out.leaves.size();
+    out.counts.tables = hot_.size() + ssh_.size();
     out.counts.hot = sizes[0].size();
     out.counts.ssh = sizes[1].size();
     out.counts.names = sizes[2].size();
@@ -484,7 +474,7 @@ class Compiler {
   Addresses addresses_;
   NodeRuleReader reader_;
   RuleIds ids_;
-  KnownSets known_;
+  std::vector<KnownSets> known_;  // by thread
   unsigned threads_;
   std::optional<Prover> prover_;
   std::vector<Classifier> classifiers_;        // one for each thread
@@ -493,7 +483,7 @@ class Compiler {
   std::vector<Group> hot_, ssh_;
   std::vector<std::uint32_t> hot_of_, ssh_of_;  // of each node
   std::vector<CachedPart> names_;               // of each node
-  std::unordered_map<std::string, std::string> proved_capabilities_;  // rules → bytes
+  std::vector<std::unordered_map<std::string, std::string>> proved_capabilities_;  // by thread: rules → bytes
   std::atomic<std::uint64_t> built_ = 0, pairs_ = 0;
   std::uint64_t directory_bytes_ = 0;
   Reference directory_, rules_;

@@ -51,7 +51,8 @@ struct Compiled {
     std::uint64_t nodes = 0;         // with a table
     std::uint64_t without = 0;       // "binding": "none"
     std::uint64_t hot = 0, ssh = 0, names = 0;  // distinct parts
-    std::uint64_t built = 0;         // of the hot and ssh ones, not from the cache
+    std::uint64_t tables = 0;        // hot and ssh parts that nodes need; some of them come out equal
+    std::uint64_t built = 0;         // of these, not from the cache
     std::uint64_t pairs = 0;         // allowed source addresses, over all distinct hot parts built
     std::uint64_t hot_bytes = 0, ssh_bytes = 0, names_bytes = 0, directory_bytes = 0;  // of distinct ones
     std::uint64_t largest_hot = 0, median_hot = 0;  // over nodes

@@ -1,5 +1,8 @@
-// Exact addresses go into lines of eight, six of them in use on average: the line that an address hashes to, or, where that is
-// full, one of the next seven. If some address finds no place, other multipliers are tried, then more lines. Everything follows from the addresses, so that equal tables are equal bytes.
+// Exact addresses go into lines of eight slots, six of them in use on average: into the first line of the two that an address hashes
+// to, or, where that is full, into the second. Where both are, an address in them moves to its other line, whose place another one
+// may have to leave first: the shortest chain of such moves is searched (breadth first). Full lines stay full, so that a lookup
+// may stop at a first line with a free slot. If there is no chain, other multipliers are tried, then more lines. Everything
+// follows from the addresses and their order, so that equal tables are equal bytes.
 #include "compiler/table/part_writer.h"
 
 #include <algorithm>
@@ -27,91 +30,106 @@ std::uint64_t multiplier(int attempt) noexcept {
 
 }  // namespace
 
-bool PartWriter::place_exact(acl_classifier& c, std::span<const Keyed> keyed, std::uint32_t lines,
-                             std::vector<std::uint64_t>& slots) const {
-  // Sorted by home line, keeping their order in one (a counting sort).
-  std::vector<std::uint32_t> home(keyed.size()), order(keyed.size());
-  std::vector<std::uint32_t> first(std::size_t{lines} + 1, 0);
-  for (std::size_t i = 0; i < keyed.size(); ++i) {
-    home[i] = acl_home_line(keyed[i].key * c.multiplier, lines);
-    ++first[home[i] + 1];
-  }
-  for (std::size_t line = 0; line < lines; ++line) first[line + 1] += first[line];
-  std::vector<std::uint32_t> next = first;
-  for (std::size_t i = 0; i < keyed.size(); ++i) order[next[home[i]]++] = static_cast<std::uint32_t>(i);
+namespace {
 
-  // Line by line, each with those that found no place before it waiting, the longest first. Who is at home goes before who waits,
-  // because a lookup that finds its address in the first line is the fastest; except before those for whom it is the last line.
-  slots.assign(std::size_t{lines} * acl_slots, 0);
-  std::vector<std::uint32_t> waiting;
-  std::size_t served = 0;
-  std::uint32_t probes = 1;
-  for (std::uint64_t at = 0; at < lines || served < waiting.size(); ++at) {
-    const auto line = static_cast<std::uint32_t>(at % lines);
-    std::uint64_t* slot = slots.data() + std::size_t{line} * acl_slots;
-    std::uint64_t* const end = slot + acl_slots;
-    while (slot != end && *slot != 0) ++slot;
-    const auto distance = [&] { return (line + lines - home[waiting[served]]) % lines; };
-    const auto place = [&](std::uint32_t index) { *slot++ = keyed[index].key << 16 | keyed[index].number; };
-    const auto place_waiting = [&](std::uint32_t least) {
-      for (; slot != end && served < waiting.size() && distance() >= least; ++served) {
-        probes = std::max(probes, distance() + 1);
-        place(waiting[served]);
-      }
-    };
-    place_waiting(acl_most_probes - 1);
-    if (at < lines) {
-      for (std::uint32_t i = first[line]; i < first[line + 1]; ++i) {
-        if (slot != end) {
-          place(order[i]);
-        } else {
-          waiting.push_back(order[i]);
+// Items in lines of `Slots` places, each in one of its two lines.
+template <class Item, std::uint32_t Slots>
+class Lines {
+ public:
+  explicit Lines(std::uint32_t lines) : lines_(lines), items_(std::size_t{lines} * Slots), used_(lines) {}
+
+  // False if it finds no place. `hash(item)` is the first hash of an item.
+  template <class F>
+  bool put(const Item& item, F hash) {
+    const std::uint64_t first = hash(item);
+    const std::uint32_t one = acl_home_line(first, lines_), other = acl_home_line(acl_second_hash(first), lines_);
+    if (append(one, item) || append(other, item)) return true;
+    return make_room(one, other, item, hash);
+  }
+  [[nodiscard]] const std::vector<Item>& items() const noexcept { return items_; }
+
+ private:
+  // A line that would be freed by moving the item at `place` of the line before it in the chain.
+  struct Step {
+    std::uint32_t line;
+    std::uint32_t before;  // index of the step
+    std::size_t place;     // in items_
+  };
+  static constexpr std::size_t most_steps = 512;
+  static constexpr std::uint32_t start = 0xffffffff;
+
+  bool append(std::uint32_t line, const Item& item) {
+    if (used_[line] == Slots) return false;
+    items_[std::size_t{line} * Slots + used_[line]++] = item;
+    return true;
+  }
+
+  template <class F>
+  bool make_room(std::uint32_t one, std::uint32_t other, const Item& item, F hash) {
+    std::vector<Step> steps = {{one, start, 0}, {other, start, 0}};
+    for (std::uint32_t at = 0; at < steps.size() && steps.size() < most_steps; ++at) {
+      for (std::size_t place = std::size_t{steps[at].line} * Slots, end = place + Slots; place < end; ++place) {
+        const std::uint64_t first = hash(items_[place]);
+        const std::uint32_t home = acl_home_line(first, lines_);
+        const std::uint32_t line = home == steps[at].line ? acl_home_line(acl_second_hash(first), lines_) : home;
+        if (line == steps[at].line) continue;
+        if (append(line, items_[place])) {
+          shift(steps, at, place, item);
+          return true;
         }
+        steps.push_back({line, at, place});
       }
     }
-    place_waiting(1);
-    if (at >= std::uint64_t{lines} + acl_most_probes || probes > acl_most_probes) return false;
-    if (served < waiting.size() && distance() >= acl_most_probes - 1) return false;
+    return false;
   }
-  c.hash_lines = lines;
-  c.hash_probes = static_cast<acl_u8>(std::min(probes, lines));
+  // The item at `place` has moved on: each before it in the chain takes the place of the next, the new one the first.
+  void shift(const std::vector<Step>& steps, std::uint32_t at, std::size_t place, const Item& item) {
+    for (; steps[at].before != start; at = steps[at].before) {
+      items_[place] = items_[steps[at].place];
+      place = steps[at].place;
+    }
+    items_[place] = item;
+  }
+
+  std::uint32_t lines_;
+  std::vector<Item> items_;
+  std::vector<std::uint8_t> used_;
+};
+
+}  // namespace
+
+bool PartWriter::place_exact(acl_classifier& c, std::span<const std::uint64_t> slots, std::uint32_t count) {
+  Lines<std::uint64_t, acl_slots> lines(count);
+  const auto hash = [&](std::uint64_t slot) { return (slot >> 16) * c.multiplier; };
+  for (const std::uint64_t slot : slots) {
+    if (!lines.put(slot, hash)) return false;
+  }
+  c.hash_lines = count;
+  c.hash_line = section<std::uint64_t>(lines.items());
   return true;
 }
 
-bool PartWriter::place_spaces(acl_classifier& c, std::span<const acl_space> spaces,
-                              std::vector<acl_space>& lines) const {
+bool PartWriter::place_spaces(acl_classifier& c, std::span<const acl_space> spaces) {
   const auto count = static_cast<std::uint32_t>((spaces.size() + filled_spaces - 1) / filled_spaces);
-  lines.assign(std::size_t{count} * acl_spaces, {});
-  std::uint32_t probes = 1;
+  Lines<acl_space, acl_spaces> lines(count);
+  const auto hash = [&](const acl_space& space) { return acl_space_hash(c.multiplier, space.high, space.middle); };
   for (const acl_space& space : spaces) {
-    std::uint32_t line = acl_home_line(acl_space_hash(c.multiplier, space.high, space.middle), count);
-    std::uint32_t probe = 1;
-    acl_space* place = nullptr;
-    for (; probe <= acl_most_probes && place == nullptr; ++probe) {
-      for (std::uint32_t i = 0; i < acl_spaces && place == nullptr; ++i) {
-        acl_space& slot = lines[std::size_t{line} * acl_spaces + i];
-        if (slot.number == 0) place = &slot;
-      }
-      line = line + 1 == count ? 0 : line + 1;
-    }
-    if (place == nullptr) return false;
-    *place = space;
-    probes = std::max(probes, probe - 1);
+    if (!lines.put(space, hash)) return false;
   }
   c.space_lines = count;
-  c.space_probes = static_cast<acl_u8>(std::min(probes, count));
+  c.space_line = section<acl_space>(lines.items());
   return true;
 }
 
 acl_classifier PartWriter::classifier(const Classes& classes, const Addresses& addresses) {
   acl_classifier c{};
-  std::vector<Keyed> keyed;
-  keyed.reserve(classes.exact.size() + classes.singles.size());
+  std::vector<std::uint64_t> slots;
+  slots.reserve(classes.exact.size() + classes.singles.size());
   std::vector<acl_space> spaces;
   std::vector<std::pair<Interval, std::uint16_t>> more;  // exact addresses beyond the last space
   const auto add = [&](const Address& address, std::uint16_t number) {
     if (address.is_v4()) {
-      keyed.push_back({address.low(), number});
+      slots.push_back(address.low() << 16 | number);
       return;
     }
     // Ascending, so that an address is in the space of the one before it, or in a new one.
@@ -123,38 +141,32 @@ acl_classifier PartWriter::classifier(const Classes& classes, const Addresses& a
       }
       spaces.push_back({address.high(), middle, static_cast<acl_u32>(spaces.size() + 1)});
     }
-    keyed.push_back({std::uint64_t{spaces.back().number} << 32 | (address.low() & 0xffffffff), number});
+    slots.push_back((std::uint64_t{spaces.back().number} << 32 | (address.low() & 0xffffffff)) << 16 | number);
   };
   // Both ascend; merged, so that a space comes up once.
   auto single = classes.singles.begin();
   for (const auto& [rank, number] : classes.exact) {
-    for (; single != classes.singles.end() && single->first < addresses.list[rank]; ++single)
-      add(single->first, single->second);
+    for (; single != classes.singles.end() && single->first < addresses.list[rank]; ++single) add(single->first, single->second);
     add(addresses.list[rank], number);
   }
   for (; single != classes.singles.end(); ++single) add(single->first, single->second);
 
-  std::vector<std::uint64_t> slots;
-  std::vector<acl_space> space_lines;
-  auto lines = static_cast<std::uint32_t>((keyed.size() + filled_slots - 1) / filled_slots);
+  auto lines = static_cast<std::uint32_t>((slots.size() + filled_slots - 1) / filled_slots);
   for (int attempt = 0;; ++attempt) {
     if (attempt == multipliers) {
       attempt = 0;
       lines += lines / 8 + 1;
     }
     c.multiplier = multiplier(attempt);
-    if ((keyed.empty() || place_exact(c, keyed, lines, slots)) &&
-        (spaces.empty() || place_spaces(c, spaces, space_lines)))
-      break;
+    const std::size_t before = bytes_.size();
+    if ((slots.empty() || place_exact(c, slots, lines)) && (spaces.empty() || place_spaces(c, spaces))) break;
+    bytes_.resize(before);
   }
-  c.hash_line = section<std::uint64_t>(slots);
-  c.space_line = section<acl_space>(space_lines);
   // What found no space cuts the intervals that it lies in.
   std::vector<std::pair<Interval, std::uint16_t>> all = classes.intervals;
   for (const auto& one : more) {
     const Address at = one.first.first;
-    const auto around =
-        std::find_if(all.begin(), all.end(), [&](const auto& i) { return i.first.first <= at && at <= i.first.last; });
+    const auto around = std::find_if(all.begin(), all.end(), [&](const auto& i) { return i.first.first <= at && at <= i.first.last; });
     if (around != all.end()) {
       const auto [interval, number] = *around;
       around->first.last = resolve::predecessor(at);

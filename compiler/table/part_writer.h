@@ -47,12 +47,9 @@ class PartWriter {
     bytes_.resize((bytes_.size() + acl_line_bytes - 1) / acl_line_bytes * acl_line_bytes);
     return static_cast<std::uint32_t>(bytes_.size() / acl_line_bytes);
   }
-  struct Keyed {
-    std::uint64_t key;
-    std::uint16_t number;
-  };
-  bool place_exact(acl_classifier& c, std::span<const Keyed> keyed, std::uint32_t lines, std::vector<std::uint64_t>& slots) const;
-  bool place_spaces(acl_classifier& c, std::span<const acl_space> spaces, std::vector<acl_space>& lines) const;
+  // False if some address finds no place with this multiplier and so many lines.
+  bool place_exact(acl_classifier& c, std::span<const std::uint64_t> slots, std::uint32_t count);
+  bool place_spaces(acl_classifier& c, std::span<const acl_space> spaces);
 
   std::vector<std::uint8_t> bytes_;
 };

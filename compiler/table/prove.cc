@@ -55,11 +55,12 @@ class HotProof {
         views_(prover.views().rules(node)) {}
 
   Expected<void> run() {
+    if (has_aliases(hot_.bytes(), hot_.header().sources)) return differs(resolved_, node_, "two networks pass for one");
+    local_ = places_behind(resolved_, node_);
     read_rules();
     class_masks_.assign(hot_.header().part.source_classes + 1, {});
     class_masks_[0] = Mask(words_);
-    if (auto ok = check_sources(); !ok) return ok;
-    if (auto ok = check_pieces(); !ok) return ok;
+    if (!check_sources() || !check_pieces()) return differs(resolved_, node_, difference_);
     return check_pairs();
   }
 
@@ -69,7 +70,7 @@ class HotProof {
   void read_rules() {
     std::map<std::uint32_t, std::size_t> columns;
     for (const RuleView& view : views_) {
-      if (view.rule->kind != resolve::RuleKind::ports) continue;
+      if (view.rule->kind != resolve::RuleKind::ports || !concerns(view)) continue;
       const auto [place, fresh] = columns.try_emplace(view.rule->sources, columns_.size());
       if (fresh) columns_.push_back(view.rule->sources);
       for (const resolve::DstPort& dst : view.dst_ports) {
@@ -105,6 +106,19 @@ class HotProof {
       }
     }
     cut_ranges();
+  }
+
+  // Whether a rule leads to anything that is at the node. An exit of one family is sent the rules about the internet of both.
+  [[nodiscard]] bool concerns(const RuleView& view) const {
+    const auto& own = resolved_.inventory->nodes[node_].addresses;
+    return std::any_of(view.dst_ports.begin(), view.dst_ports.end(), [&](const resolve::DstPort& dst) {
+      const Entry& entry = resolved_.entries[dst.entry];
+      const auto overlaps = [&](const Interval& i) {
+        return entry.kind == EntryKind::any || (entry.first <= i.last && i.first <= entry.last);
+      };
+      return std::any_of(own.begin(), own.end(), [&](const Address& address) { return holds(entry, address); }) ||
+             std::any_of(local_.begin(), local_.end(), overlaps);
+    });
   }
 
   // The mask of a node's address that is listed as a source by itself.
@@ -152,87 +166,89 @@ class HotProof {
 
   // --- sources ---
 
-  Expected<void> check_class(const Address& address, std::uint32_t found, const std::uint64_t* expected) {
+  // False once something differs; what is in difference_.
+  bool check_class(const Address& address, std::uint32_t found, const std::uint64_t* expected) {
     const bool none = std::all_of(expected, expected + words_, [](std::uint64_t word) { return word == 0; });
     if (none != (found == 0)) {
-      return differs(resolved_, node_, fmt::format("{} {} a source and {} in the table", address.text(), none ? "is not" : "is",
-                                                   found == 0 ? "none" : "one"));
+      return differ(fmt::format("{} {} a source and {} in the table", address.text(), none ? "is not" : "is", found == 0 ? "none" : "one"));
     }
-    if (none) return {};
+    if (none) return true;
     Mask& mask = class_masks_[found];
     if (mask.empty()) mask.assign(expected, expected + words_);
     if (!std::equal(mask.begin(), mask.end(), expected))
-      return differs(resolved_, node_, fmt::format("{} is in class {} with sources of other rules", address.text(), found));
-    return {};
+      return differ(fmt::format("{} is in class {} with sources of other rules", address.text(), found));
+    return true;
+  }
+  bool differ(std::string what) {
+    if (difference_.empty()) difference_ = std::move(what);
+    return false;
   }
 
-  [[nodiscard]] bool is_exact(const Address& address) const {
+  // What the table says of a source, by the steps of the lookup, and whether it lists it by itself.
+  struct Found {
+    std::uint32_t number;
+    bool exact;
+  };
+  [[nodiscard]] Found find(const Address& address) const {
+    const acl_table& table = hot_.raw();
     const acl_classifier& c = hot_.header().sources;
-    if (address.is_v4()) return acl_find_exact(&hot_.raw(), &c, address.low()) != 0;
-    const std::uint32_t space = acl_find_space(&hot_.raw(), &c, address.high(), static_cast<std::uint32_t>(address.low() >> 32));
-    return space != 0 && acl_find_exact(&hot_.raw(), &c, std::uint64_t{space} << 32 | (address.low() & 0xffffffff)) != 0;
+    if (address.is_v4()) {
+      const auto bits = static_cast<std::uint32_t>(address.low());
+      const std::uint32_t exact = acl_find_exact(&table, &c, bits);
+      return exact != 0 ? Found{exact, true} : Found{acl_find_v4_interval(&table, c.v4_line, c.v4_count, bits), false};
+    }
+    const std::uint32_t space = acl_find_space(&table, &c, address.high(), static_cast<std::uint32_t>(address.low() >> 32));
+    const std::uint64_t key = std::uint64_t{space} << 32 | (address.low() & 0xffffffff);
+    const std::uint32_t exact = space == 0 ? 0 : acl_find_exact(&table, &c, key);
+    if (exact != 0) return {exact, true};
+    return {acl_find_v6_interval(&table, c.v6_line, c.v6_count, address.high(), address.low()), false};
   }
+  [[nodiscard]] bool is_exact(const Address& address) const { return find(address).exact; }
 
   // An address that is no node's, and whether the table lists it.
-  Expected<void> check_other(const Address& address) {
-    if (auto ok = check_class(address, hot_.source_class(address), mask_elsewhere(address)); !ok) return ok;
-    if (is_exact(address)) others_.insert(address);
-    return {};
+  bool check_other(const Address& address) {
+    const Found found = find(address);
+    if (!check_class(address, found.number, mask_elsewhere(address))) return false;
+    if (found.exact) others_.insert(address);
+    return true;
   }
 
   // An address beside a source: a source itself, which has its own turn, or not listed.
-  Expected<void> check_neighbour(const Address& address, std::size_t rank) {
+  bool check_neighbour(const Address& address, std::size_t rank) {
     const bool node = rank < addresses_.list.size() && addresses_.list[rank] == address;
-    if (node && is_touched(rank)) return {};
-    return check_other(address);
+    return (node && is_touched(rank)) || check_other(address);
   }
 
-  Expected<void> check_sources() {
+  bool check_sources() {
     std::uint64_t exact = 0;
     const auto& list = addresses_.list;
-    Expected<void> all;
+    bool same = true;
     each_touched(0, list.size(), [&](Rank rank) {
-      if (!all) return;
+      if (!same) return;
       const Address& address = list[rank];
-      all = check_class(address, hot_.source_class(address), masks_.data() + rank * words_);
-      if (!all) return;
-      exact += is_exact(address) ? 1U : 0U;
+      const Found found = find(address);
+      exact += found.exact ? 1U : 0U;
       const Address before = resolve::predecessor(address), after = resolve::successor(address);
       // At an end of the family there is no neighbour; an address before the first is at no rank.
-      if (before != address) all = check_neighbour(before, rank == 0 ? list.size() : rank - std::size_t{1});
-      if (all && after != address) all = check_neighbour(after, rank + std::size_t{1});
+      same = check_class(address, found.number, masks_.data() + rank * words_) &&
+             (before == address || check_neighbour(before, rank == 0 ? list.size() : rank - std::size_t{1})) &&
+             (after == address || check_neighbour(after, rank + std::size_t{1}));
     });
-    if (!all) return all;
+    if (!same) return false;
     for (const auto& [range, column] : ranges_) {
-      for (const Address& address : {range.first, range.last}) {
+      // Where ranges begin and end there may be a piece of one address, which the table lists.
+      for (const Address& address : {resolve::predecessor(range.first), range.first, range.last, resolve::successor(range.last)}) {
         const auto place = std::lower_bound(list.begin(), list.end(), address) - list.begin();
-        if (auto ok = check_neighbour(address, static_cast<std::size_t>(place)); !ok) return ok;
+        if (!check_neighbour(address, static_cast<std::size_t>(place))) return false;
       }
     }
-    const acl_classifier& c = hot_.header().sources;
-    const auto* slots = reinterpret_cast<const std::uint64_t*>(hot_.bytes().data() + std::size_t{c.hash_line} * acl_line_bytes);
-    std::uint64_t listed = 0;
-    for (std::size_t i = 0; i < std::size_t{c.hash_lines} * acl_slots; ++i) listed += slots[i] != 0 ? 1U : 0U;
-    if (listed != exact + others_.size())
-      return differs(resolved_, node_, fmt::format("it lists {} addresses where {} are expected", listed, exact + others_.size()));
-    return check_spaces();
-  }
-
-  // A slot stands for one address only if no two networks have its number: else what is listed in one is let in from the other, too.
-  Expected<void> check_spaces() {
-    const acl_classifier& c = hot_.header().sources;
-    const auto* spaces = reinterpret_cast<const acl_space*>(hot_.bytes().data() + std::size_t{c.space_line} * acl_line_bytes);
-    std::vector<bool> used(0x10000, false);
-    for (std::size_t i = 0; i < std::size_t{c.space_lines} * acl_spaces; ++i) {
-      const acl_u32 number = spaces[i].number;
-      if (number != 0 && used[number]) return differs(resolved_, node_, fmt::format("two networks have the number {}", number));
-      used[number] = true;
-    }
-    return {};
+    const std::size_t listed = occupied_slots(hot_.bytes(), hot_.header().sources);
+    if (listed == exact + others_.size()) return true;
+    return differ(fmt::format("it lists {} addresses where {} are expected", listed, exact + others_.size()));
   }
 
   // What is not listed one by one: the table's intervals and the rules' pieces, cut at each other's bounds.
-  Expected<void> check_pieces() {
+  bool check_pieces() {
     std::vector<Address> bounds = piece_starts_;
     const acl_classifier& c = hot_.header().sources;
     const auto* v4 = reinterpret_cast<const std::uint32_t*>(hot_.bytes().data() + std::size_t{c.v4_line} * acl_line_bytes);
@@ -249,9 +265,9 @@ class HotProof {
       Address address = bounds[i];
       while (address != last && is_listed(address)) address = resolve::successor(address);
       if (is_listed(address)) continue;
-      if (auto ok = check_class(address, hot_.source_class(address), mask_elsewhere(address)); !ok) return ok;
+      if (!check_class(address, hot_.source_class(address), mask_elsewhere(address))) return false;
     }
-    return {};
+    return true;
   }
   [[nodiscard]] bool is_listed(const Address& address) const {
     const auto place = std::lower_bound(addresses_.list.begin(), addresses_.list.end(), address);
@@ -294,18 +310,6 @@ class HotProof {
     return out;
   }
 
-  void read_local() {
-    for (const net::Prefix& route : resolved_.approved_routes[node_]) {
-      if (!route.is_everything()) local_.push_back({route.first(), route.last()});
-      for (const Interval& interval : resolve::internet_set().list()) {
-        if (route.is_everything() && interval.first.family() == route.family()) local_.push_back(interval);
-      }
-    }
-    for (const inventory::Service& service : resolved_.inventory->services) {
-      if (std::find(service.hosts.begin(), service.hosts.end(), node_) == service.hosts.end()) continue;
-      for (const Address& address : service.addresses) local_.push_back({address, address});
-    }
-  }
   [[nodiscard]] bool is_local(const Address& address) const {
     const auto& own = resolved_.inventory->nodes[node_].addresses;
     return std::find(own.begin(), own.end(), address) != own.end() ||
@@ -327,7 +331,6 @@ class HotProof {
   }
 
   Expected<void> check_pairs() {
-    read_local();
     // Destinations of one class must be alike; one of each is then compared in full.
     std::map<std::uint32_t, std::pair<Address, std::vector<std::uint32_t>>> classes;
     for (const auto& [address, number] : destinations()) {
@@ -415,6 +418,7 @@ class HotProof {
   std::vector<Address> piece_starts_;
   std::vector<std::uint64_t> piece_masks_;
   std::vector<Mask> class_masks_;
+  std::string difference_;    // the first one, of sources
   std::set<Address> others_;  // listed addresses that are no node's
   std::vector<Interval> local_;
   std::vector<std::uint32_t> bounds_;

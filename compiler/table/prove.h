@@ -11,8 +11,9 @@
 //   for every pair of classes every piece of (protocol, port) between two bounds, of the rules' or of the table's.
 //
 // Two points between two neighbouring bounds are treated alike by both sides, so this is all there is: no address, protocol or port
-// is left out. The ssh part is compared for every source address of the inventory × (every account that is named anywhere, one
-// that is not, whether it exists, whether it is user id 0).
+// is left out. The ssh part is compared for every source address of the inventory × (every account that is named on either side,
+// one that is not, whether it exists, whether it is user id 0): action, rule, and what else the login's terms are. Of the names part,
+// capabilities are compared for every source and destination as above, in their order, and who is known.
 //
 // Out: nothing, or E1207 with the first difference.
 #pragma once
@@ -37,6 +38,7 @@ class Prover {
   // Memory that one proof after the other uses; one for each thread.
   struct Scratch {
     std::vector<std::uint64_t> masks, touched;
+    std::vector<resolve::Views::Marks> marks;  // one, once it is used
   };
 
   // `rules`: which rule each rule number stands for. `own_classes`: as in the node's header, own addresses ascending.
@@ -45,8 +47,8 @@ class Prover {
                                    Scratch& scratch) const;
   [[nodiscard]] Expected<void> ssh(NodeId node, std::span<const std::uint8_t> bytes,
                                    std::span<const resolve::Origin> rules) const;
-  // Of the names part: whom the node knows; which capabilities each source has at each of the node's addresses.
-  [[nodiscard]] Expected<void> known(NodeId node, std::span<const std::uint8_t> bytes) const;
+  // Of the names part: whom the node knows; which capabilities each source has at each place of the node.
+  [[nodiscard]] Expected<void> known(NodeId node, std::span<const std::uint8_t> bytes, Scratch& scratch) const;
   [[nodiscard]] Expected<void> capabilities(NodeId node, std::span<const std::uint8_t> bytes,
                                             std::span<const std::uint16_t> own_classes) const;
 

@@ -43,6 +43,10 @@ ACL_INLINE const void* acl_at(const struct acl_table* table, acl_u64 offset) {
 // Of `lines` lines the one that a hash falls on.
 ACL_INLINE acl_u32 acl_home_line(acl_u64 hash, acl_u32 lines) { return (acl_u32)(((hash >> 32) * lines) >> 32); }
 
+// The hash that the second line follows from: the first one, mixed (the constant is that of Fibonacci hashing, 2^64 / the golden
+// ratio, odd).
+ACL_INLINE acl_u64 acl_second_hash(acl_u64 hash) { return (hash ^ (hash >> 32)) * 0x9e3779b97f4a7c15ull; }
+
 ACL_INLINE acl_u64 acl_space_hash(acl_u64 multiplier, acl_u64 high, acl_u32 middle) {
   return (high ^ ((acl_u64)middle << 32 | middle)) * multiplier;
 }
@@ -50,38 +54,37 @@ ACL_INLINE acl_u64 acl_space_hash(acl_u64 multiplier, acl_u64 high, acl_u32 midd
 // The number of the space of an IPv6 address, 0 if the part has no exact address in it.
 ACL_INLINE acl_u32 acl_find_space(const struct acl_table* table, const struct acl_classifier* c, acl_u64 high,
                                   acl_u32 middle) {
-  acl_u32 lines = c->space_lines;
-  acl_u32 line, probe, i;
+  acl_u32 lines = c->space_lines, turn, i;
+  acl_u64 hash = acl_space_hash(c->multiplier, high, middle);
   if (lines == 0) return 0;
-  line = acl_home_line(acl_space_hash(c->multiplier, high, middle), lines);
-  for (probe = 0; probe < acl_most_probes; ++probe) {
-    const struct acl_space* space =
-        (const struct acl_space*)acl_at(table, ((acl_u64)c->space_line + line) * acl_line_bytes);
+  for (turn = 0; turn < 2; ++turn) {
+    const struct acl_space* space = (const struct acl_space*)acl_at(
+        table, ((acl_u64)c->space_line + acl_home_line(hash, lines)) * acl_line_bytes);
     ACL_CHECK(space);
     for (i = 0; i < acl_spaces; ++i) {
       if (space[i].high == high && space[i].middle == middle && space[i].number != 0) return space[i].number;
     }
-    if (space[acl_spaces - 1].number == 0 || probe + 1 >= c->space_probes) return 0;
-    line = line + 1 == lines ? 0 : line + 1;
+    if (space[acl_spaces - 1].number == 0) return 0;
+    hash = acl_second_hash(hash);
   }
   return 0;
 }
 
 // The class of an exact address, 0 if it is not listed.
 ACL_INLINE acl_u32 acl_find_exact(const struct acl_table* table, const struct acl_classifier* c, acl_u64 key) {
-  acl_u32 lines = c->hash_lines;
-  acl_u32 line, probe, i;
+  acl_u32 lines = c->hash_lines, turn, i;
+  acl_u64 hash = key * c->multiplier;
   if (lines == 0) return 0;
-  line = acl_home_line(key * c->multiplier, lines);
-  for (probe = 0; probe < acl_most_probes; ++probe) {
-    const acl_u64* slot = (const acl_u64*)acl_at(table, ((acl_u64)c->hash_line + line) * acl_line_bytes);
+  for (turn = 0; turn < 2; ++turn) {
+    const acl_u64* slot =
+        (const acl_u64*)acl_at(table, ((acl_u64)c->hash_line + acl_home_line(hash, lines)) * acl_line_bytes);
     acl_u64 found = 0;
     ACL_CHECK(slot);
     // Without a branch for each slot: which one it is cannot be predicted.
     for (i = 0; i < acl_slots; ++i) found |= (slot[i] >> 16) == key ? slot[i] : 0;
     if (found != 0) return (acl_u32)(found & 0xffff);
-    if (slot[acl_slots - 1] == 0 || probe + 1 >= c->hash_probes) return 0;
-    line = line + 1 == lines ? 0 : line + 1;
+    if (slot[acl_slots - 1] == 0) return 0;
+    hash = acl_second_hash(hash);
   }
   return 0;
 }

@@ -87,19 +87,26 @@ class Part {
     if (sources.empty()) return;
     c.space_line = line();
     c.space_lines = 1;
-    c.space_probes = 1;
     words_.insert(words_.end(), {high, std::uint64_t{1} << 32 | 7, 0, 0, 0, 0, 0, 0});  // middle 7, number 1
     c.hash_line = line();
-    c.hash_lines = static_cast<acl_u32>(sources.size() / 5 + 1);
-    c.hash_probes = static_cast<acl_u8>(std::min<std::uint32_t>(acl_most_probes, c.hash_lines));
-    std::uint64_t* slots = (words_.resize(words_.size() + std::size_t{c.hash_lines} * acl_slots),
-                            words_.data() + std::size_t{c.hash_line} * acl_slots);
+    // So many lines that no second one fills up.
+    c.hash_lines = static_cast<acl_u32>(sources.size() / 3 + 1);
+    words_.resize(words_.size() + std::size_t{c.hash_lines} * acl_slots);
+    std::uint64_t* lines = words_.data() + std::size_t{c.hash_line} * acl_slots;
     for (const Source& source : sources) {
       const std::uint64_t key = std::uint64_t{source.space} << 32 | source.low;
-      std::uint64_t at = std::uint64_t{acl_home_line(key * c.multiplier, c.hash_lines)} * acl_slots;
-      while (slots[at] != 0 && slots[at] >> 16 != key) at = (at + 1) % (std::uint64_t{c.hash_lines} * acl_slots);
-      slots[at] = key << 16 | 1;
+      const std::uint64_t hash = key * c.multiplier;
+      if (!put(lines + acl_home_line(hash, c.hash_lines) * acl_slots, key))
+        RC_ASSERT(put(lines + acl_home_line(acl_second_hash(hash), c.hash_lines) * acl_slots, key));
     }
+  }
+  static bool put(std::uint64_t* slots, std::uint64_t key) {
+    for (std::uint32_t i = 0; i < acl_slots; ++i) {
+      if (slots[i] != 0 && slots[i] >> 16 != key) continue;
+      slots[i] = key << 16 | 1;
+      return true;
+    }
+    return false;
   }
 
   acl_hot hot_{};

@@ -69,7 +69,7 @@ struct Pending {
   std::size_t count = 0;
   std::array<std::uint64_t, batch>
       key;  // of an exact address; of an IPv6 address outside all spaces one that no slot has
-  std::array<std::uint32_t, batch> line;  // where it would be
+  std::array<std::uint64_t, batch> hash;  // which gives its first line
   std::array<std::uint32_t, batch> pair;  // word of the classes
 };
 
@@ -82,8 +82,8 @@ void begin(const acl_table& table, const acl_classifier& c, const Question* aske
       key = space == 0 ? ~std::uint64_t{0} : std::uint64_t{space} << 32 | (asked[i].low & 0xffffffff);
     }
     pending.key[i] = key;
-    pending.line[i] = acl_home_line(key * c.multiplier, c.hash_lines);
-    prefetch(table, (std::uint64_t{c.hash_line} + pending.line[i]) * acl_line_bytes);
+    pending.hash[i] = key * c.multiplier;
+    prefetch(table, (std::uint64_t{c.hash_line} + acl_home_line(pending.hash[i], c.hash_lines)) * acl_line_bytes);
   }
 }
 
@@ -114,10 +114,11 @@ void find_pairs(const acl_table& table, const acl_classifier& c, const Question*
   const std::uint8_t* lines = table.base + std::uint64_t{c.hash_line} * acl_line_bytes;
   for (std::size_t i = 0; i < pending.count; ++i) {
     const __m256i key = _mm256_set1_epi64x(static_cast<long long>(pending.key[i]));
-    std::uint32_t line = pending.line[i];
+    std::uint64_t hash = pending.hash[i];
     std::uint32_t found = 0;
-    for (std::uint32_t probe = 1;; ++probe) {
-      const auto* slots = reinterpret_cast<const __m256i*>(lines + std::uint64_t{line} * acl_line_bytes);
+    for (int turn = 0; turn < 2; ++turn) {
+      const auto* slots =
+          reinterpret_cast<const __m256i*>(lines + std::uint64_t{acl_home_line(hash, c.hash_lines)} * acl_line_bytes);
       const __m256i front = _mm256_loadu_si256(slots), back = _mm256_loadu_si256(slots + 1);
       const __m256i equal =
           _mm256_or_si256(_mm256_and_si256(_mm256_cmpeq_epi64(_mm256_srli_epi64(front, 16), key), front),
@@ -125,8 +126,8 @@ void find_pairs(const acl_table& table, const acl_classifier& c, const Question*
       const __m128i half = _mm_or_si128(_mm256_castsi256_si128(equal), _mm256_extracti128_si256(equal, 1));
       const __m128i one = _mm_or_si128(half, _mm_unpackhi_epi64(half, half));
       found = static_cast<std::uint32_t>(_mm_cvtsi128_si32(one)) & 0xffff;
-      if (found != 0 || _mm256_extract_epi64(back, 3) == 0 || probe >= c.hash_probes) break;
-      line = line + 1 == c.hash_lines ? 0 : line + 1;
+      if (found != 0 || _mm256_extract_epi64(back, 3) == 0) break;
+      hash = acl_second_hash(hash);
     }
     pending.pair[i] = pair_of(table, c, asked[i], found);
   }

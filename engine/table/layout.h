@@ -42,13 +42,12 @@ ACL_CONSTANT acl_kind_names = 3;
 
 // The largest part: what one variable offset may reach in eBPF (2^29 bytes), with room for one line.
 ACL_CONSTANT acl_most_lines = (1u << 23) - 1;
-// The most lines that a lookup looks at in a row.
-ACL_CONSTANT acl_most_probes = 8;
 // Of a binary search: 2^24 elements.
 ACL_CONSTANT acl_most_steps = 24;
 
 // Slots of a line of exact addresses: key << 16 | class, 0 is empty, used from the front. A key is 48 bits: the number of the
-// space that the address is in, and its low 32 bits.
+// space that the address is in, and its low 32 bits. A key is in one of two lines that follow from it, and in the second only if
+// the first is full (cuckoo hashing with buckets: Dietzfelbinger and Weidling, 2007).
 ACL_CONSTANT acl_slots = 8;
 // Spaces of a line: 0 is IPv4 and needs no entry, the others are IPv6 networks of 96 bits.
 ACL_CONSTANT acl_spaces = 4;
@@ -67,8 +66,7 @@ struct acl_classifier {
   acl_u32 space_line, space_lines;
   acl_u32 v4_line, v4_count;  // v4_count starts of 4 bytes; from the next whole line on as many classes of 2 bytes
   acl_u32 v6_line, v6_count;  // the same with starts of 16 bytes, the upper half first
-  acl_u8 hash_probes, space_probes;
-  acl_u8 reserved[6];
+  acl_u64 reserved;
 };
 
 struct acl_intervals {

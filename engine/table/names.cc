@@ -11,13 +11,6 @@
 namespace acl::table {
 namespace {
 
-constexpr std::size_t bits_bytes = acl_chunk_identities / 8;
-
-// The bytes of a block behind its eight.
-std::size_t block_bytes(std::uint32_t count) noexcept {
-  return count == acl_known_bits ? bits_bytes : (std::size_t{count} * 2 + 3) / 4 * 4;
-}
-
 Expected<void> check_known(const PartReader& part, const acl_names& names) {
   const auto bytes = part.section<std::uint8_t>("known identities", names.known_line, names.known_bytes);
   if (!bytes) return tl::unexpected(bytes.error());
@@ -32,7 +25,7 @@ Expected<void> check_known(const PartReader& part, const acl_names& names) {
     last_chunk = block.chunk;
     if (block.count != acl_known_bits && (block.count == 0 || block.count > acl_chunk_identities))
       return bad_part("names", fmt::format("a block of \"{}\" known identities", block.count));
-    const std::size_t length = block_bytes(block.count);
+    const std::size_t length = Names::block_bytes(block.count);
     if (bytes->size() - at < length) return bad_part("names", "its known identities end in a block's middle");
     if (block.count != acl_known_bits) {
       std::int32_t last = -1;
@@ -130,69 +123,28 @@ std::vector<Capability> Names::capabilities(const net::Address& source, std::uin
   return out;
 }
 
-namespace {
-
-// Calls f(chunk, count, bytes behind the block's head) for each block.
-template <class F>
-void each_block(std::span<const std::uint8_t> known, F f) {
-  for (std::size_t at = 0; at < known.size();) {
-    acl_known block;
-    std::memcpy(&block, known.data() + at, sizeof block);
-    at += sizeof block;
-    if (!f(block, known.data() + at)) return;
-    at += block_bytes(block.count);
-  }
-}
-
-}  // namespace
-
-void Names::each_known(const std::function<void(std::uint32_t)>& visit) const {
-  each_block({at<std::uint8_t>(header().known_line, 0), header().known_bytes},
-             [&](const acl_known& block, const std::uint8_t* bytes) {
-               const std::uint32_t base = block.chunk * acl_chunk_identities;
-               if (block.count == acl_known_bits) {
-                 for (std::uint32_t i = 0; i < acl_chunk_identities; ++i) {
-                   if ((bytes[i / 8] >> (i % 8) & 1) != 0) visit(base + i);
-                 }
-                 return true;
-               }
-               for (std::uint32_t i = 0; i < block.count; ++i) {
-                 std::uint16_t number = 0;
-                 std::memcpy(&number, bytes + std::size_t{i} * 2, 2);
-                 visit(base + number);
-               }
-               return true;
-             });
-}
-
 bool Names::knows(std::uint32_t identity) const noexcept {
   bool found = false;
   const std::uint32_t chunk = identity / acl_chunk_identities, within = identity % acl_chunk_identities;
-  each_block({at<std::uint8_t>(header().known_line, 0), header().known_bytes},
-             [&](const acl_known& block, const std::uint8_t* bytes) {
-               if (block.chunk < chunk) return true;
-               if (block.chunk > chunk) return false;
-               if (block.count == acl_known_bits) {
-                 found = (bytes[within / 8] >> (within % 8) & 1) != 0;
-                 return false;
-               }
-               for (std::uint32_t i = 0; i < block.count && !found; ++i) {
-                 std::uint16_t number = 0;
-                 std::memcpy(&number, bytes + std::size_t{i} * 2, 2);
-                 found = number == within;
-               }
-               return false;
-             });
+  each_block([&](const acl_known& block, const std::uint8_t* bytes) {
+    if (block.chunk < chunk) return true;
+    if (block.chunk > chunk) return false;
+    if (block.count == acl_known_bits) {
+      found = (bytes[within / 8] >> (within % 8) & 1) != 0;
+      return false;
+    }
+    for (std::uint32_t i = 0; i < block.count && !found; ++i) found = block_number(bytes, i) == within;
+    return false;
+  });
   return found;
 }
 
 std::vector<std::uint32_t> Names::known_chunks(std::size_t chunk_count) const {
   std::vector<std::uint32_t> out;
-  each_block({at<std::uint8_t>(header().known_line, 0), header().known_bytes},
-             [&](const acl_known& block, const std::uint8_t*) {
-               if (block.chunk < chunk_count) out.push_back(block.chunk);
-               return true;
-             });
+  each_block([&](const acl_known& block, const std::uint8_t*) {
+    if (block.chunk < chunk_count) out.push_back(block.chunk);
+    return true;
+  });
   return out;
 }
 

@@ -64,7 +64,7 @@ Expected<void> PartReader::check_exact(const acl_classifier& c, std::uint32_t cl
     const auto found = static_cast<std::uint32_t>(slot & 0xffff);
     if (found == 0 || found > classes)
       return bad_part(kind, fmt::format("the class \"{}\" of an exact address is not in 1…{}", found, classes));
-    // Used from the front: a lookup stops at a line with a free slot.
+    // Used from the front: a lookup goes on to the second line only if the last slot is taken.
     if (i % acl_slots != 0 && (*lines)[i - 1] == 0)
       return bad_part(kind, fmt::format("line {} of its exact addresses has a gap", i / acl_slots));
   }
@@ -78,11 +78,7 @@ Expected<void> PartReader::check_exact(const acl_classifier& c, std::uint32_t cl
 
 Expected<void> PartReader::check(const acl_classifier& c, std::uint32_t classes) const {
   const std::string_view kind = kind_name(header<acl_part>().kind);
-  if (c.hash_probes > acl_most_probes || c.space_probes > acl_most_probes)
-    return bad_part(kind, "a lookup would look at too many lines");
-  for (const std::uint8_t byte : c.reserved) {
-    if (byte != 0) return bad_part(kind, "a reserved byte is set");
-  }
+  if (c.reserved != 0) return bad_part(kind, "a reserved byte is set");
   if (auto exact = check_exact(c, classes); !exact) return exact;
   return check(acl_intervals{c.v4_line, c.v4_count, c.v6_line, c.v6_count}, classes);
 }

@@ -13,6 +13,7 @@
 #include <string>
 
 #include "tests/agreement/adapter.h"
+#include "tests/agreement/pairs.h"
 #include "tests/generate/hujson_text.h"
 #include "tests/generate/tailnet.h"
 #include "tests/oracle/oracle.h"
@@ -31,23 +32,6 @@ using oracle::Tailnet;
 
 constexpr std::array<std::uint8_t, 6> asked_protocols = {6, 17, 132, 1, 58, 47};
 constexpr std::array<std::uint16_t, 3> asked_ports = {0, 22, 443};
-
-// The same sequence on every machine: xorshift64* (Vigna 2014).
-struct Random {
-  std::uint64_t state = 1;
-
-  std::uint64_t next() {
-    state ^= state >> 12U;
-    state ^= state << 25U;
-    state ^= state >> 27U;
-    return state * 0x2545f4914f6cdd1dU;
-  }
-  std::size_t below(std::size_t count) { return count == 0 ? 0 : (next() >> 32U) % count; }
-  template <class List>
-  const auto& pick(const List& list) {
-    return list[below(list.size())];
-  }
-};
 
 // What one pair is asked, and the first answer that differs.
 class Comparison {
@@ -260,68 +244,13 @@ class Comparison {
   std::optional<std::string> difference_;
 };
 
-using Choices = std::vector<std::uint8_t>;
-
 std::optional<std::string> difference_of(const Choices& choices) {
   const Model model = generate::tailnet_model(choices);
   const auto compiled = compile(generate::policy_text(model.policy), generate::inventory_text(model.tailnet));
   if (!compiled) return "refused: " + compiled.error();
-  std::uint64_t seed = 0xcbf29ce484222325U;  // FNV-1a of the choices
-  for (const std::uint8_t choice : choices) seed = (seed ^ choice) * 0x100000001b3U;
   const Tailnet tailnet = oracle::with_approvals(model.policy, model.tailnet);
-  return Comparison(model.policy, tailnet, *compiled, seed).first_difference();
+  return Comparison(model.policy, tailnet, *compiled, seed_of(choices)).first_difference();
 }
-
-// The first line up to the first name is not the same question; good enough to stay with one mistake while shrinking.
-std::string sort_of(const std::string& difference) {
-  const std::size_t colon = difference.find(": ");
-  return difference.substr(colon + 2, difference.find(' ', colon + 2) - colon - 2);
-}
-
-// Fewer and smaller choices that still differ in a question of the same sort.
-Choices shrink(Choices choices) {
-  const std::string sort = sort_of(*difference_of(choices));
-  const auto still = [&](const Choices& fewer) {
-    const auto difference = difference_of(fewer);
-    return difference && sort_of(*difference) == sort;
-  };
-  for (bool progress = true; progress;) {
-    progress = false;
-    for (std::size_t size = std::max<std::size_t>(choices.size() / 2, 1);; size /= 2) {
-      for (std::size_t at = 0; at + size <= choices.size();) {
-        Choices fewer = choices;
-        fewer.erase(fewer.begin() + static_cast<std::ptrdiff_t>(at),
-                    fewer.begin() + static_cast<std::ptrdiff_t>(at + size));
-        if (still(fewer))
-          choices = std::move(fewer), progress = true;
-        else
-          at += size;
-      }
-      if (size == 1) break;
-    }
-    for (std::uint8_t& choice : choices) {
-      const std::uint8_t before = choice;
-      for (const int smaller : {0, before / 2, before - 1}) {
-        if (smaller < 0 || smaller >= before) continue;
-        choice = static_cast<std::uint8_t>(smaller);
-        if (still(choices)) {
-          progress = true;
-          break;
-        }
-        choice = before;
-      }
-    }
-  }
-  return choices;
-}
-
-std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
-  const char* text = std::getenv(variable);
-  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
-}
-
-// Long enough that most models are not cut short, and some short ones.
-Choices choices_of(std::uint64_t seed) { return generate::random_choices(seed, 40 + seed * 37 % 500); }
 
 std::uint64_t runs() { return number_from("ACL_AGREEMENT_RUNS", 4000); }
 std::uint64_t first_seed() { return number_from("ACL_AGREEMENT_SEED", 1); }
@@ -354,7 +283,7 @@ TEST_P(Agreement, CompilerAndOracleGiveTheSameAnswers) {
   for (std::uint64_t seed = begin; seed < begin + share; ++seed) {
     const Choices choices = choices_of(seed);
     if (!difference_of(choices)) continue;
-    const Choices small = shrink(choices);
+    const Choices small = shrink(choices, difference_of);
     const Model model = generate::tailnet_model(small);
     ADD_FAILURE() << "seed " << seed << ", made smaller: " << *difference_of(small) << "\n"
                   << generate::policy_text(model.policy) << generate::inventory_text(model.tailnet);

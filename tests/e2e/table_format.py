@@ -63,10 +63,9 @@ class Part:
         return [one[0] if len(one) == 1 else one for one in found]
 
     def classifier(self, at):
-        (self.multiplier, hash_line, self.hash_lines, space_line, self.space_lines, v4_line, v4, v6_line, v6, self.hash_probes,
-         self.space_probes) = struct.unpack_from("<QIIIIIIIIBB", self.data, at)
-        self.zero(at + 42, 6)
-        need(self.hash_probes <= 8 and self.space_probes <= 8, "probes")
+        (self.multiplier, hash_line, self.hash_lines, space_line, self.space_lines, v4_line, v4, v6_line,
+         v6) = struct.unpack_from("<QIIIIIIII", self.data, at)
+        self.zero(at + 40, 8)
         self.slots = self.section(hash_line, self.hash_lines * 8, "Q")
         for i, slot in enumerate(self.slots):
             if slot:
@@ -102,35 +101,33 @@ class Part:
         return found
 
     @staticmethod
-    def home(value, lines):
-        return ((value & (1 << 64) - 1) >> 32) * lines >> 32
+    def two_lines(value, lines):
+        first = value & (1 << 64) - 1
+        second = (first ^ first >> 32) * 0x9E3779B97F4A7C15 & (1 << 64) - 1
+        return [(one >> 32) * lines >> 32 for one in (first, second)]
 
     def find_space(self, high, middle):
         if not self.space_lines:
             return 0
-        line = self.home((high ^ (middle << 32 | middle)) * self.multiplier, self.space_lines)
-        for probe in range(1, 9):
+        for line in self.two_lines((high ^ (middle << 32 | middle)) * self.multiplier, self.space_lines):
             entries = self.spaces[line * 4 : line * 4 + 4]
             for its_high, its_middle, number in entries:
                 if number and (its_high, its_middle) == (high, middle):
                     return number
-            if not entries[3][2] or probe >= self.space_probes:
+            if not entries[3][2]:
                 return 0
-            line = (line + 1) % self.space_lines
         return 0
 
     def find_exact(self, key):
         if not self.hash_lines:
             return 0
-        line = self.home(key * self.multiplier, self.hash_lines)
-        for probe in range(1, 9):
+        for line in self.two_lines(key * self.multiplier, self.hash_lines):
             slots = self.slots[line * 8 : line * 8 + 8]
             for slot in slots:
                 if slot and slot >> 16 == key:
                     return slot & 0xFFFF
-            if not slots[7] or probe >= self.hash_probes:
+            if not slots[7]:
                 return 0
-            line = (line + 1) % self.hash_lines
         return 0
 
     def class_of(self, address):

@@ -217,4 +217,30 @@ Tailnet read_inventory(const std::string& text) {
   return tailnet;
 }
 
+Tailnet read_recorded_inventory(const std::string& text) {
+  const Json json = Json::parse(text);
+  Tailnet tailnet;
+  std::map<std::string, std::string> logins;
+  for (const auto& user : json.at("users")) {
+    logins[user.at("name")] = user.at("email");
+    tailnet.users.push_back({user.at("email"), user.at("role")});
+  }
+  for (const auto& domain : json.at("domains")) tailnet.domains.push_back(domain);
+  for (const auto& entry : json.at("nodes")) {
+    Node node;
+    node.name = entry.at("name");
+    if (entry.at("user").is_string()) node.user = logins.at(entry.at("user"));
+    node.tags = entry.at("tags").get<std::vector<std::string>>();
+    for (const char* family : {"ipv4", "ipv6"})
+      node.addresses.push_back(*Address::parse(entry.at(family).get<std::string>()));
+    for (const auto& [member, list] :
+         {std::pair("routable_ips", &node.advertised), {"approved_routes", &node.approved}}) {
+      for (const auto& route : entry.at(member)) list->push_back(Prefix::parse(route.get<std::string>()).prefix);
+    }
+    node.created = entry.at("created_rank").is_number() ? entry.at("created_rank").get<int>() : 1000000;
+    tailnet.nodes.push_back(std::move(node));
+  }
+  return tailnet;
+}
+
 }  // namespace acl::oracle

@@ -17,4 +17,7 @@ Policy read_policy(const std::string& hujson);
 // The native format, HuJSON; every node with `created`, in UTC to the second.
 Tailnet read_inventory(const std::string& text);
 
+// The `inventory` member of a recorded case, JSON.
+Tailnet read_recorded_inventory(const std::string& text);
+
 }  // namespace acl::oracle

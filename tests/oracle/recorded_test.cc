@@ -21,31 +21,6 @@ namespace {
 
 using Json = nlohmann::json;
 
-Tailnet read_tailnet(const Json& json) {
-  Tailnet tailnet;
-  std::map<std::string, std::string> logins;
-  for (const auto& user : json.at("users")) {
-    logins[user.at("name")] = user.at("email");
-    tailnet.users.push_back({user.at("email"), user.at("role")});
-  }
-  for (const auto& domain : json.at("domains")) tailnet.domains.push_back(domain);
-  for (const auto& entry : json.at("nodes")) {
-    Node node;
-    node.name = entry.at("name");
-    if (entry.at("user").is_string()) node.user = logins.at(entry.at("user"));
-    node.tags = entry.at("tags").get<std::vector<std::string>>();
-    for (const char* family : {"ipv4", "ipv6"})
-      node.addresses.push_back(*Address::parse(entry.at(family).get<std::string>()));
-    for (const auto& [member, list] :
-         {std::pair("routable_ips", &node.advertised), {"approved_routes", &node.approved}}) {
-      for (const auto& route : entry.at(member)) list->push_back(Prefix::parse(route.get<std::string>()).prefix);
-    }
-    node.created = entry.at("created_rank").is_number() ? entry.at("created_rank").get<int>() : 1000000;
-    tailnet.nodes.push_back(std::move(node));
-  }
-  return tailnet;
-}
-
 // --- comparing ---
 
 constexpr std::array<std::uint8_t, 7> protocols = {1, 2, 6, 17, 47, 58, 132};
@@ -153,7 +128,7 @@ class Recorded : public testing::Test {
       const Json& expected = recorded.at("expect");
       if (!expected.at("accepted").get<bool>() || (reliable_only && recorded.contains("unreliable"))) continue;
       const Policy policy = read_policy(recorded.at("policy").get<std::string>());
-      const Tailnet tailnet = with_approvals(policy, read_tailnet(recorded.at("inventory")));
+      const Tailnet tailnet = with_approvals(policy, read_recorded_inventory(recorded.at("inventory").dump()));
       const Openings all = openings(policy, tailnet);
       for (const Node& node : tailnet.nodes) {
         if (!expected.at("nodes").contains(node.name)) continue;
