@@ -107,9 +107,8 @@ std::vector<std::string> sources_of(const Json& section, const Json& classes,
   std::vector<std::string> out;
   for (const std::size_t one : classes) {
     const Json& members = section["sources"][one - 1];
-    for (const std::string& range : members["addresses"]) out.push_back(range);
-    for (const std::string& name : members["nodes"])
-      out.insert(out.end(), nodes.at(name).begin(), nodes.at(name).end());
+    for (const std::string range : members["addresses"]) out.push_back(range);
+    for (const std::string name : members["nodes"]) out.insert(out.end(), nodes.at(name).begin(), nodes.at(name).end());
   }
   return out;
 }
@@ -119,9 +118,10 @@ class AgreesWithShow : public Inspect, public ::testing::WithParamInterface<cons
   void SetUp() override {
     Inspect::SetUp();
     compile(GetParam());
-    for (const Json& identity : inspect()["identities"]) {
+    const Json release = inspect();
+    for (const Json& identity : release["identities"]) {
       nodes[identity["name"]] = identity["addresses"].get<std::vector<std::string>>();
-      for (const std::string& text : identity["addresses"]) addresses.push_back(*net::Address::parse(text));
+      for (const std::string text : identity["addresses"]) addresses.push_back(*net::Address::parse(text));
     }
     shown = Json::parse(run(fmt::format("show --as wire {}", example(GetParam()))).out)["nodes"];
     ASSERT_FALSE(nodes.empty());
@@ -134,7 +134,7 @@ class AgreesWithShow : public Inspect, public ::testing::WithParamInterface<cons
       for (const std::size_t one : rule["destinations"]) {
         const Json& to = packets["destinations"][one - 1];
         for (const char* member : {"own", "behind"}) {
-          for (const std::string& text : to[member]) destinations.push_back(text);
+          for (const std::string text : to[member]) destinations.push_back(text);
         }
       }
       for (const Json& service : rule["allows"]) {
@@ -232,8 +232,9 @@ TEST_P(AgreesWithShow, AndEveryRuleHasItsLine) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Examples, AgreesWithShow,
-                         ::testing::Values("homelab", "startup", "company", "plain-wireguard"), [](const auto& info) {
-                           std::string name = info.param;
+                         ::testing::Values("homelab", "startup", "company", "plain-wireguard"),
+                         [](const auto& example_name) {
+                           std::string name = example_name.param;
                            std::erase(name, '-');
                            return name;
                          });
@@ -335,7 +336,8 @@ TEST_F(Inspect, DamageIsToldAndNeverTakenForATable) {
   // In its place, any other byte is damage.
   ASSERT_TRUE(replace_file(path, whole + std::string(64, '\0')));
   std::size_t refused = 0;
-  for (const Json& identity : inspect()["identities"]) {
+  const Json release = inspect();
+  for (const Json& identity : release["identities"]) {
     const Outcome told = run(fmt::format("inspect @rel --node {}", identity["name"].get<std::string>()));
     if (told.exit_code == exit_no && told.err.find("E1018") != std::string::npos) ++refused;
   }

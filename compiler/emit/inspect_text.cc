@@ -68,6 +68,8 @@ std::string destinations_text(const std::vector<std::uint32_t>& classes, const t
 }
 
 std::string duration(std::uint32_t seconds) {
+  constexpr std::uint32_t day = 86400;
+  if (seconds > day && seconds % day == 0) return fmt::format("{}d", seconds / day);
   if (seconds % 3600 == 0) return fmt::format("{}h", seconds / 3600);
   if (seconds % 60 == 0) return fmt::format("{}m", seconds / 60);
   return fmt::format("{}s", seconds);
