@@ -5,15 +5,22 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cstring>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <set>
 
 #include "compiler/cli/signing.h"
 #include "compiler/cli/testing.h"
 #include "compiler/policy/ports.h"
 #include "engine/net/prefix.h"
+#include "engine/release/base64.h"
 #include "engine/release/testing.h"
+#include "engine/store/node_release.h"
+#include "engine/store/release_folder.h"
+#include "engine/table/listing.h"
+#include "engine/table/node_table.h"
 
 namespace acl::cli {
 namespace {
@@ -334,7 +341,9 @@ TEST_F(Inspect, DamageIsToldAndNeverTakenForATable) {
     EXPECT_TRUE(told.exit_code == exit_yes || (told.exit_code == exit_no && !told.err.empty())) << at;
   }
   // In its place, any other byte is damage.
-  ASSERT_TRUE(replace_file(path, whole + std::string(64, '\0')));
+  std::string other = whole;
+  other.back() = static_cast<char>(~other.back());
+  ASSERT_TRUE(replace_file(path, other));
   std::size_t refused = 0;
   const Json release = inspect();
   for (const Json& identity : release["identities"]) {
@@ -342,6 +351,91 @@ TEST_F(Inspect, DamageIsToldAndNeverTakenForATable) {
     if (told.exit_code == exit_no && told.err.find("E1018") != std::string::npos) ++refused;
   }
   EXPECT_GT(refused, 0U);
+}
+
+// --- tables as a node opens them ------------------------------------------------------------------------------------------
+
+class Tables : public Inspect {
+ protected:
+  void SetUp() override {
+    Inspect::SetUp();
+    compile("homelab");
+  }
+
+  // All that one node needs; `chunks`: with the directory.
+  [[nodiscard]] release::Release read(const std::string& name, bool chunks = true) const {
+    const auto folder = must(store::Folder::open(folder_ + "/rel"));
+    const release::Head head = must(store::newest_head(folder)).value().head;
+    release::NodeKey key{};
+    EXPECT_TRUE(release::decode_base64(inspect("--node " + name)["node"]["key"].get<std::string>(), key));
+    const auto leaf = must(store::find_leaf(folder, head.contents.root, key));
+    const auto choose = [&](release::ByteView, std::size_t count) {
+      std::vector<std::uint32_t> all(chunks ? count : 0);
+      std::iota(all.begin(), all.end(), 0);
+      return all;
+    };
+    return must(store::read_node_release(folder, head, leaf.value(), choose));
+  }
+  static table::TableBytes bytes_of(const release::Release& release) {
+    return {release.header, *release.parts[0].bytes, *release.parts[1].bytes, *release.parts[2].bytes};
+  }
+};
+
+TEST_F(Tables, TheirPartsFitEachOther) {
+  const release::Release router = read("router"), nas = read("nas");
+  ASSERT_TRUE(table::open_table(bytes_of(router)));
+  table::TableBytes mixed = bytes_of(router);
+  mixed.names = *nas.parts[2].bytes;
+  EXPECT_EQ(table::open_table(mixed).error().code, Code::E1201);
+  mixed = bytes_of(router);
+  mixed.hot = {};
+  EXPECT_EQ(table::open_table(mixed).error().code, Code::E1201);
+  table::NodeHeader header = must(table::parse_node_header(router.header));
+  header.own.front().hot_class = 0xffff;
+  const auto encoded = table::encode_node_header(header);
+  mixed = bytes_of(router);
+  mixed.header = encoded;
+  EXPECT_EQ(table::open_table(mixed).error().code, Code::E1202);
+}
+
+TEST_F(Tables, ADirectoryHoldsWhomTheNodeKnowsAndNobodyElse) {
+  const release::Release router = read("router");
+  const auto opened = must(table::open_table(bytes_of(router)));
+  ASSERT_EQ(router.chunks.size(), 1U);
+  const table::DirectoryChunk chunk{0, *router.chunks[0].bytes};
+  const auto directory = must(table::open_directory(opened.names, {&chunk, 1}));
+  std::vector<std::string> names;
+  for (const auto& known : directory.identities()) {
+    EXPECT_TRUE(opened.names.knows(known.number));
+    if (known.identity.name != "router") names.push_back(known.identity.name);
+  }
+  std::sort(names.begin(), names.end());
+  EXPECT_EQ(names, inspect("--node router")["knows"].get<std::vector<std::string>>());
+  EXPECT_LT(directory.identities().size(), inspect()["identities"].size());
+  const auto lacking = table::open_directory(opened.names, {});
+  EXPECT_EQ(lacking.error().code, Code::E1204);
+  EXPECT_TRUE(read("router", false).chunks.empty());
+}
+
+TEST_F(Tables, AKeyThatNobodyHasLeadsToNoLeaf) {
+  const auto folder = must(store::Folder::open(folder_ + "/rel"));
+  const release::Head head = must(store::newest_head(folder)).value().head;
+  EXPECT_FALSE(must(store::find_leaf(folder, head.contents.root, release::NodeKey{})).has_value());
+}
+
+// What no compiler writes could be listed without end.
+TEST_F(Tables, ListsThatDoNotAscendAreNotListed) {
+  const release::Release router = read("router");
+  release::Bytes bytes = *router.parts[0].bytes;
+  acl_hot header;
+  std::memcpy(&header, bytes.data(), sizeof header);
+  ASSERT_GT(header.list_words, 1U);
+  ASSERT_TRUE(table::list_pairs(must(table::Hot::open(bytes))));
+  // Every range of every list becomes the first: in a list of two, the second is then not above it.
+  std::uint8_t* const words = bytes.data() + std::size_t{header.list_line} * acl_line_bytes;
+  for (std::size_t i = 1; i < header.list_words; ++i) std::memcpy(words + i * 8, words, 8);
+  const auto hot = must(table::Hot::open(bytes));
+  EXPECT_EQ(table::list_pairs(hot).error().code, Code::E1210);
 }
 
 }  // namespace
