@@ -270,6 +270,12 @@ TEST_F(Inspect, AnExitNodesInternetIsOneWord) {
   EXPECT_THAT(run("inspect @rel --node router").out, HasSubstr("any port to the internet "));
 }
 
+// A rule lets Dmitri log in at the shop's database, but none lets him reach it.
+TEST_F(Inspect, ASourceThatTheNodeDoesNotKnowIsMarked) {
+  compile("company");
+  EXPECT_THAT(run("inspect @rel --node shop-db").out, HasSubstr("carmen-pc, dmitri-mac (unknown to it) "));
+}
+
 TEST_F(Inspect, AReleaseIsToldWithItsCounts) {
   compile("plain-wireguard");
   const Outcome told = run("inspect @rel");
