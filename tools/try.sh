@@ -49,4 +49,32 @@ show 1 aclc can policy.hujson sam-laptop ssh root@web-1
 say "7. The tests of the policy, and more of them in a file of their own"
 show 0 aclc test policy.hujson access.test.hujson
 
+# From policy to signed release, in a folder that is removed at the end. The keys have no passphrase here: it is read from an
+# empty descriptor, which a terminal would otherwise be asked for.
+policies=$PWD
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+cp "$policies"/policy.hujson "$policies"/inventory.hujson .
+exec 9</dev/null
+
+say "8. Whose signature makes a release: a key, and a trust set with it (in a temporary folder)"
+show 0 aclc keygen --out ines --passphrase-fd 9
+show 0 aclc trust init release --pub ines.pub --key ines.key --passphrase-fd 9
+
+say "9. The policy compiled: a table for each node, each proved equal to its rules"
+show 0 aclc compile policy.hujson --out release
+
+say "10. Read back from the bytes, with the lines of the policy: what web-1 would enforce"
+show 0 aclc inspect release --node web-1
+
+say "11. Signed, after compiling once more to compare every digest; then every byte verified from a copy of the trust set"
+show 0 aclc sign release --key ines.key --passphrase-fd 9 --rebuild policy.hujson
+cp release/trust/1 trusted
+show 0 aclc verify release --trust trusted
+
+say "12. Brought to where nodes fetch it: here a folder, as a web server would serve it"
+show 0 aclc publish release served
+show 0 aclc verify served --trust trusted
+
 say "Next: aclc check YOUR/policy.hujson, and aclc explain CODE for any code above. docs/inventory.md says how to make an inventory."

@@ -156,13 +156,13 @@ void add_compile(CLI::App& app, int& exit_code) {
         return parse_seconds(text) ? std::string()
                                    : fmt::format("\"{}\" is no duration, such as 30d, 72h, 1h30m", text);
       },
-      "DURATION");
+      "", "duration");
   sub->add_option("--valid", verb->valid, "how long nodes may take the release for current (default 30d)")
       ->check(duration)
-      ->type_name("");
+      ->type_name("DURATION");
   sub->add_option("--grace", verb->grace, "how long after that --on-expiry waits (default 72h)")
       ->check(duration)
-      ->type_name("");
+      ->type_name("DURATION");
   sub->add_option("--on-expiry", verb->on_expiry, "what then: keep, ssh-restricted (default) or deny")
       ->transform(CLI::CheckedTransformer(
                       std::map<std::string, release::OnExpiry>{{"keep", release::OnExpiry::keep},

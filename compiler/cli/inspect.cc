@@ -130,14 +130,11 @@ tl::unexpected<Diagnostic> no_such_node(const std::string& name, const std::vect
 }
 
 // By name in the directory, or by WireGuard key.
-Expected<table::Identity> find_identity(const store::Folder& folder, const release::Contents& contents,
-                                        const std::string& wanted) {
-  const auto all = read_identities(folder, contents);
-  if (!all) return tl::unexpected(all.error());
+Expected<table::Identity> find_identity(const std::vector<table::Identity>& all, const std::string& wanted) {
   NodeKey key{};
   const bool by_key = release::decode_base64(wanted, key);
   const table::Identity* found = nullptr;
-  for (const table::Identity& identity : *all) {
+  for (const table::Identity& identity : all) {
     if (identity.name != wanted && !(by_key && identity.key == key)) continue;
     if (found != nullptr) {
       return fail(
@@ -146,8 +143,16 @@ Expected<table::Identity> find_identity(const store::Folder& folder, const relea
     }
     found = &identity;
   }
-  if (found == nullptr) return no_such_node(wanted, *all);
+  if (found == nullptr) return no_such_node(wanted, all);
   return *found;
+}
+
+// The whole tailnet, for naming; a node has those it knows alone.
+table::Directory directory_of(std::vector<table::Identity> all) {
+  std::vector<table::Directory::Numbered> numbered;
+  for (table::Identity& identity : all)
+    numbered.push_back({static_cast<std::uint32_t>(numbered.size()), std::move(identity)});
+  return table::Directory(std::move(numbered));
 }
 
 // A part that is not there is no bytes, which no part can be.
@@ -171,7 +176,8 @@ std::vector<std::string> known_names(const table::Directory& directory, const ta
   return out;
 }
 
-Expected<std::string> inspect_table(const release::Release& release, const table::Identity& identity, bool json) {
+Expected<std::string> inspect_table(const release::Release& release, const table::Identity& identity,
+                                    const table::Directory& everybody, bool json) {
   const auto opened = table::open_table(part_bytes(release));
   if (!opened) return tl::unexpected(opened.error());
   std::vector<table::DirectoryChunk> chunks;
@@ -180,7 +186,7 @@ Expected<std::string> inspect_table(const release::Release& release, const table
   if (!directory) return tl::unexpected(directory.error());
   const auto rules = table::parse_provenance(*release.rules);
   if (!rules) return tl::unexpected(rules.error());
-  const emit::NameSources names{&*directory, &opened->names, &*rules};
+  const emit::NameSources names{&opened->names, &*rules};
   auto packets = emit::decompile(opened->hot, names);
   if (!packets) return tl::unexpected(std::move(packets.error()));
   auto capabilities = emit::decompile(opened->names, names);
@@ -195,12 +201,14 @@ Expected<std::string> inspect_table(const release::Release& release, const table
                           {}};
   for (const release::ReleasePart& part : release.parts)
     report.parts[static_cast<std::size_t>(part.kind) - 1] = part.reference;
-  return json ? emit::node_json(report, *directory) : emit::node_text(report, *directory);
+  return json ? emit::node_json(report, everybody) : emit::node_text(report, everybody);
 }
 
 Expected<std::string> inspect_node(const store::Folder& folder, const release::Head& head,
                                    const InspectOptions& options) {
-  const auto identity = find_identity(folder, head.contents, options.node);
+  auto all = read_identities(folder, head.contents);
+  if (!all) return tl::unexpected(all.error());
+  const auto identity = find_identity(*all, options.node);
   if (!identity) return tl::unexpected(identity.error());
   const auto leaf = store::find_leaf(folder, head.contents.root, identity->key);
   if (!leaf) return tl::unexpected(leaf.error());
@@ -214,7 +222,7 @@ Expected<std::string> inspect_node(const store::Folder& folder, const release::H
   };
   const auto release = store::read_node_release(folder, head, **leaf, choose);
   if (!release) return tl::unexpected(release.error());
-  return inspect_table(*release, *identity, options.json);
+  return inspect_table(*release, *identity, directory_of(std::move(*all)), options.json);
 }
 
 // --- the verb ---------------------------------------------------------------------------------------------------------

@@ -170,7 +170,7 @@ Expected<std::string> inspect_hot(ByteView bytes, bool json) {
   if (json) return emit::packets_json(*packets);
   return fmt::format("hot part: {} bytes; classes of sources: {}, of destinations: {}; rules: {}\n", bytes.size(),
                      packets->sources.size(), packets->behind.size(), hot->header().rules) +
-         emit::packets_text(*packets, {}, nullptr);
+         emit::packets_text(*packets, {}, {});
 }
 
 Expected<std::string> inspect_ssh(ByteView bytes, bool json) {
@@ -180,7 +180,7 @@ Expected<std::string> inspect_ssh(ByteView bytes, bool json) {
   if (json) return emit::logins_json(logins);
   return fmt::format("ssh part: {} bytes; classes of sources: {}; rules: {}\n", bytes.size(), ssh->classes(),
                      ssh->rules()) +
-         emit::logins_text(logins, nullptr);
+         emit::logins_text(logins, {});
 }
 
 Expected<std::string> inspect_names(ByteView bytes, bool json) {
@@ -194,7 +194,7 @@ Expected<std::string> inspect_names(ByteView bytes, bool json) {
   return fmt::format("names part: {} bytes; nodes known: {}; packet rules: {}; SSH rules: {}; capabilities: {}\n",
                      bytes.size(), known, names->header().hot_rules, names->header().ssh_rules,
                      names->header().capabilities) +
-         emit::capabilities_text(*capabilities, {}, nullptr);
+         emit::capabilities_text(*capabilities, {}, {});
 }
 
 Expected<std::string> inspect_part(ByteView bytes, bool json) {

@@ -1,7 +1,7 @@
 // decompile: the parts of a node's table, opened, back into rules that people can read: the way from the bytes to the line of the policy.
 //
-// In: opened parts, and what gives their numbers names, each of which may be missing: a directory (whose address it is), the names part
-// and the provenance (which rule it is). Out: plain values that own their texts; classes keep their numbers, from 1. What is
+// In: opened parts, and what gives their rules names, which may be missing: the names part and the provenance.
+// Whose an address is, a directory says (members_of). Out: plain values that own their texts; classes keep their numbers, from 1. What is
 // said is what the table decides: of two rules that allow the same, the table knows the first.
 // E1210: a part that no compiler wrote (listing.h), or whose listing would take more than most_rows rows.
 #pragma once
@@ -20,9 +20,8 @@ namespace acl::emit {
 
 inline constexpr std::size_t most_rows = 4'000'000;
 
-// Where names come from; any may be null.
+// Where the names of rules come from; either may be null.
 struct NameSources {
-  const table::Directory* directory = nullptr;
   const table::Names* names = nullptr;
   const table::Provenance* provenance = nullptr;
 };

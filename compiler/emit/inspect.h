@@ -69,15 +69,20 @@ struct NodeReport {
   std::vector<std::string> knows;  // names, itself left out
   std::array<release::Reference, 3> parts;
 };
-// `directory`: of those it knows, as given to decompile().
+// `directory`: the whole tailnet's, so that whom a rule means is named even where the node does not know him.
 std::string node_text(const NodeReport& report, const table::Directory& directory);
 std::string node_json(const NodeReport& report, const table::Directory& directory);
 
+// Whom sources are. Without a directory they are addresses; a name that is not among `knows` is marked as unknown to the node.
+struct Naming {
+  const table::Directory* directory = nullptr;
+  const std::vector<std::string>* knows = nullptr;  // ascending; null: nobody is marked
+  std::string self;
+};
 // One part by itself: classes by their addresses, rules by their numbers.
-std::string packets_text(const PacketTable& table, const table::NodeHeader& own, const table::Directory* directory);
-std::string logins_text(const LoginTable& table, const table::Directory* directory);
-std::string capabilities_text(const CapabilityTable& table, const table::NodeHeader& own,
-                              const table::Directory* directory);
+std::string packets_text(const PacketTable& table, const table::NodeHeader& own, const Naming& naming);
+std::string logins_text(const LoginTable& table, const Naming& naming);
+std::string capabilities_text(const CapabilityTable& table, const table::NodeHeader& own, const Naming& naming);
 std::string packets_json(const PacketTable& table);
 std::string logins_json(const LoginTable& table);
 std::string names_json(const table::Names& names, const CapabilityTable& table);

@@ -19,11 +19,16 @@ std::string row(std::string_view what, std::string_view from, const RuleName& ru
   return fmt::format("    {:<{}}  from {:<{}}  {}\n", what, first_column, from, second_column, printable(rule.text()));
 }
 
-std::string members_text(const std::vector<table::AddressRange>& ranges, const table::Directory* directory) {
-  const Members members = members_of(ranges, directory);
+std::string members_text(const std::vector<table::AddressRange>& ranges, const Naming& naming) {
+  const Members members = members_of(ranges, naming.directory);
+  const auto marked = [&](const std::string& name) {
+    const bool known = naming.knows == nullptr || name == naming.self ||
+                       std::binary_search(naming.knows->begin(), naming.knows->end(), name);
+    return known ? name : name + " (unknown to it)";
+  };
   std::vector<std::string> names = members.addresses;
-  names.insert(names.end(), members.nodes.begin(), members.nodes.end());
-  for (const auto& [node, address] : members.partial) names.push_back(fmt::format("{} ({})", node, address));
+  for (const std::string& name : members.nodes) names.push_back(marked(name));
+  for (const auto& [node, address] : members.partial) names.push_back(fmt::format("{} ({})", marked(node), address));
   return names.empty() ? "nobody" : short_list(names);
 }
 
@@ -68,6 +73,8 @@ std::string destinations_text(const std::vector<std::uint32_t>& classes, const t
 }
 
 std::string duration(std::uint32_t seconds) {
+  constexpr std::uint32_t day = 86400;
+  if (seconds > day && seconds % day == 0) return fmt::format("{}d", seconds / day);
   if (seconds % 3600 == 0) return fmt::format("{}h", seconds / 3600);
   if (seconds % 60 == 0) return fmt::format("{}m", seconds / 60);
   return fmt::format("{}s", seconds);
@@ -138,33 +145,32 @@ std::string identity_line(const table::Identity& identity) {
   return fmt::format("{}  ({})  {}\n", printable(identity.name), short_list(who), short_list(addresses));
 }
 
-std::string packets_text(const PacketTable& table, const table::NodeHeader& own, const table::Directory* directory) {
+std::string packets_text(const PacketTable& table, const table::NodeHeader& own, const Naming& naming) {
   std::string out;
   for (const PacketRow& one : table.rows) {
     out += row(services_text(one.services) +
                    destinations_text(one.destinations, table.behind, own, &table::OwnAddress::hot_class),
-               members_text(together(table.sources, one.sources), directory), one.rule);
+               members_text(together(table.sources, one.sources), naming), one.rule);
   }
   return out;
 }
 
-std::string logins_text(const LoginTable& table, const table::Directory* directory) {
+std::string logins_text(const LoginTable& table, const Naming& naming) {
   std::string out;
   for (const LoginRow& one : table.rows) {
-    out += row(accounts_text(one), members_text(together(table.sources, one.sources), directory), one.rule);
+    out += row(accounts_text(one), members_text(together(table.sources, one.sources), naming), one.rule);
     out += login_details(one.details);
   }
   return out;
 }
 
-std::string capabilities_text(const CapabilityTable& table, const table::NodeHeader& own,
-                              const table::Directory* directory) {
+std::string capabilities_text(const CapabilityTable& table, const table::NodeHeader& own, const Naming& naming) {
   std::string out;
   for (const CapabilityRow& one : table.rows) {
     const std::string value = one.value.empty() ? "" : " " + printable(one.value);
     out += row(printable(one.name) + value +
                    destinations_text(one.destinations, table.behind, own, &table::OwnAddress::names_class),
-               members_text(together(table.sources, one.sources), directory), one.rule);
+               members_text(together(table.sources, one.sources), naming), one.rule);
   }
   return out;
 }
@@ -172,11 +178,12 @@ std::string capabilities_text(const CapabilityTable& table, const table::NodeHea
 std::string node_text(const NodeReport& report, const table::Directory& directory) {
   std::string out = identity_line(report.identity);
   out += fmt::format("  WireGuard key {}\n", key_text(report.identity.key));
-  const std::string packets = packets_text(report.packets, report.header, &directory);
+  const Naming naming{&directory, &report.knows, report.identity.name};
+  const std::string packets = packets_text(report.packets, report.header, naming);
   out += packets.empty() ? "  packets: nobody reaches it\n" : "  packets\n" + packets;
-  const std::string logins = logins_text(report.logins, &directory);
+  const std::string logins = logins_text(report.logins, naming);
   out += logins.empty() ? "  logins: nobody by SSH rules\n" : "  logins\n" + logins;
-  const std::string capabilities = capabilities_text(report.capabilities, report.header, &directory);
+  const std::string capabilities = capabilities_text(report.capabilities, report.header, naming);
   if (!capabilities.empty()) out += "  capabilities\n" + capabilities;
   out += report.knows.empty()
              ? "  knows no other node\n"
