@@ -181,7 +181,8 @@ class Compiler {
       for (const NodeId node : rule.sources) {
         const inventory::Node& device = resolved_.inventory->nodes[node];
         for (const Rank rank : addresses_.of(node)) bytes.add(addresses_.list[rank]);
-        if (rule.localpart_domains.empty()) continue;
+        // Where it matters whose a device is: an account of one's own name, and autogroup:self.
+        if (rule.localpart_domains.empty() && !rule.self) continue;
         const bool owned = device.tags.empty() && device.user != inventory::none;
         bytes.add(owned ? std::string_view(resolved_.inventory->users[device.user].login) : std::string_view());
       }
