@@ -363,7 +363,7 @@ class HotProof {
     for (const std::uint32_t at : bounds_) {
       if (at > 0xffffff) continue;
       const auto found = std::find_if(passages.begin(), passages.end(), [&](const Passage* p) { return p->covers(at); });
-      const std::uint32_t got = acl_decide(&hot_.raw(), pair, at >> 16, at & 0xffff);
+      const std::uint32_t got = acl_allows(&hot_.raw(), pair, at >> 16, at & 0xffff);
       const bool same = found == passages.end() ? got == 0 : got != 0 && got <= origins_.size() && origins_[got - 1] == (*found)->origin;
       if (same) continue;
       const std::string wanted = found == passages.end() ? "nothing" : resolve::origin_name((*found)->origin);

@@ -104,7 +104,7 @@ void decide_batch(const Hot& hot, std::span<const Question> questions, std::span
       prefetch(table, acl_list_offset(&table, pending[i].pair >> 8));
     }
     for (std::size_t i = 0; i < count; ++i)
-      rules[from + i] = acl_decide(&table, pending[i].pair, asked[i].protocol, asked[i].port);
+      rules[from + i] = acl_allows(&table, pending[i].pair, asked[i].protocol, asked[i].port);
   }
 }
 
