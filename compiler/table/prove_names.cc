@@ -41,16 +41,24 @@ class NamesProof {
     if (has_aliases(part_.bytes(), part_.header().sources)) return differs(resolved_, node_, "two networks pass for one");
     read_awards();
     find_destinations();
-    std::set<Address> listed;
-    for (const Address& address : sources()) {
-      if (is_exact(address)) listed.insert(address);
-      if (auto same = compare(address); !same) return same;
+    std::size_t listed = 0;
+    for (std::size_t i = 0; i < of_rank_.size();) {
+      const Rank rank = of_rank_[i].first;
+      std::vector<std::uint32_t> from;
+      for (; i < of_rank_.size() && of_rank_[i].first == rank; ++i) from.push_back(of_rank_[i].second);
+      listed += is_exact(addresses_[rank]) ? 1U : 0U;
+      if (auto same = compare(addresses_[rank], from); !same) return same;
+    }
+    for (const Address& address : other_sources()) {
+      if (has_awards_as_node(address)) continue;
+      listed += is_exact(address) ? 1U : 0U;
+      if (auto same = compare(address, awards_by_range(address)); !same) return same;
     }
     const acl_classifier& c = part_.header().sources;
     std::size_t occupied = 0;
     for (std::size_t i = 0; i < std::size_t{c.hash_lines} * acl_slots; ++i) occupied += section<std::uint64_t>(c.hash_line)[i] != 0 ? 1U : 0U;
-    if (occupied == listed.size()) return {};
-    return differs(resolved_, node_, fmt::format("it lists {} sources of capabilities where {} are expected", occupied, listed.size()));
+    if (occupied == listed) return {};
+    return differs(resolved_, node_, fmt::format("it lists {} sources of capabilities where {} are expected", occupied, listed));
   }
 
  private:
@@ -72,18 +80,16 @@ class NamesProof {
         if (is_at_node(grant)) awards_.push_back({&view, &grant});
       }
     }
-    // Of each address of the inventory; what is behind a range is looked up in it.
-    of_rank_.resize(awards_.empty() ? 0 : addresses_.size());
     for (std::uint32_t i = 0; i < awards_.size(); ++i) {
       const Prover::SourceList& list = prover_.sources(awards_[i].view->rule->sources);
-      const auto add = [&](std::size_t rank) {
-        if (of_rank_[rank].empty() || of_rank_[rank].back() != i) of_rank_[rank].push_back(i);
-      };
-      for (const Rank rank : list.ranks) add(rank);
+      for (const Rank rank : list.ranks) of_rank_.emplace_back(rank, i);
       for (const Interval& range : list.others) {
-        for (std::size_t rank = rank_of(range.first); rank < addresses_.size() && addresses_[rank] <= range.last; ++rank) add(rank);
+        for (std::size_t rank = rank_of(range.first); rank < addresses_.size() && addresses_[rank] <= range.last; ++rank)
+          of_rank_.emplace_back(static_cast<Rank>(rank), i);
       }
     }
+    std::sort(of_rank_.begin(), of_rank_.end());
+    of_rank_.erase(std::unique(of_rank_.begin(), of_rank_.end()), of_rank_.end());
   }
 
   // Of the first address that is not below.
@@ -119,9 +125,9 @@ class NamesProof {
     list.erase(std::unique(list.begin(), list.end()), list.end());
   }
 
-  // Every address of the inventory, every bound of a range of the rules or the table, and of what lies between two bounds the first
-  // address that is listed on neither side.
-  [[nodiscard]] std::vector<Address> sources() const {
+  // Every bound of a range of the rules or the table, and of what lies between two bounds the first address that is listed on neither
+  // side. (Addresses of the inventory that no award has need not be asked about: were one listed, there would be a slot too many.)
+  [[nodiscard]] std::vector<Address> other_sources() const {
     std::vector<Address> bounds = {Address::v4(0), Address::v6(0, 0)};
     for (const Award& award : awards_) {
       for (const Interval& range : prover_.sources(award.view->rule->sources).others) add_range(bounds, range.first, range.last);
@@ -135,10 +141,9 @@ class NamesProof {
       const Address end = bounds[i].is_v4() ? Address::v4(0xffffffff) : Address::v6(ones, ones);
       const Address last = more ? resolve::predecessor(bounds[i + 1]) : end;
       Address address = bounds[i];
-      while (address != last && (is_nodes(address) || is_exact(address))) address = resolve::successor(address);
+      while (address != last && (has_awards_as_node(address) || is_exact(address))) address = resolve::successor(address);
       out.push_back(address);
     }
-    if (!awards_.empty()) out.insert(out.end(), addresses_.begin(), addresses_.end());
     sort(out);
     return out;
   }
@@ -176,8 +181,13 @@ class NamesProof {
 
   // --- the comparison ---
 
-  [[nodiscard]] std::vector<std::uint32_t> awards_from(const Address& address) const {
-    if (is_nodes(address)) return of_rank_.empty() ? std::vector<std::uint32_t>() : of_rank_[rank_of(address)];
+  [[nodiscard]] bool has_awards_as_node(const Address& address) const {
+    if (!is_nodes(address)) return false;
+    const std::pair<Rank, std::uint32_t> first{static_cast<Rank>(rank_of(address)), 0};
+    const auto place = std::lower_bound(of_rank_.begin(), of_rank_.end(), first);
+    return place != of_rank_.end() && place->first == first.first;
+  }
+  [[nodiscard]] std::vector<std::uint32_t> awards_by_range(const Address& address) const {
     std::vector<std::uint32_t> out;
     for (std::uint32_t i = 0; i < awards_.size(); ++i) {
       const auto& others = prover_.sources(awards_[i].view->rule->sources).others;
@@ -197,12 +207,16 @@ class NamesProof {
     }
   }
 
-  Expected<void> compare(const Address& source) {
-    std::vector<std::uint32_t> from = awards_from(source);
+  Expected<void> compare(const Address& source, const std::vector<std::uint32_t>& from) {
     const std::uint32_t source_class = part_.source_class(source);
     if ((source_class == 0) != from.empty())
       return differs(resolved_, node_, fmt::format("{} is a source of capabilities on one side only", source.text()));
-    if (source_class == 0 || compared_.count({source_class, from}) != 0) return {};
+    if (source_class == 0) return {};
+    // Sources of one class and the very same awards are compared once.
+    if (source_class == last_class_ && from == last_from_) return {};
+    last_class_ = source_class;
+    last_from_ = from;
+    if (!compared_.emplace(source_class, from).second) return {};
     for (const Destination& destination : destinations_) {
       std::vector<std::string> wanted, got;
       for (const std::uint32_t i : destination.awards) {
@@ -212,7 +226,6 @@ class NamesProof {
       if (wanted != got)
         return differs(resolved_, node_, fmt::format("{} has other capabilities at {}", source.text(), destination.address.text()));
     }
-    compared_.emplace(source_class, std::move(from));
     return {};
   }
 
@@ -226,7 +239,9 @@ class NamesProof {
   std::vector<Interval> behind_;
   std::vector<Address> own_;  // ascending
   std::vector<Award> awards_;
-  std::vector<std::vector<std::uint32_t>> of_rank_;
+  std::vector<std::pair<Rank, std::uint32_t>> of_rank_;  // addresses of the inventory that have awards, with each of these
+  std::uint32_t last_class_ = 0;
+  std::vector<std::uint32_t> last_from_;
   std::vector<Destination> destinations_;
   std::set<std::pair<std::uint32_t, std::vector<std::uint32_t>>> known_, compared_;
 };
