@@ -46,8 +46,9 @@ TEST(Classify, NodesOfTheSameColumnsShareAClass) {
   const std::vector<Column> columns = {{a, nullptr}, {b, nullptr}};
   const auto classes = eight.classifier.run(columns);
   ASSERT_TRUE(classes);
-  EXPECT_THAT(classes->columns, ElementsAre(ElementsAre(0), ElementsAre(0, 1), ElementsAre(1)));  // in the order of the addresses
-  EXPECT_EQ(classes->exact.size(), 8U);  // four nodes of two addresses
+  EXPECT_THAT(classes->columns,
+              ElementsAre(ElementsAre(0), ElementsAre(0, 1), ElementsAre(1)));  // in the order of the addresses
+  EXPECT_EQ(classes->exact.size(), 8U);                                         // four nodes of two addresses
   EXPECT_TRUE(classes->singles.empty() && classes->intervals.empty());
 }
 
@@ -58,7 +59,9 @@ TEST(Classify, ANodeInAnIntervalHasTheColumnsOfBoth) {
   const std::vector<Column> columns = {{a, nullptr}, {{}, &some}};
   const auto classes = eight.classifier.run(columns);
   ASSERT_TRUE(classes);
-  const auto of = [&](const char* text) { return class_of(*classes, eight.setting.addresses(), *Address::parse(text)); };
+  const auto of = [&](const char* text) {
+    return class_of(*classes, eight.setting.addresses(), *Address::parse(text));
+  };
   EXPECT_THAT(classes->columns.at(of("100.64.0.1") - 1), ElementsAre(0, 1));
   EXPECT_THAT(classes->columns.at(of("fd7a:115c:a1e0::1") - 1), ElementsAre(0));
   EXPECT_THAT(classes->columns.at(of("100.64.0.2") - 1), ElementsAre(1));
@@ -94,37 +97,41 @@ TEST(Classify, MoreColumnsThanNumbersAreRefused) {
 
 TEST(Classify, EveryAddressIsInTheClassOfItsColumns) {
   Eight eight;
-  rc::check([&](const std::vector<std::pair<std::uint8_t, std::vector<std::pair<std::uint8_t, std::uint8_t>>>>& wanted) {
-    std::vector<std::vector<NodeId>> nodes;
-    std::vector<std::vector<Interval>> intervals;
-    for (const auto& [bits, ranges] : wanted) {
-      nodes.emplace_back();
-      for (NodeId node = 0; node < 8; ++node) {
-        if ((bits >> node & 1) != 0) nodes.back().push_back(node);
-      }
-      std::vector<Interval> list;
-      for (const auto& [a, b] : ranges)
-        list.push_back({Address::v4(0x64400000U + std::min(a, b) % 16U), Address::v4(0x64400000U + std::max<std::uint32_t>(std::min(a, b) % 16U, b % 16U))});
-      intervals.push_back(disjoint(std::move(list)));
-    }
-    std::vector<Column> columns;
-    for (std::size_t i = 0; i < wanted.size(); ++i) columns.push_back({nodes[i], &intervals[i]});
-    const auto classes = eight.classifier.run(columns);
-    RC_ASSERT(classes.has_value());
-    for (std::uint32_t low = 0; low < 18; ++low) {
-      const Address address = Address::v4(0x64400000U + low);
-      std::vector<ColumnId> expected;
-      for (std::size_t i = 0; i < columns.size(); ++i) {
-        const bool by_node = low >= 1 && low <= 8 && std::find(nodes[i].begin(), nodes[i].end(), low - 1) != nodes[i].end();
-        const bool by_interval = std::any_of(intervals[i].begin(), intervals[i].end(),
-                                             [&](const Interval& one) { return one.first <= address && address <= one.last; });
-        if (by_node || by_interval) expected.push_back(static_cast<ColumnId>(i));
-      }
-      const std::uint32_t number = class_of(*classes, eight.setting.addresses(), address);
-      RC_ASSERT((number == 0) == expected.empty());
-      if (number != 0) RC_ASSERT(classes->columns.at(number - 1) == expected);
-    }
-  });
+  rc::check(
+      [&](const std::vector<std::pair<std::uint8_t, std::vector<std::pair<std::uint8_t, std::uint8_t>>>>& wanted) {
+        std::vector<std::vector<NodeId>> nodes;
+        std::vector<std::vector<Interval>> intervals;
+        for (const auto& [bits, ranges] : wanted) {
+          nodes.emplace_back();
+          for (NodeId node = 0; node < 8; ++node) {
+            if ((bits >> node & 1) != 0) nodes.back().push_back(node);
+          }
+          std::vector<Interval> list;
+          for (const auto& [a, b] : ranges)
+            list.push_back({Address::v4(0x64400000U + std::min(a, b) % 16U),
+                            Address::v4(0x64400000U + std::max<std::uint32_t>(std::min(a, b) % 16U, b % 16U))});
+          intervals.push_back(disjoint(std::move(list)));
+        }
+        std::vector<Column> columns;
+        for (std::size_t i = 0; i < wanted.size(); ++i) columns.push_back({nodes[i], &intervals[i]});
+        const auto classes = eight.classifier.run(columns);
+        RC_ASSERT(classes.has_value());
+        for (std::uint32_t low = 0; low < 18; ++low) {
+          const Address address = Address::v4(0x64400000U + low);
+          std::vector<ColumnId> expected;
+          for (std::size_t i = 0; i < columns.size(); ++i) {
+            const bool by_node =
+                low >= 1 && low <= 8 && std::find(nodes[i].begin(), nodes[i].end(), low - 1) != nodes[i].end();
+            const bool by_interval = std::any_of(intervals[i].begin(), intervals[i].end(), [&](const Interval& one) {
+              return one.first <= address && address <= one.last;
+            });
+            if (by_node || by_interval) expected.push_back(static_cast<ColumnId>(i));
+          }
+          const std::uint32_t number = class_of(*classes, eight.setting.addresses(), address);
+          RC_ASSERT((number == 0) == expected.empty());
+          if (number != 0) RC_ASSERT(classes->columns.at(number - 1) == expected);
+        }
+      });
 }
 
 }  // namespace

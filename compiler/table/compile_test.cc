@@ -42,7 +42,9 @@ struct Output {
   std::map<std::string, NodeLeaf> leaves;  // by node
 
   // Which of the parts: 0 hot, 1 ssh, 2 names.
-  [[nodiscard]] release::Digest part(const std::string& node, std::size_t which) const { return leaves.at(node).parts.at(which).object.digest; }
+  [[nodiscard]] release::Digest part(const std::string& node, std::size_t which) const {
+    return leaves.at(node).parts.at(which).object.digest;
+  }
 };
 
 Expected<Output> compile_all(const Setting& setting, const Cache* cache = nullptr, unsigned threads = 1) {
@@ -64,7 +66,8 @@ Expected<Output> compile_all(const Setting& setting, const Cache* cache = nullpt
   return out;
 }
 
-Output compile_texts(const std::string& inventory, const std::string& text, const Cache* cache = nullptr, unsigned threads = 1) {
+Output compile_texts(const std::string& inventory, const std::string& text, const Cache* cache = nullptr,
+                     unsigned threads = 1) {
   const Setting setting(inventory, text);
   EXPECT_TRUE(setting.ok());
   auto out = compile_all(setting, cache, threads);
@@ -73,7 +76,8 @@ Output compile_texts(const std::string& inventory, const std::string& text, cons
 }
 
 TEST(Compile, TheSameInputGivesTheSameBytesOnAnyNumberOfThreads) {
-  const Output one = compile_texts(company().inventory(), policy), four = compile_texts(company().inventory(), policy, nullptr, 4);
+  const Output one = compile_texts(company().inventory(), policy),
+               four = compile_texts(company().inventory(), policy, nullptr, 4);
   EXPECT_EQ(one.blobs, four.blobs);
   EXPECT_EQ(one.compiled.directory, four.compiled.directory);
   for (const auto& [name, leaf] : one.leaves) {
@@ -118,10 +122,12 @@ TEST(Compile, ARulePutInAtTheTopChangesNoPartOfOthers) {
   const Output before = compile_texts(company().inventory(), policy);
   const std::string more = R"({"action":"accept","src":["bo@example.com"],"dst":["bo@example.com:22"]})";
   const std::string after_text = owners + R"("acls":[)" + more + "," + web_to_db + "," + ana_to_all + R"(],"ssh":[
-    {"action":"accept","src":["bo@example.com"],"dst":["bo@example.com"],"users":["bo"]},)" + ana_as_root + "]}";
+    {"action":"accept","src":["bo@example.com"],"dst":["bo@example.com"],"users":["bo"]},)" +
+                                 ana_as_root + "]}";
   const Output after = compile_texts(company().inventory(), after_text);
   for (const char* node : {"laptop", "db-1", "db-2", "web"}) {
-    for (const std::size_t which : {0U, 1U, 2U}) EXPECT_EQ(before.part(node, which), after.part(node, which)) << node << which;
+    for (const std::size_t which : {0U, 1U, 2U})
+      EXPECT_EQ(before.part(node, which), after.part(node, which)) << node << which;
   }
   EXPECT_NE(before.part("desk", 0), after.part("desk", 0));
   EXPECT_NE(before.compiled.rules, after.compiled.rules);  // where the rules stand is told in one place for all
@@ -132,7 +138,8 @@ TEST(Compile, ANewNodeChangesTheTablesItConcerns) {
   Net net = company();
   net.node("phone", "ana@example.com");
   const Output after = compile_texts(net.inventory(), policy);
-  for (const std::size_t which : {0U, 1U, 2U}) EXPECT_EQ(before.part("desk", which), after.part("desk", which)) << which;
+  for (const std::size_t which : {0U, 1U, 2U})
+    EXPECT_EQ(before.part("desk", which), after.part("desk", which)) << which;
   EXPECT_EQ(before.part("web", 1), after.part("web", 1));
   EXPECT_EQ(before.part("laptop", 0), after.part("laptop", 0));
   for (const char* node : {"web", "db-1"}) EXPECT_NE(before.part(node, 0), after.part(node, 0)) << node;
@@ -151,8 +158,8 @@ std::string key_error(const std::string& inventory) {
 
 TEST(Keys, AllNodesWithoutOneAreNamed) {
   const std::string error = key_error(company().inventory());
-  EXPECT_THAT(error, AllOf(HasSubstr("5 nodes have no WireGuard key"), HasSubstr("\"laptop\""), HasSubstr("\"desk\""), HasSubstr("\"db-1\""),
-                           HasSubstr("\"db-2\""), HasSubstr("\"web\"")));
+  EXPECT_THAT(error, AllOf(HasSubstr("5 nodes have no WireGuard key"), HasSubstr("\"laptop\""), HasSubstr("\"desk\""),
+                           HasSubstr("\"db-1\""), HasSubstr("\"db-2\""), HasSubstr("\"web\"")));
 }
 
 TEST(Keys, ANodeWithoutBindingNeedsNoneAndHasNoTable) {
@@ -178,7 +185,8 @@ TEST(Keys, NoTwoNodesHaveTheSame) {
   const auto out = compile_all(setting);
   ASSERT_FALSE(out);
   EXPECT_EQ(out.error().code, Code::E1208);
-  EXPECT_THAT(out.error().message, AllOf(HasSubstr("\"desk\""), HasSubstr("\"web\""), HasSubstr("the same WireGuard key")));
+  EXPECT_THAT(out.error().message,
+              AllOf(HasSubstr("\"desk\""), HasSubstr("\"web\""), HasSubstr("the same WireGuard key")));
 }
 
 // --- the cache ---
@@ -196,9 +204,11 @@ TEST(Cache, WithNothingChangedNothingIsBuilt) {
 }
 
 // Whatever is changed: with the cache of before, the tables are those of compiling anew.
-void expect_as_anew(const std::string& inventory, const std::string& text, const std::string& new_inventory, const std::string& new_text) {
+void expect_as_anew(const std::string& inventory, const std::string& text, const std::string& new_inventory,
+                    const std::string& new_text) {
   const Output before = compile_texts(inventory, text);
-  const Output cached = compile_texts(new_inventory, new_text, &before.compiled.cache), anew = compile_texts(new_inventory, new_text);
+  const Output cached = compile_texts(new_inventory, new_text, &before.compiled.cache),
+               anew = compile_texts(new_inventory, new_text);
   for (const auto& [name, leaf] : anew.leaves) {
     EXPECT_EQ(leaf.parts, cached.leaves.at(name).parts) << name;
     EXPECT_EQ(leaf.header, cached.leaves.at(name).header) << name;
@@ -207,20 +217,34 @@ void expect_as_anew(const std::string& inventory, const std::string& text, const
 
 TEST(Cache, IsNotBelievedWhereSomethingChanged) {
   const std::string inventory = company().inventory();
-  const auto replaced = [](std::string text, const std::string& what, const std::string& by) { return text.replace(text.find(what), what.size(), by); };
+  const auto replaced = [](std::string text, const std::string& what, const std::string& by) {
+    return text.replace(text.find(what), what.size(), by);
+  };
   expect_as_anew(inventory, policy, inventory, replaced(policy, "5432", "5433"));
   expect_as_anew(inventory, policy, inventory, replaced(policy, "\"root\"", "\"web\""));
   expect_as_anew(inventory, policy, inventory, replaced(policy, "check", "accept"));
   expect_as_anew(inventory, policy, replaced(inventory, "100.64.0.1\"", "100.64.0.99\""), policy);
-  Net moved = Net{}.node("laptop", "bo@example.com").node("desk", "ana@example.com").node("db-1", "tag:db").node("db-2", "tag:web").node("web", "tag:web");
+  Net moved = Net{}
+                  .node("laptop", "bo@example.com")
+                  .node("desk", "ana@example.com")
+                  .node("db-1", "tag:db")
+                  .node("db-2", "tag:web")
+                  .node("web", "tag:web");
   expect_as_anew(inventory, policy, moved.inventory(), policy);
 }
 
 // A device that changes hands is no longer a source of logins at its former owner's, though every rule and address is as before.
 TEST(Cache, ForgetsADeviceThatChangesHands) {
-  const std::string own = R"({"acls":[],"ssh":[{"action":"accept","src":["autogroup:member"],"dst":["autogroup:self"],"users":["root"]}]})";
+  const std::string own =
+      R"({"acls":[],"ssh":[{"action":"accept","src":["autogroup:member"],"dst":["autogroup:self"],"users":["root"]}]})";
   const auto net = [](const char* owner) {
-    return Net{}.user("ana@example.com").user("bo@example.com").node("a-1", "ana@example.com").node("a-2", owner).node("b-1", "bo@example.com").inventory();
+    return Net{}
+        .user("ana@example.com")
+        .user("bo@example.com")
+        .node("a-1", "ana@example.com")
+        .node("a-2", owner)
+        .node("b-1", "bo@example.com")
+        .inventory();
   };
   expect_as_anew(net("ana@example.com"), own, net("bo@example.com"), own);
 }
@@ -229,14 +253,17 @@ TEST(Cache, ComesBackFromItsText) {
   const Output out = compile_texts(company().inventory(), policy);
   const std::string text = print_cache(out.compiled.cache);
   EXPECT_EQ(parse_cache(text), out.compiled.cache);
-  for (const std::string& other : {std::string(), std::string("aclc cache 0\n"), text + "x", text.substr(0, text.size() - 1), "aclc cache 1\n" + std::string(200, 'z') + "\n"})
+  for (const std::string& other : {std::string(), std::string("aclc cache 0\n"), text + "x",
+                                   text.substr(0, text.size() - 1), "aclc cache 1\n" + std::string(200, 'z') + "\n"})
     EXPECT_THAT(parse_cache(other), IsEmpty()) << other.substr(0, 40);
 }
 
 TEST(Compile, AnErrorOfTheStoreEndsIt) {
   const Setting setting(company().inventory(), policy);
   CompileOptions options;
-  options.put = [](const release::Reference&, release::ByteView) -> Expected<void> { return fail(Code::E1206, "no room"); };
+  options.put = [](const release::Reference&, release::ByteView) -> Expected<void> {
+    return fail(Code::E1206, "no room");
+  };
   const auto out = compile(setting.views(), options);
   ASSERT_FALSE(out);
   EXPECT_EQ(out.error().message, "no room");

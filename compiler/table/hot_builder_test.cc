@@ -36,11 +36,12 @@ class Built {
     EXPECT_TRUE(setting_.ok());
   }
   // The rule's name; "" if nothing allows the packet.
-  [[nodiscard]] std::string ask(const char* source, const char* destination, std::uint8_t protocol, std::uint16_t port) const {
+  [[nodiscard]] std::string ask(const char* source, const char* destination, std::uint8_t protocol,
+                                std::uint16_t port) const {
     const net::Address to = *net::Address::parse(destination);
     const auto own = std::find(own_.begin(), own_.end(), to);
-    const std::uint32_t number =
-        own != own_.end() ? part_.own_classes[static_cast<std::size_t>(own - own_.begin())] : hot_.destination_class(to);
+    const std::uint32_t number = own != own_.end() ? part_.own_classes[static_cast<std::size_t>(own - own_.begin())]
+                                                   : hot_.destination_class(to);
     const auto rule = hot_.decide(hot_.source_class(*net::Address::parse(source)), number, protocol, port);
     return rule ? resolve::origin_name(part_.rules.at(*rule)) : "";
   }
@@ -53,7 +54,8 @@ class Built {
   std::vector<net::Address> own_;
 };
 
-constexpr const char *laptop = "100.64.0.1", *desk = "100.64.0.2", *db = "100.64.0.3", *laptop6 = "fd7a:115c:a1e0::1", *db6 = "fd7a:115c:a1e0::3";
+constexpr const char *laptop = "100.64.0.1", *desk = "100.64.0.2", *db = "100.64.0.3", *laptop6 = "fd7a:115c:a1e0::1",
+                     *db6 = "fd7a:115c:a1e0::3";
 
 TEST(BuiltHotPart, AllowsThePortsOfTheRuleAndTheirEnds) {
   const Built built(R"("acls":[{"action":"accept","src":["ana@example.com"],"dst":["tag:db:22,8000-8010"]}])", "db");
@@ -62,7 +64,8 @@ TEST(BuiltHotPart, AllowsThePortsOfTheRuleAndTheirEnds) {
     EXPECT_EQ(built.ask(laptop, db, 17, port), "acls[0]") << port;  // without a protocol: TCP, UDP and ICMP
     EXPECT_EQ(built.ask(laptop6, db6, 6, port), "acls[0]") << port;
   }
-  for (const std::uint16_t port : std::vector<std::uint16_t>{0, 21, 23, 7999, 8011, 65535}) EXPECT_EQ(built.ask(laptop, db, 6, port), "") << port;
+  for (const std::uint16_t port : std::vector<std::uint16_t>{0, 21, 23, 7999, 8011, 65535})
+    EXPECT_EQ(built.ask(laptop, db, 6, port), "") << port;
   EXPECT_EQ(built.ask(desk, db, 6, 22), "");
   EXPECT_EQ(built.ask(laptop, db, 132, 22), "");
 }
@@ -86,15 +89,24 @@ TEST(BuiltHotPart, TellsTheFirstRuleThatAllows) {
     {"action":"accept","proto":"tcp","src":["ana@example.com"],"dst":["tag:db:150-300"]},
     {"action":"accept","proto":"tcp","src":["ana@example.com"],"dst":["tag:db:50-400"]}])",
                     "db");
-  for (const auto& [port, rule] : std::vector<std::pair<std::uint16_t, const char*>>{
-           {49, ""}, {50, "acls[2]"}, {99, "acls[2]"}, {100, "acls[0]"}, {200, "acls[0]"}, {201, "acls[1]"}, {300, "acls[1]"}, {301, "acls[2]"}, {401, ""}})
+  for (const auto& [port, rule] : std::vector<std::pair<std::uint16_t, const char*>>{{49, ""},
+                                                                                     {50, "acls[2]"},
+                                                                                     {99, "acls[2]"},
+                                                                                     {100, "acls[0]"},
+                                                                                     {200, "acls[0]"},
+                                                                                     {201, "acls[1]"},
+                                                                                     {300, "acls[1]"},
+                                                                                     {301, "acls[2]"},
+                                                                                     {401, ""}})
     EXPECT_EQ(built.ask(laptop, db, 6, port), rule) << port;
 }
 
 TEST(BuiltHotPart, ManyRangesAreFoundInALongList) {
   std::string ports;
   for (int port = 1; port <= 999; port += 2) ports += (ports.empty() ? "" : ",") + std::to_string(port);
-  const Built built(R"("acls":[{"action":"accept","proto":"tcp","src":["ana@example.com"],"dst":["tag:db:)" + ports + R"("]}])", "db");
+  const Built built(
+      R"("acls":[{"action":"accept","proto":"tcp","src":["ana@example.com"],"dst":["tag:db:)" + ports + R"("]}])",
+      "db");
   for (std::uint16_t port = 0; port < 1010; ++port)
     ASSERT_EQ(built.ask(laptop, db, 6, port), port % 2 == 1 && port < 1000 ? "acls[0]" : "") << port;
 }
@@ -124,7 +136,8 @@ TEST(BuiltHotPart, BehindARouterItsRouteAloneIsADestination) {
   EXPECT_EQ(built.ask(laptop, "10.1.0.0", 6, 443), "acls[0]");
   EXPECT_EQ(built.ask(laptop, "10.1.255.255", 6, 443), "acls[0]");
   EXPECT_EQ(built.ask(laptop, "100.64.0.5", 6, 443), "acls[0]");
-  for (const char* elsewhere : {"10.0.255.255", "10.2.0.0", "8.8.8.8", db}) EXPECT_EQ(built.ask(laptop, elsewhere, 6, 443), "") << elsewhere;
+  for (const char* elsewhere : {"10.0.255.255", "10.2.0.0", "8.8.8.8", db})
+    EXPECT_EQ(built.ask(laptop, elsewhere, 6, 443), "") << elsewhere;
 }
 
 TEST(BuiltHotPart, WithoutRulesNothingIsThere) {

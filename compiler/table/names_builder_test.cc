@@ -26,14 +26,16 @@ Net company() {
 }
 
 // "cap=value" of a source at a destination of the node.
-std::vector<std::string> capabilities(const Setting& setting, const char* node, const char* source, const char* destination) {
+std::vector<std::string> capabilities(const Setting& setting, const char* node, const char* source,
+                                      const char* destination) {
   const NodeId id = setting.id(node);
   const NamesPart part = *setting.names(id);
   const auto names = *table::Names::open(part.bytes);
   const net::Address to = *net::Address::parse(destination);
   const std::vector<net::Address> own = setting.reader().own(id);
   const auto place = std::find(own.begin(), own.end(), to);
-  const std::uint32_t number = place != own.end() ? part.own_classes[static_cast<std::size_t>(place - own.begin())] : names.destination_class(to);
+  const std::uint32_t number = place != own.end() ? part.own_classes[static_cast<std::size_t>(place - own.begin())]
+                                                  : names.destination_class(to);
   std::vector<std::string> out;
   for (const table::Capability& one : names.capabilities(*net::Address::parse(source), number))
     out.push_back(std::string(one.name) + "=" + (one.value.empty() ? "null" : std::string(one.value)));
@@ -46,13 +48,15 @@ TEST(BuiltNamesPart, ACapabilityHasItsValuesInOrderOrNull) {
   const Setting setting = with(R"("grants":[{"src":["ana@example.com"],"dst":["tag:db"],
     "app":{"example.com/cap/a":[{"role": "admin"}, 7, "x"],"example.com/cap/b":[]}}])");
   EXPECT_THAT(capabilities(setting, "db", "100.64.0.1", "100.64.0.3"),
-              ElementsAre(R"(example.com/cap/a={"role":"admin"})", "example.com/cap/a=7", R"(example.com/cap/a="x")", "example.com/cap/b=null"));
+              ElementsAre(R"(example.com/cap/a={"role":"admin"})", "example.com/cap/a=7", R"(example.com/cap/a="x")",
+                          "example.com/cap/b=null"));
   EXPECT_THAT(capabilities(setting, "db", "100.64.0.2", "100.64.0.3"), IsEmpty());
   EXPECT_THAT(capabilities(setting, "laptop", "100.64.0.1", "100.64.0.1"), IsEmpty());
 }
 
 TEST(BuiltNamesPart, ACapabilityMayBeForWhatIsBehindARouter) {
-  const Setting setting = with(R"("grants":[{"src":["ana@example.com"],"dst":["10.1.2.0/24"],"app":{"example.com/cap/a":[1]}}])");
+  const Setting setting =
+      with(R"("grants":[{"src":["ana@example.com"],"dst":["10.1.2.0/24"],"app":{"example.com/cap/a":[1]}}])");
   EXPECT_THAT(capabilities(setting, "router", "100.64.0.1", "10.1.2.3"), ElementsAre("example.com/cap/a=1"));
   EXPECT_THAT(capabilities(setting, "router", "100.64.0.1", "10.1.3.0"), IsEmpty());
   EXPECT_THAT(capabilities(setting, "router", "100.64.0.1", "100.64.0.4"), IsEmpty());
@@ -84,7 +88,8 @@ TEST(BuiltNamesPart, AllNodesAreKnownWhereEverythingIsAllowed) {
 }
 
 TEST(Identities, AreByAgeAndSayWhoItIs) {
-  const auto net = Net{}.node("young", "ana@example.com").joined(9).node("old", "tag:db").joined(1).approved(R"("10.0.0.0/8")");
+  const auto net =
+      Net{}.node("young", "ana@example.com").joined(9).node("old", "tag:db").joined(1).approved(R"("10.0.0.0/8")");
   const Setting setting(net.inventory(), owners + R"("acls":[]})");
   const std::vector<table::Identity> all = identities(setting.resolved());
   ASSERT_EQ(all.size(), 2U);
@@ -97,13 +102,16 @@ TEST(Identities, AreByAgeAndSayWhoItIs) {
   EXPECT_NE(all[0].key, all[1].key);
 }
 
-std::uint64_t id_of(const Setting& setting, resolve::Section section, std::uint32_t index) { return setting.ids().of({section, index}); }
+std::uint64_t id_of(const Setting& setting, resolve::Section section, std::uint32_t index) {
+  return setting.ids().of({section, index});
+}
 
 TEST(RuleIds, OutlastARuleThatIsPutBeforeThemAndAnotherLayout) {
   const std::string rule = R"({"action":"accept","src":["ana@example.com"],"dst":["tag:db:22"]})";
   const Setting before = with(R"("acls":[)" + rule + "]");
-  const Setting after = with("\"acls\":[\n{\"action\":\"accept\",\"src\":[\"*\"],\"dst\":[\"*:80\"]},\n// a comment\n" +
-                             std::string(R"({ "action": "accept", "src": ["ana@example.com"], "dst": ["tag:db:22"] },])"));
+  const Setting after =
+      with("\"acls\":[\n{\"action\":\"accept\",\"src\":[\"*\"],\"dst\":[\"*:80\"]},\n// a comment\n" +
+           std::string(R"({ "action": "accept", "src": ["ana@example.com"], "dst": ["tag:db:22"] },])"));
   EXPECT_EQ(id_of(before, resolve::Section::acls, 0), id_of(after, resolve::Section::acls, 1));
   EXPECT_NE(id_of(before, resolve::Section::acls, 0), id_of(after, resolve::Section::acls, 0));
   const table::RulePlace* place = after.ids().provenance().find(id_of(before, resolve::Section::acls, 0));

@@ -60,8 +60,10 @@ TEST(NodeRules, EverythingIsTheOwnAddressesTheRoutesAndTheServices) {
 }
 
 TEST(NodeRules, OnlyTheApprovedPartOfADestinationIsBehindARouter) {
-  EXPECT_THAT(under(accept(R"("*")", R"("10.0.0.0/8:*")"), "router"), ElementsAre("acls[0] own 0 10.1.0.0-10.1.255.255"));
-  EXPECT_THAT(under(accept(R"("*")", R"("10.1.2.0/24:*")"), "router"), ElementsAre("acls[0] own 0 10.1.2.0-10.1.2.255"));
+  EXPECT_THAT(under(accept(R"("*")", R"("10.0.0.0/8:*")"), "router"),
+              ElementsAre("acls[0] own 0 10.1.0.0-10.1.255.255"));
+  EXPECT_THAT(under(accept(R"("*")", R"("10.1.2.0/24:*")"), "router"),
+              ElementsAre("acls[0] own 0 10.1.2.0-10.1.2.255"));
   EXPECT_THAT(under(accept(R"("*")", R"("10.2.0.0/16:*")"), "router"), IsEmpty());
   EXPECT_THAT(under(accept(R"("*")", R"("10.0.0.0/8:*")"), "db"), IsEmpty());
 }
@@ -74,9 +76,10 @@ TEST(NodeRules, AnAdvertisedRouteThatNobodyApprovedIsNowhere) {
 
 TEST(NodeRules, AnExitLeadsToTheInternetAndToNothingPrivate) {
   const auto exit = under(accept(R"("*")", R"("autogroup:internet:*")"), "exit");
-  EXPECT_THAT(exit, ElementsAre("acls[0] own 0 0.0.0.0-9.255.255.255 11.0.0.0-100.63.255.255 100.128.0.0-169.253.255.255 "
-                                "169.255.0.0-172.15.255.255 172.32.0.0-192.167.255.255 192.169.0.0-255.255.255.255 "
-                                "2000::-3fff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"));
+  EXPECT_THAT(exit,
+              ElementsAre("acls[0] own 0 0.0.0.0-9.255.255.255 11.0.0.0-100.63.255.255 100.128.0.0-169.253.255.255 "
+                          "169.255.0.0-172.15.255.255 172.32.0.0-192.167.255.255 192.169.0.0-255.255.255.255 "
+                          "2000::-3fff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"));
   EXPECT_THAT(under(accept(R"("*")", R"("autogroup:internet:*")"), "router"), IsEmpty());
   EXPECT_THAT(under(accept(R"("*")", R"("10.0.0.0/8:*")"), "exit"), IsEmpty());
 }
@@ -110,7 +113,8 @@ TEST(NodeRules, OneselfIsForThePersonsOwnDevices) {
 
 TEST(NodeRules, EqualRightsAreEqualValues) {
   const Setting setting(company().inventory(), owners + accept(R"("bo@example.com")", R"("ana@example.com:22")") + "}");
-  const auto laptop = setting.reader().packets(setting.id("laptop")), phone = setting.reader().packets(setting.id("phone"));
+  const auto laptop = setting.reader().packets(setting.id("laptop")),
+             phone = setting.reader().packets(setting.id("phone"));
   ASSERT_EQ(laptop.size(), 1U);
   EXPECT_EQ(laptop[0].sources, phone.at(0).sources);
   EXPECT_EQ(laptop[0].own, phone.at(0).own);

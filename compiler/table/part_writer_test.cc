@@ -60,7 +60,8 @@ TEST_F(Writing, FindsAddressesOfAnyNumber) {
 // One address in each of very many networks of 96 bits: those beyond the last number become intervals of one address.
 TEST_F(Writing, FindsAddressesInMoreNetworksThanThereAreNumbers) {
   std::map<Address, std::uint16_t> singles;
-  for (std::uint64_t i = 0; i < 66'000; ++i) singles[Address::v6(0xfd00000000000000 + i * 3, i)] = static_cast<std::uint16_t>(i % 999 + 1);
+  for (std::uint64_t i = 0; i < 66'000; ++i)
+    singles[Address::v6(0xfd00000000000000 + i * 3, i)] = static_cast<std::uint16_t>(i % 999 + 1);
   expect_found(singles);
 }
 
@@ -73,7 +74,8 @@ TEST_F(Writing, ASingleAddressGoesBeforeTheIntervalAroundIt) {
   const Bytes bytes = write(classes, nobody_.addresses(), 10);
   const auto hot = table::Hot::open(bytes);
   ASSERT_TRUE(hot);
-  for (const auto& [place, number] : {std::pair{9U, 0U}, {10U, 3U}, {14U, 3U}, {15U, 1U}, {16U, 3U}, {20U, 3U}, {21U, 4U}, {30U, 4U}, {31U, 0U}})
+  for (const auto& [place, number] :
+       {std::pair{9U, 0U}, {10U, 3U}, {14U, 3U}, {15U, 1U}, {16U, 3U}, {20U, 3U}, {21U, 4U}, {30U, 4U}, {31U, 0U}})
     EXPECT_EQ(hot->source_class(Address::v4(place)), number) << place;
 }
 

@@ -38,7 +38,8 @@ class NamesProof {
   }
 
   Expected<void> run() {
-    if (has_aliases(part_.bytes(), part_.header().sources)) return differs(resolved_, node_, "two networks pass for one");
+    if (has_aliases(part_.bytes(), part_.header().sources))
+      return differs(resolved_, node_, "two networks pass for one");
     read_awards();
     find_destinations();
     std::size_t listed = 0;
@@ -56,9 +57,11 @@ class NamesProof {
     }
     const acl_classifier& c = part_.header().sources;
     std::size_t occupied = 0;
-    for (std::size_t i = 0; i < std::size_t{c.hash_lines} * acl_slots; ++i) occupied += section<std::uint64_t>(c.hash_line)[i] != 0 ? 1U : 0U;
+    for (std::size_t i = 0; i < std::size_t{c.hash_lines} * acl_slots; ++i)
+      occupied += section<std::uint64_t>(c.hash_line)[i] != 0 ? 1U : 0U;
     if (occupied == listed) return {};
-    return differs(resolved_, node_, fmt::format("it lists {} sources of capabilities where {} are expected", occupied, listed));
+    return differs(resolved_, node_,
+                   fmt::format("it lists {} sources of capabilities where {} are expected", occupied, listed));
   }
 
  private:
@@ -70,7 +73,8 @@ class NamesProof {
   [[nodiscard]] bool is_at_node(const resolve::CapGrant& grant) const {
     return std::any_of(grant.dsts.begin(), grant.dsts.end(), [&](const net::Prefix& prefix) {
       return std::any_of(own_.begin(), own_.end(), [&](const Address& address) { return prefix.contains(address); }) ||
-             std::any_of(behind_.begin(), behind_.end(), [&](const Interval& i) { return prefix.first() <= i.last && i.first <= prefix.last(); });
+             std::any_of(behind_.begin(), behind_.end(),
+                         [&](const Interval& i) { return prefix.first() <= i.last && i.first <= prefix.last(); });
     });
   }
 
@@ -84,7 +88,8 @@ class NamesProof {
       const Prover::SourceList& list = prover_.sources(awards_[i].view->rule->sources);
       for (const Rank rank : list.ranks) of_rank_.emplace_back(rank, i);
       for (const Interval& range : list.others) {
-        for (std::size_t rank = rank_of(range.first); rank < addresses_.size() && addresses_[rank] <= range.last; ++rank)
+        for (std::size_t rank = rank_of(range.first); rank < addresses_.size() && addresses_[rank] <= range.last;
+             ++rank)
           of_rank_.emplace_back(static_cast<Rank>(rank), i);
       }
     }
@@ -94,7 +99,8 @@ class NamesProof {
 
   // Of the first address that is not below.
   [[nodiscard]] std::size_t rank_of(const Address& address) const {
-    return static_cast<std::size_t>(std::lower_bound(addresses_.begin(), addresses_.end(), address) - addresses_.begin());
+    return static_cast<std::size_t>(std::lower_bound(addresses_.begin(), addresses_.end(), address) -
+                                    addresses_.begin());
   }
   [[nodiscard]] bool is_nodes(const Address& address) const {
     const std::size_t rank = rank_of(address);
@@ -104,7 +110,8 @@ class NamesProof {
     const acl_table table{part_.bytes().data()};
     const acl_classifier& c = part_.header().sources;
     if (address.is_v4()) return acl_find_exact(&table, &c, address.low()) != 0;
-    const std::uint32_t space = acl_find_space(&table, &c, address.high(), static_cast<std::uint32_t>(address.low() >> 32));
+    const std::uint32_t space =
+        acl_find_space(&table, &c, address.high(), static_cast<std::uint32_t>(address.low() >> 32));
     return space != 0 && acl_find_exact(&table, &c, std::uint64_t{space} << 32 | (address.low() & 0xffffffff)) != 0;
   }
 
@@ -130,7 +137,8 @@ class NamesProof {
   [[nodiscard]] std::vector<Address> other_sources() const {
     std::vector<Address> bounds = {Address::v4(0), Address::v6(0, 0)};
     for (const Award& award : awards_) {
-      for (const Interval& range : prover_.sources(award.view->rule->sources).others) add_range(bounds, range.first, range.last);
+      for (const Interval& range : prover_.sources(award.view->rule->sources).others)
+        add_range(bounds, range.first, range.last);
     }
     const acl_classifier& c = part_.header().sources;
     add_intervals(bounds, {c.v4_line, c.v4_count, c.v6_line, c.v6_count});
@@ -141,7 +149,8 @@ class NamesProof {
       const Address end = bounds[i].is_v4() ? Address::v4(0xffffffff) : Address::v6(ones, ones);
       const Address last = more ? resolve::predecessor(bounds[i + 1]) : end;
       Address address = bounds[i];
-      while (address != last && (has_awards_as_node(address) || is_exact(address))) address = resolve::successor(address);
+      while (address != last && (has_awards_as_node(address) || is_exact(address)))
+        address = resolve::successor(address);
       out.push_back(address);
     }
     sort(out);
@@ -156,10 +165,12 @@ class NamesProof {
   void add_destination(const Address& address, std::uint32_t number) {
     Destination out{address, number, {}};
     const bool here = std::binary_search(own_.begin(), own_.end(), address) ||
-                      std::any_of(behind_.begin(), behind_.end(), [&](const Interval& i) { return i.first <= address && address <= i.last; });
+                      std::any_of(behind_.begin(), behind_.end(),
+                                  [&](const Interval& i) { return i.first <= address && address <= i.last; });
     for (std::uint32_t i = 0; here && i < awards_.size(); ++i) {
       const auto& dsts = awards_[i].grant->dsts;
-      if (std::any_of(dsts.begin(), dsts.end(), [&](const net::Prefix& prefix) { return prefix.contains(address); })) out.awards.push_back(i);
+      if (std::any_of(dsts.begin(), dsts.end(), [&](const net::Prefix& prefix) { return prefix.contains(address); }))
+        out.awards.push_back(i);
     }
     // One of those that are alike on both sides is enough.
     if (known_.emplace(number, out.awards).second) destinations_.push_back(std::move(out));
@@ -175,7 +186,8 @@ class NamesProof {
     add_intervals(bounds, part_.header().destinations);
     sort(bounds);
     for (const Address& address : bounds) {
-      if (!std::binary_search(own_.begin(), own_.end(), address)) add_destination(address, part_.destination_class(address));
+      if (!std::binary_search(own_.begin(), own_.end(), address))
+        add_destination(address, part_.destination_class(address));
     }
   }
 
@@ -191,7 +203,9 @@ class NamesProof {
     std::vector<std::uint32_t> out;
     for (std::uint32_t i = 0; i < awards_.size(); ++i) {
       const auto& others = prover_.sources(awards_[i].view->rule->sources).others;
-      if (std::any_of(others.begin(), others.end(), [&](const Interval& r) { return r.first <= address && address <= r.last; })) out.push_back(i);
+      if (std::any_of(others.begin(), others.end(),
+                      [&](const Interval& r) { return r.first <= address && address <= r.last; }))
+        out.push_back(i);
     }
     return out;
   }
@@ -222,9 +236,11 @@ class NamesProof {
       for (const std::uint32_t i : destination.awards) {
         if (std::binary_search(from.begin(), from.end(), i)) add_values(awards_[i], wanted);
       }
-      for (const table::Capability& one : part_.capabilities(source, destination.number)) got.push_back(fmt::format("{} {}", one.name, one.value));
+      for (const table::Capability& one : part_.capabilities(source, destination.number))
+        got.push_back(fmt::format("{} {}", one.name, one.value));
       if (wanted != got)
-        return differs(resolved_, node_, fmt::format("{} has other capabilities at {}", source.text(), destination.address.text()));
+        return differs(resolved_, node_,
+                       fmt::format("{} has other capabilities at {}", source.text(), destination.address.text()));
     }
     return {};
   }
@@ -239,7 +255,8 @@ class NamesProof {
   std::vector<Interval> behind_;
   std::vector<Address> own_;  // ascending
   std::vector<Award> awards_;
-  std::vector<std::pair<Rank, std::uint32_t>> of_rank_;  // addresses of the inventory that have awards, with each of these
+  std::vector<std::pair<Rank, std::uint32_t>>
+      of_rank_;  // addresses of the inventory that have awards, with each of these
   std::uint32_t last_class_ = 0;
   std::vector<std::uint32_t> last_from_;
   std::vector<Destination> destinations_;

@@ -13,7 +13,8 @@ namespace {
 using resolve::Net;
 using ::testing::ElementsAre;
 
-const std::string owners = R"({"tagOwners":{"tag:db":["ana@example.com"],"tag:rec":["ana@example.com"]},"acls":[],"ssh":[)";
+const std::string owners =
+    R"({"tagOwners":{"tag:db":["ana@example.com"],"tag:rec":["ana@example.com"]},"acls":[],"ssh":[)";
 
 Net company() {
   return Net{}
@@ -24,24 +25,31 @@ Net company() {
       .node("rec", "tag:rec");
 }
 
-std::string rule(const std::string& action, const std::string& src, const std::string& dst, const std::string& users, const std::string& more = "") {
-  return R"({"action":")" + action + R"(","src":[")" + src + R"("],"dst":[")" + dst + R"("],"users":[)" + users + "]" + more + "}";
+std::string rule(const std::string& action, const std::string& src, const std::string& dst, const std::string& users,
+                 const std::string& more = "") {
+  return R"({"action":")" + action + R"(","src":[")" + src + R"("],"dst":[")" + dst + R"("],"users":[)" + users + "]" +
+         more + "}";
 }
 
 class Built {
  public:
   explicit Built(const std::string& rules, const char* node = "db")
-      : setting_(company().inventory(), owners + rules + "]}"), part_(*setting_.ssh(setting_.id(node))), ssh_(*table::Ssh::open(part_.bytes)) {
+      : setting_(company().inventory(), owners + rules + "]}"),
+        part_(*setting_.ssh(setting_.id(node))),
+        ssh_(*table::Ssh::open(part_.bytes)) {
     EXPECT_TRUE(setting_.ok());
   }
-  [[nodiscard]] table::LoginDecision decide(const char* source, std::string_view name, bool exists = true, bool root = false) const {
+  [[nodiscard]] table::LoginDecision decide(const char* source, std::string_view name, bool exists = true,
+                                            bool root = false) const {
     return ssh_.decide({*net::Address::parse(source), name, exists, root});
   }
   // "check by ssh[1]", "deny".
-  [[nodiscard]] std::string ask(const char* source, std::string_view name, bool exists = true, bool root = false) const {
+  [[nodiscard]] std::string ask(const char* source, std::string_view name, bool exists = true,
+                                bool root = false) const {
     const auto decision = decide(source, name, exists, root);
     if (decision.action == table::LoginAction::deny) return "deny";
-    return (decision.action == table::LoginAction::check ? "check by " : "accept by ") + resolve::origin_name(part_.rules.at(decision.rule));
+    return (decision.action == table::LoginAction::check ? "check by " : "accept by ") +
+           resolve::origin_name(part_.rules.at(decision.rule));
   }
 
  private:
@@ -65,7 +73,8 @@ TEST(BuiltSshPart, RootIsOpenedByItsNameAlone) {
 }
 
 TEST(BuiltSshPart, CheckIsAskedBeforeAccept) {
-  const Built built(rule("accept", "ana@example.com", "tag:db", R"("root","web")") + "," + rule("check", "ana@example.com", "tag:db", R"("root")"));
+  const Built built(rule("accept", "ana@example.com", "tag:db", R"("root","web")") + "," +
+                    rule("check", "ana@example.com", "tag:db", R"("root")"));
   EXPECT_EQ(built.ask(laptop, "root"), "check by ssh[1]");
   EXPECT_EQ(built.ask(laptop, "web"), "accept by ssh[0]");
 }
@@ -101,7 +110,8 @@ TEST(BuiltSshPart, TheTermsAreThoseOfTheRule) {
   const auto decision = built.decide(laptop, "web");
   EXPECT_THAT(decision.environment, ElementsAre("GIT_*", "LANG"));
   EXPECT_THAT(decision.recorders, ElementsAre("tag:rec"));
-  EXPECT_TRUE(decision.enforce_recorder && decision.agent_forwarding && decision.local_forwarding && decision.remote_forwarding);
+  EXPECT_TRUE(decision.enforce_recorder && decision.agent_forwarding && decision.local_forwarding &&
+              decision.remote_forwarding);
 }
 
 TEST(BuiltSshPart, NobodyElseIsASource) {

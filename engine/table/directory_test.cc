@@ -11,7 +11,8 @@ using testing::IsEmpty;
 
 net::Prefix prefix(const char* text) { return net::Prefix::parse(text).prefix; }
 
-Identity node(const std::string& name, std::uint8_t key, std::vector<net::Address> addresses, std::vector<net::Prefix> routes = {}) {
+Identity node(const std::string& name, std::uint8_t key, std::vector<net::Address> addresses,
+              std::vector<net::Prefix> routes = {}) {
   Identity out;
   out.key.fill(key);
   out.name = name;
@@ -24,7 +25,8 @@ std::vector<Identity> sample() {
   std::vector<Identity> out = {node("laptop", 1, {at("100.64.0.1"), at("fd7a::1")}),
                                node("router", 2, {at("100.64.0.2")}, {prefix("10.0.0.0/8"), prefix("fd00::/16")}),
                                node("standby", 3, {at("100.64.0.3")}, {prefix("10.0.0.0/8")}),
-                               node("branch", 4, {at("100.64.0.4")}, {prefix("10.1.0.0/16")}), node("printer", 0, {at("100.64.0.5")})};
+                               node("branch", 4, {at("100.64.0.4")}, {prefix("10.1.0.0/16")}),
+                               node("printer", 0, {at("100.64.0.5")})};
   out[0].login = "ana@example.com";
   out[1].tags = {"tag:router", "tag:db"};
   out[2].shared = true;
@@ -94,7 +96,8 @@ TEST(Chunk, ComesBackAsItWas) {
 
 TEST(Chunk, AnyShorterTextIsRefused) {
   const Bytes whole = encode_chunk(sample());
-  for (std::size_t length = 0; length < whole.size(); ++length) EXPECT_FALSE(parse_chunk(std::span(whole).first(length))) << length;
+  for (std::size_t length = 0; length < whole.size(); ++length)
+    EXPECT_FALSE(parse_chunk(std::span(whole).first(length))) << length;
 }
 
 TEST(Chunk, IsRefusedWithWordsForEachFault) {
@@ -117,10 +120,10 @@ TEST(Chunk, IsRefusedWithWordsForEachFault) {
   expect_bad(with(5, 1), "is not \"1\"");
   expect_bad(with(7, 5), "1281 identities are more than 1024");
   expect_bad(with(6, 0), "bytes follow its identities");
-  expect_bad(with(8 + 32, 4), "identity 0 is malformed");               // a flag that there is not
-  expect_bad(with(whole.size() - 1, 33), "identity 0 is malformed");    // longer than the family
-  expect_bad(with(whole.size() - 2, 1), "identity 0 is malformed");     // host bits
-  expect_bad(with(whole.size() - 6, 5), "identity 0 is malformed");     // no family
+  expect_bad(with(8 + 32, 4), "identity 0 is malformed");             // a flag that there is not
+  expect_bad(with(whole.size() - 1, 33), "identity 0 is malformed");  // longer than the family
+  expect_bad(with(whole.size() - 2, 1), "identity 0 is malformed");   // host bits
+  expect_bad(with(whole.size() - 6, 5), "identity 0 is malformed");   // no family
 }
 
 }  // namespace

@@ -24,7 +24,8 @@ struct HotBytes {
     header.destinations.v4_count = 3;
     header.destinations.v4_line = lines.add<std::uint32_t>({0, v4("192.168.0.0"), v4("192.169.0.0")});
     lines.add<std::uint16_t>({0, 2, 0});
-    std::vector<std::uint64_t> words = {range(1, 0, 0xffff, 2), range(6, 22, 22, 0), range(6, 80, 443, 1), range(17, 53, 53, 1)};
+    std::vector<std::uint64_t> words = {range(1, 0, 0xffff, 2), range(6, 22, 22, 0), range(6, 80, 443, 1),
+                                        range(17, 53, 53, 1)};
     const auto long_list = static_cast<std::uint32_t>(words.size());
     words.push_back(std::uint64_t{300} << 16);
     for (std::uint64_t i = 0; i < 300; ++i) words.push_back(range(6, 2 * i + 1, 2 * i + 1, 3));
@@ -32,7 +33,8 @@ struct HotBytes {
     for (std::uint64_t i = 0; i < 10; ++i) words.push_back(range(17, 10 * i, 10 * i, 4));
     const auto last = static_cast<std::uint32_t>(words.size());
     words.push_back(range(6, 0, 0xffff, 5));
-    header.pair_line = lines.add<std::uint32_t>({0U << 8 | 4, 0, long_list << 8 | acl_long_list, 0, middle << 8 | 10, last << 8 | 1});
+    header.pair_line =
+        lines.add<std::uint32_t>({0U << 8 | 4, 0, long_list << 8 | acl_long_list, 0, middle << 8 | 10, last << 8 | 1});
     header.list_words = static_cast<acl_u32>(words.size());
     header.list_line = lines.add(words);
     header.destination_classes = 2;
@@ -50,25 +52,26 @@ class HotPart : public testing::Test {
 };
 
 TEST_F(HotPart, AnAddressIsExactOrInAnIntervalOrNobody) {
-  for (const auto& [text, number] : std::vector<std::pair<const char*, std::uint32_t>>{{"100.64.0.1", 1},
-                                                                                      {"100.64.0.0", 0},
-                                                                                      {"100.64.0.2", 0},
-                                                                                      {"9.255.255.255", 0},
-                                                                                      {"10.0.0.0", 3},
-                                                                                      {"10.0.0.7", 1},  // before its interval
-                                                                                      {"10.255.255.255", 3},
-                                                                                      {"11.0.0.0", 0},
-                                                                                      {"0.0.0.0", 0},
-                                                                                      {"255.255.255.255", 0},
-                                                                                      {"fd7a::1", 2},
-                                                                                      {"fd7a::2", 0},
-                                                                                      {"fd7a::1:0:1", 0},   // another network of 96 bits
-                                                                                      {"::1", 0},
-                                                                                      {"::100.64.0.1", 0},  // an IPv6 address
-                                                                                      {"fcff:ffff::", 0},
-                                                                                      {"fd00::", 3},
-                                                                                      {"fd00:ffff::1", 3},
-                                                                                      {"fd01::", 0}}) {
+  for (const auto& [text, number] :
+       std::vector<std::pair<const char*, std::uint32_t>>{{"100.64.0.1", 1},
+                                                          {"100.64.0.0", 0},
+                                                          {"100.64.0.2", 0},
+                                                          {"9.255.255.255", 0},
+                                                          {"10.0.0.0", 3},
+                                                          {"10.0.0.7", 1},  // before its interval
+                                                          {"10.255.255.255", 3},
+                                                          {"11.0.0.0", 0},
+                                                          {"0.0.0.0", 0},
+                                                          {"255.255.255.255", 0},
+                                                          {"fd7a::1", 2},
+                                                          {"fd7a::2", 0},
+                                                          {"fd7a::1:0:1", 0},  // another network of 96 bits
+                                                          {"::1", 0},
+                                                          {"::100.64.0.1", 0},  // an IPv6 address
+                                                          {"fcff:ffff::", 0},
+                                                          {"fd00::", 3},
+                                                          {"fd00:ffff::1", 3},
+                                                          {"fd01::", 0}}) {
     EXPECT_EQ(hot_.source_class(at(text)), number) << text;
   }
 }
@@ -83,7 +86,8 @@ TEST_F(HotPart, ADestinationBehindTheNodeIsFoundByInterval) {
 TEST_F(HotPart, ARangeAllowsBothItsEndsAndNothingBeside) {
   EXPECT_EQ(hot_.decide(1, 1, 6, 22), 0U);
   for (const std::uint16_t port : Ports{80, 81, 442, 443}) EXPECT_EQ(hot_.decide(1, 1, 6, port), 1U) << port;
-  for (const std::uint16_t port : Ports{0, 21, 23, 79, 444, 65535}) EXPECT_EQ(hot_.decide(1, 1, 6, port), std::nullopt) << port;
+  for (const std::uint16_t port : Ports{0, 21, 23, 79, 444, 65535})
+    EXPECT_EQ(hot_.decide(1, 1, 6, port), std::nullopt) << port;
   EXPECT_EQ(hot_.decide(1, 1, 17, 53), 1U);
   EXPECT_EQ(hot_.decide(1, 1, 17, 22), std::nullopt);
   EXPECT_EQ(hot_.decide(1, 1, 132, 22), std::nullopt);
@@ -97,9 +101,11 @@ TEST_F(HotPart, AProtocolWithoutPortsIsAllowedOnWhateverNumber) {
 TEST_F(HotPart, ListsOfAnyLengthAreSearchedAlike) {
   for (std::uint32_t port = 0; port < 700; ++port) {
     const bool listed = port % 2 == 1 && port < 600;
-    EXPECT_EQ(hot_.decide(2, 1, 6, static_cast<std::uint16_t>(port)), listed ? std::optional(3U) : std::nullopt) << port;
+    EXPECT_EQ(hot_.decide(2, 1, 6, static_cast<std::uint16_t>(port)), listed ? std::optional(3U) : std::nullopt)
+        << port;
     const bool tenth = port % 10 == 0 && port < 100;
-    EXPECT_EQ(hot_.decide(3, 1, 17, static_cast<std::uint16_t>(port)), tenth ? std::optional(4U) : std::nullopt) << port;
+    EXPECT_EQ(hot_.decide(3, 1, 17, static_cast<std::uint16_t>(port)), tenth ? std::optional(4U) : std::nullopt)
+        << port;
   }
   EXPECT_EQ(hot_.decide(2, 1, 17, 1), std::nullopt);
   EXPECT_EQ(hot_.decide(3, 1, 6, 10), std::nullopt);
@@ -110,7 +116,8 @@ TEST_F(HotPart, AnythingOfAProtocolIsAskedWithoutAPort) {
   EXPECT_EQ(hot_.decide_any(1, 1, 17), 1U);
   EXPECT_EQ(hot_.decide_any(2, 1, 6), 3U);
   EXPECT_EQ(hot_.decide_any(3, 1, 17), 4U);
-  for (const std::uint8_t protocol : Protocols{0, 2, 7, 16, 18, 255}) EXPECT_EQ(hot_.decide_any(1, 1, protocol), std::nullopt) << int{protocol};
+  for (const std::uint8_t protocol : Protocols{0, 2, 7, 16, 18, 255})
+    EXPECT_EQ(hot_.decide_any(1, 1, protocol), std::nullopt) << int{protocol};
   EXPECT_EQ(hot_.decide_any(2, 1, 17), std::nullopt);
 }
 
@@ -146,9 +153,11 @@ TEST_F(HotPart, ABatchAnswersAsOneByOne) {
 
 TEST_F(HotPart, IsRefusedWithWordsForEachFault) {
   const auto header = [&](auto change) { return edited<acl_hot>(made_.bytes, change); };
-  expect_refused<Hot>(header([](acl_hot& h) { h.destination_classes = 65536; }), "65536 destination classes are more than 65535");
+  expect_refused<Hot>(header([](acl_hot& h) { h.destination_classes = 65536; }),
+                      "65536 destination classes are more than 65535");
   expect_refused<Hot>(header([](acl_hot& h) { h.rules = 65537; }), "65537 rules are more than 65536");
-  for (int i = 0; i < 3; ++i) expect_refused<Hot>(header([i](acl_hot& h) { h.reserved[i] = 1; }), "a reserved byte is set");
+  for (int i = 0; i < 3; ++i)
+    expect_refused<Hot>(header([i](acl_hot& h) { h.reserved[i] = 1; }), "a reserved byte is set");
   expect_refused<Hot>(header([](acl_hot& h) { h.reserved2 = 1; }), "a reserved byte is set");
   expect_refused<Hot>(header([](acl_hot& h) { h.reserved3 = 1; }), "a reserved byte is set");
   expect_refused<Hot>(header([](acl_hot& h) { h.rules = 5; }), "the rule \"5\" of a list is not below 5");

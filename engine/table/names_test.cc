@@ -69,7 +69,8 @@ TEST_F(NamesPart, ASourceHasItsCapabilitiesAtADestination) {
   EXPECT_THAT(ask("100.64.0.1", 1), ElementsAre("cap/a=1 by 77", "cap/a= by 77"));  // the second is null
   EXPECT_THAT(ask("10.1.1.1", 2), ElementsAre("cap/b={} by 88"));
   EXPECT_EQ(names_.destination_class(at("192.168.3.3")), 2U);
-  for (const std::uint32_t elsewhere : {0U, 2U, 3U, 0xffffffffU}) EXPECT_TRUE(ask("100.64.0.1", elsewhere).empty()) << elsewhere;
+  for (const std::uint32_t elsewhere : {0U, 2U, 3U, 0xffffffffU})
+    EXPECT_TRUE(ask("100.64.0.1", elsewhere).empty()) << elsewhere;
   EXPECT_TRUE(ask("8.8.8.8", 1).empty());
   EXPECT_TRUE(ask("fd7a::1", 1).empty());
 }
@@ -79,7 +80,8 @@ TEST_F(NamesPart, KnowsIdentitiesByListsAndByMapsOfBits) {
   names_.each_known([&](std::uint32_t identity) { known.push_back(identity); });
   EXPECT_THAT(known, ElementsAre(3, 5, 1023, 2048, 3071));
   for (const std::uint32_t identity : known) EXPECT_TRUE(names_.knows(identity)) << identity;
-  for (const std::uint32_t identity : {0U, 4U, 6U, 1022U, 1024U, 2047U, 2049U, 3072U, 0xffffffffU}) EXPECT_FALSE(names_.knows(identity)) << identity;
+  for (const std::uint32_t identity : {0U, 4U, 6U, 1022U, 1024U, 2047U, 2049U, 3072U, 0xffffffffU})
+    EXPECT_FALSE(names_.knows(identity)) << identity;
   EXPECT_THAT(names_.known_chunks(10), ElementsAre(0, 2));
   EXPECT_THAT(names_.known_chunks(2), ElementsAre(0));
 }
@@ -95,9 +97,12 @@ TEST_F(NamesPart, IsRefusedWithWordsForEachFault) {
   const auto header = [&](auto change) { return edited<acl_names>(made_.bytes, change); };
   expect_refused<Names>(header([](acl_names& h) { h.reserved = 1; }), "a reserved byte is set");
   expect_refused<Names>(header([](acl_names& h) { h.reserved2 = 1; }), "a reserved byte is set");
-  for (int i = 0; i < 12; ++i) expect_refused<Names>(header([i](acl_names& h) { h.reserved3[i] = 1; }), "a reserved byte is set");
-  expect_refused<Names>(header([](acl_names& h) { h.destination_classes = 65536; }), "65536 destination classes are more than 65535");
-  expect_refused<Names>(header([](acl_names& h) { h.sources.hash_line = 99; }), "the names part of the table cannot be used: its exact");
+  for (int i = 0; i < 12; ++i)
+    expect_refused<Names>(header([i](acl_names& h) { h.reserved3[i] = 1; }), "a reserved byte is set");
+  expect_refused<Names>(header([](acl_names& h) { h.destination_classes = 65536; }),
+                        "65536 destination classes are more than 65535");
+  expect_refused<Names>(header([](acl_names& h) { h.sources.hash_line = 99; }),
+                        "the names part of the table cannot be used: its exact");
   expect_refused<Names>(header([](acl_names& h) { h.destinations.v4_line = 99; }), "its IPv4 intervals");
   expect_refused<Names>(header([](acl_names& h) { h.text_bytes = 10000; }), "its texts (line");
   expect_refused<Names>(header([](acl_names& h) { h.capabilities = 10000; }), "its capabilities (line");
@@ -119,7 +124,9 @@ TEST_F(NamesPart, KnownIdentitiesAscendAndAreWhole) {
     std::memcpy(at_line<std::uint8_t>(bytes, made_.header.known_line) + place, &value, sizeof value);
     return bytes;
   };
-  const auto shorter = [&](std::uint32_t by) { return edited<acl_names>(made_.bytes, [by](acl_names& h) { h.known_bytes -= by; }); };
+  const auto shorter = [&](std::uint32_t by) {
+    return edited<acl_names>(made_.bytes, [by](acl_names& h) { h.known_bytes -= by; });
+  };
   expect_refused<Names>(shorter(1), "its known identities end in a block's middle");
   expect_refused<Names>(shorter(131), "its known identities end in a block's middle");
   expect_refused<Names>(known(4, std::uint32_t{0}), "a block of \"0\" known identities");
@@ -137,7 +144,8 @@ TEST_F(NamesPart, LookupsStayInsideForAnyBytesThatOpen) {
     const auto names = Names::open(bytes);
     if (!names) return;
     for (const char* source : {"100.64.0.1", "10.1.1.1", "fd7a::1"}) {
-      for (std::uint32_t to = 0; to < 4; ++to) RC_ASSERT(names->capabilities(at(source), to).size() <= names->header().words);
+      for (std::uint32_t to = 0; to < 4; ++to)
+        RC_ASSERT(names->capabilities(at(source), to).size() <= names->header().words);
     }
     std::int64_t last = -1;
     names->each_known([&](std::uint32_t identity) {

@@ -16,7 +16,9 @@ class AnyPart : public testing::Test {
     header_.sources = add_sources(lines);
     bytes_ = lines.finish(header_, acl_kind_hot, 3);
   }
-  [[nodiscard]] Bytes with(const std::function<void(acl_hot&)>& change) const { return edited<acl_hot>(bytes_, change); }
+  [[nodiscard]] Bytes with(const std::function<void(acl_hot&)>& change) const {
+    return edited<acl_hot>(bytes_, change);
+  }
 
   acl_hot header_{};
   Bytes bytes_;
@@ -50,7 +52,8 @@ TEST_F(AnyPart, SaysWhatItIs) {
   expect_refused<Hot>(with([](acl_hot& h) { h.part.reserved = 1; }), "kind \"1\"");
   expect_refused<Hot>(with([](acl_hot& h) { ++h.part.lines; }), "it says to have");
   expect_refused<Hot>(with([](acl_hot& h) { h.part.lines = 0xffffffff; }), "it says to have 4294967295 lines");
-  expect_refused<Hot>(with([](acl_hot& h) { h.part.source_classes = 65536; }), "65536 source classes are more than 65535");
+  expect_refused<Hot>(with([](acl_hot& h) { h.part.source_classes = 65536; }),
+                      "65536 source classes are more than 65535");
 }
 
 TEST_F(AnyPart, AClassifierStaysInThePart) {
@@ -113,7 +116,8 @@ TEST_F(AnyPart, IntervalsAscendFromTheLowestAddress) {
     at_line<std::uint32_t>(bytes, header_.sources.v4_line)[place] = value;
     expect_refused<Hot>(bytes, "its IPv4 intervals do not ascend from the lowest address");
   }
-  for (const auto& [place, value] : {std::pair{1, std::uint64_t{1}}, {0, std::uint64_t{1}}, {2, std::uint64_t{0}}, {4, 0xfd00000000000000}}) {
+  for (const auto& [place, value] :
+       {std::pair{1, std::uint64_t{1}}, {0, std::uint64_t{1}}, {2, std::uint64_t{0}}, {4, 0xfd00000000000000}}) {
     Bytes bytes = bytes_;
     at_line<std::uint64_t>(bytes, header_.sources.v6_line)[place] = value;
     expect_refused<Hot>(bytes, "its IPv6 intervals do not ascend from the lowest address");
@@ -127,7 +131,8 @@ TEST(PartText, IsInItsHeapWhole) {
   EXPECT_EQ(PartReader::text(heap, 2), "abc");
   EXPECT_EQ(PartReader::text(heap, 0), "");
   EXPECT_FALSE(PartReader::is_text(heap, 7));  // longer than what is left
-  for (const std::uint32_t beyond : {9U, 10U, 1000U, 0xffffffffU}) EXPECT_FALSE(PartReader::is_text(heap, beyond)) << beyond;
+  for (const std::uint32_t beyond : {9U, 10U, 1000U, 0xffffffffU})
+    EXPECT_FALSE(PartReader::is_text(heap, beyond)) << beyond;
   EXPECT_FALSE(PartReader::is_text({}, 1));
 }
 

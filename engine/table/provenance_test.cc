@@ -7,7 +7,8 @@ namespace acl::table {
 namespace {
 
 Provenance sample() {
-  return {"policy.hujson", {{5, RuleSection::grants, 0, 12}, {9, RuleSection::acls, 3, 40}, {1ULL << 63, RuleSection::ssh, 1, 7}}};
+  return {"policy.hujson",
+          {{5, RuleSection::grants, 0, 12}, {9, RuleSection::acls, 3, 40}, {1ULL << 63, RuleSection::ssh, 1, 7}}};
 }
 
 void expect_bad(const Bytes& bytes, const std::string& words) {
@@ -42,7 +43,8 @@ TEST(Provenance, NamesRulesAsPeopleDo) {
 
 TEST(Provenance, AnyShorterTextIsRefused) {
   const Bytes whole = encode_provenance(sample());
-  for (std::size_t length = 0; length < whole.size(); ++length) EXPECT_FALSE(parse_provenance(std::span(whole).first(length))) << length;
+  for (std::size_t length = 0; length < whole.size(); ++length)
+    EXPECT_FALSE(parse_provenance(std::span(whole).first(length))) << length;
 }
 
 TEST(Provenance, IsRefusedWithWordsForEachFault) {

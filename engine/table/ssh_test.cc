@@ -19,7 +19,8 @@ struct SshBytes {
     heap = {0, 0};
     Lines lines(sizeof(acl_ssh));
     header.sources = add_sources(lines);
-    const acl_u32 ana = text("ana"), ubuntu = text("ubuntu"), web = text("web"), pattern = text("GIT_*"), recorder = text("tag:rec");
+    const acl_u32 ana = text("ana"), ubuntu = text("ubuntu"), web = text("web"), pattern = text("GIT_*"),
+                  recorder = text("tag:rec");
     const std::vector<acl_u32> words = {0, 1, 3 | acl_own_name_bit, 2, 3, ubuntu, web, pattern, recorder};
     header.class_line = lines.add<acl_ssh_class>({{ana, 0, 3}, {0, 3, 1}, {0, 4, 1}});
     acl_ssh_rule root{}, nonroot{}, named{}, own{};
@@ -56,7 +57,8 @@ struct SshBytes {
 
 class SshPart : public testing::Test {
  protected:
-  [[nodiscard]] LoginDecision ask(const char* source, std::string_view name, bool exists = true, bool root = false) const {
+  [[nodiscard]] LoginDecision ask(const char* source, std::string_view name, bool exists = true,
+                                  bool root = false) const {
     return ssh_.decide({at(source), name, exists, root});
   }
   SshBytes made_;
@@ -92,7 +94,8 @@ TEST_F(SshPart, AnAccountOfUserId0IsRootWhateverItsName) {
 
 TEST_F(SshPart, NamedAccountsAreTheseAlone) {
   for (const char* name : {"ubuntu", "web"}) EXPECT_EQ(ask(machine, name).rule, 2U) << name;
-  for (const char* name : {"root", "we", "webb", "UBUNTU", "", "ana"}) EXPECT_EQ(ask(machine, name).action, LoginAction::deny) << name;
+  for (const char* name : {"root", "we", "webb", "UBUNTU", "", "ana"})
+    EXPECT_EQ(ask(machine, name).action, LoginAction::deny) << name;
 }
 
 TEST_F(SshPart, TheAccountOfOnesOwnNameIsForThePersonAlone) {
@@ -132,10 +135,12 @@ TEST_F(SshPart, ListsWhatItHolds) {
 
 TEST_F(SshPart, IsRefusedWithWordsForEachFault) {
   const auto header = [&](auto change) { return edited<acl_ssh>(made_.bytes, change); };
-  for (int i = 0; i < 5; ++i) expect_refused<Ssh>(header([i](acl_ssh& h) { h.reserved[i] = 1; }), "a reserved byte is set");
+  for (int i = 0; i < 5; ++i)
+    expect_refused<Ssh>(header([i](acl_ssh& h) { h.reserved[i] = 1; }), "a reserved byte is set");
   expect_refused<Ssh>(header([](acl_ssh& h) { h.reserved2 = 1; }), "a reserved byte is set");
   expect_refused<Ssh>(header([](acl_ssh& h) { h.reserved3 = 1; }), "a reserved byte is set");
-  expect_refused<Ssh>(header([](acl_ssh& h) { h.sources.hash_probes = 9; }), "the ssh part of the table cannot be used: a lookup");
+  expect_refused<Ssh>(header([](acl_ssh& h) { h.sources.hash_probes = 9; }),
+                      "the ssh part of the table cannot be used: a lookup");
   expect_refused<Ssh>(header([](acl_ssh& h) { h.words += 100; }), "its words (line");
   expect_refused<Ssh>(header([](acl_ssh& h) { h.text_bytes += 100; }), "its texts (line");
   expect_refused<Ssh>(header([](acl_ssh& h) { h.rules = 100; }), "its rules (line");
@@ -145,14 +150,18 @@ TEST_F(SshPart, IsRefusedWithWordsForEachFault) {
     change(at_line<acl_ssh_rule>(bytes, made_.header.rule_line)[2]);
     return bytes;
   };
-  expect_refused<Ssh>(rule([](acl_ssh_rule& r) { r.action = 0; }), "the action \"0\" of a rule is neither accept nor check");
-  expect_refused<Ssh>(rule([](acl_ssh_rule& r) { r.action = 3; }), "the action \"3\" of a rule is neither accept nor check");
+  expect_refused<Ssh>(rule([](acl_ssh_rule& r) { r.action = 0; }),
+                      "the action \"0\" of a rule is neither accept nor check");
+  expect_refused<Ssh>(rule([](acl_ssh_rule& r) { r.action = 3; }),
+                      "the action \"3\" of a rule is neither accept nor check");
   expect_refused<Ssh>(rule([](acl_ssh_rule& r) { r.flags |= 64; }), "a reserved bit of a rule is set");
   expect_refused<Ssh>(rule([](acl_ssh_rule& r) { r.reserved = 1; }), "a reserved bit of a rule is set");
   expect_refused<Ssh>(rule([](acl_ssh_rule& r) { r.accounts = 10; }), "its rules list more texts than there are");
   expect_refused<Ssh>(rule([](acl_ssh_rule& r) { r.first_account = 8; }), "a text of a rule is not in the part");
-  expect_refused<Ssh>(rule([](acl_ssh_rule& r) { r.first_pattern = 0xffffffff; }), "a text of a rule is not in the part");
-  expect_refused<Ssh>(rule([](acl_ssh_rule& r) { r.first_recorder = 0; }), "a text of a rule is not in the part");  // word 0 is 0: no text
+  expect_refused<Ssh>(rule([](acl_ssh_rule& r) { r.first_pattern = 0xffffffff; }),
+                      "a text of a rule is not in the part");
+  expect_refused<Ssh>(rule([](acl_ssh_rule& r) { r.first_recorder = 0; }),
+                      "a text of a rule is not in the part");  // word 0 is 0: no text
   const auto class_of = [&](auto change) {
     Bytes bytes = made_.bytes;
     change(at_line<acl_ssh_class>(bytes, made_.header.class_line)[0]);

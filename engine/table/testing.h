@@ -36,8 +36,12 @@ struct Lines {
   }
   template <class Header>
   Bytes finish(Header header, std::uint32_t kind, std::uint32_t classes) {
-    header.part = {acl_table_magic, static_cast<acl_u16>(acl_table_version), static_cast<acl_u8>(kind), 0,
-                   static_cast<acl_u32>(bytes.size() / acl_line_bytes), classes};
+    header.part = {acl_table_magic,
+                   static_cast<acl_u16>(acl_table_version),
+                   static_cast<acl_u8>(kind),
+                   0,
+                   static_cast<acl_u32>(bytes.size() / acl_line_bytes),
+                   classes};
     std::memcpy(bytes.data(), &header, sizeof header);
     return bytes;
   }
@@ -47,8 +51,11 @@ struct Lines {
 inline acl_classifier add_sources(Lines& lines) {
   acl_classifier c{};
   c.multiplier = 0x9e3779b97f4a7c15ULL;
-  const auto slot = [](std::uint64_t space, std::uint32_t low, std::uint64_t number) { return (space << 32 | low) << 16 | number; };
-  c.hash_line = lines.add<std::uint64_t>({slot(0, v4("100.64.0.1"), 1), slot(1, 1, 2), slot(0, v4("10.0.0.7"), 1), 0, 0, 0, 0, 0});
+  const auto slot = [](std::uint64_t space, std::uint32_t low, std::uint64_t number) {
+    return (space << 32 | low) << 16 | number;
+  };
+  c.hash_line = lines.add<std::uint64_t>(
+      {slot(0, v4("100.64.0.1"), 1), slot(1, 1, 2), slot(0, v4("10.0.0.7"), 1), 0, 0, 0, 0, 0});
   c.hash_lines = 1;
   c.hash_probes = 1;
   c.space_line = lines.add<acl_space>({{0xfd7a000000000000, 0, 1}, {}, {}, {}});

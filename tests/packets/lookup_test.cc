@@ -64,7 +64,8 @@ class KernelLookup : public testing::Test {
   }
 
   void* map(const char* name, std::size_t size) const {
-    void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_object__find_map_fd_by_name(object_.get(), name), 0);
+    void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED,
+                        bpf_object__find_map_fd_by_name(object_.get(), name), 0);
     EXPECT_NE(memory, MAP_FAILED) << name << ": " << std::strerror(errno);
     return memory == MAP_FAILED ? nullptr : memory;
   }
@@ -106,7 +107,8 @@ class KernelLookup : public testing::Test {
     std::set<Address> interesting;
     tables::add_interesting(bytes, hot->header().sources, interesting);
     tables::add_interesting(bytes, hot->header().destinations, interesting);
-    for (const char* text : {"0.0.0.0", "8.8.8.8", "255.255.255.255", "::", "2001:db8::1", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"})
+    for (const char* text :
+         {"0.0.0.0", "8.8.8.8", "255.255.255.255", "::", "2001:db8::1", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"})
       interesting.insert(*Address::parse(text));
     std::vector<Address> v4, v6;
     for (const Address& address : interesting) (address.is_v4() ? v4 : v6).push_back(address);
@@ -127,9 +129,10 @@ class KernelLookup : public testing::Test {
       const lookup_answer expected = in_user_space(*hot, q), got = in_kernel(q);
       allowed += expected.rule != 0 ? 1 : 0;
       if (std::memcmp(&expected, &got, sizeof got) == 0) continue;
-      ADD_FAILURE() << source.text() << " to " << destination.text() << " class " << q.own_class << " protocol " << int{q.protocol} << " port "
-                    << q.port << ": user space " << expected.source << " " << expected.destination << " " << expected.rule << " "
-                    << expected.any << ", kernel " << got.source << " " << got.destination << " " << got.rule << " " << got.any;
+      ADD_FAILURE() << source.text() << " to " << destination.text() << " class " << q.own_class << " protocol "
+                    << int{q.protocol} << " port " << q.port << ": user space " << expected.source << " "
+                    << expected.destination << " " << expected.rule << " " << expected.any << ", kernel " << got.source
+                    << " " << got.destination << " " << got.rule << " " << got.any;
       return allowed;
     }
     return allowed;
@@ -167,22 +170,26 @@ std::string large_policy() {
     return out;
   };
   std::string sources;
-  for (int i = 0; i < 200; ++i) sources += "\"10." + std::to_string(i) + ".0.0/17\",\"fd00:" + std::to_string(i + 1) + "::/33\",";
+  for (int i = 0; i < 200; ++i)
+    sources += "\"10." + std::to_string(i) + ".0.0/17\",\"fd00:" + std::to_string(i + 1) + "::/33\",";
   const auto rule = [](const std::string& src, const std::string& dst) {
     return R"({"action":"accept","src":[)" + src + R"(],"dst":[)" + dst + "]},";
   };
   return R"({"tagOwners":{"tag:server":["u@example.com"],"tag:a":["u@example.com"],"tag:b":["u@example.com"]},"acls":[)" +
          rule("\"tag:a\"", "\"tag:server:22,80,443\"") + rule("\"tag:b\"", "\"tag:server:" + ports(1, 40) + "\"") +
-         rule(sources, "\"tag:server:" + ports(1, 500) + "\"") + rule("\"tag:a\"", "\"192.168.0.0/16:1-600\",\"fd99::/32:1-600\"") + "]}";
+         rule(sources, "\"tag:server:" + ports(1, 500) + "\"") +
+         rule("\"tag:a\"", "\"192.168.0.0/16:1-600\",\"fd99::/32:1-600\"") + "]}";
 }
 std::string large_inventory() {
-  std::string nodes = R"({"name":"server","tags":["tag:server"],"addresses":["100.64.0.1","fd7a:115c:a1e0::1"],)"
-                      R"("advertisedRoutes":["192.168.0.0/20","fd99::/48"],"approvedRoutes":["192.168.0.0/20","fd99::/48"]})";
+  std::string nodes =
+      R"({"name":"server","tags":["tag:server"],"addresses":["100.64.0.1","fd7a:115c:a1e0::1"],)"
+      R"("advertisedRoutes":["192.168.0.0/20","fd99::/48"],"approvedRoutes":["192.168.0.0/20","fd99::/48"]})";
   for (int i = 2; i < 3002; ++i) {
     char hex[16];
     std::snprintf(hex, sizeof hex, "%x", static_cast<unsigned>(i));
-    nodes += R"(,{"name":"n)" + std::to_string(i) + R"(","tags":["tag:)" + (i % 2 == 0 ? "a" : "b") + R"("],"addresses":["100.64.)" +
-             std::to_string(i / 256) + "." + std::to_string(i % 256) + R"(","fd7a:115c:a1e0::)" + hex + "\"]}";
+    nodes += R"(,{"name":"n)" + std::to_string(i) + R"(","tags":["tag:)" + (i % 2 == 0 ? "a" : "b") +
+             R"("],"addresses":["100.64.)" + std::to_string(i / 256) + "." + std::to_string(i % 256) +
+             R"(","fd7a:115c:a1e0::)" + hex + "\"]}";
   }
   return R"({"users":[{"login":"u@example.com"}],"nodes":[)" + nodes + "]}";
 }
@@ -209,7 +216,8 @@ TEST_F(KernelLookup, EndsOnBytesThatNobodyChecked) {
   ASSERT_TRUE(part);
   for (int i = 0; i < 2000; ++i) {
     tables::Bytes bytes = part->bytes;
-    for (int k = 0; k < 8; ++k) bytes[random() % (k % 2 == 0 ? sizeof(acl_hot) : bytes.size())] = static_cast<std::uint8_t>(random());
+    for (int k = 0; k < 8; ++k)
+      bytes[random() % (k % 2 == 0 ? sizeof(acl_hot) : bytes.size())] = static_cast<std::uint8_t>(random());
     use(bytes);
     lookup_question q{};
     q.source_low = 0x64400002 + random() % 3000;
