@@ -62,8 +62,8 @@ std::vector<ColumnId> Classifier::path(std::uint32_t state) const {
 }
 
 std::uint32_t Classifier::class_of(Classes& out, std::vector<ColumnId> set) {
-  const auto place =
-      std::lower_bound(known_.begin(), known_.end(), set, [](const auto& one, const auto& wanted) { return one.first < wanted; });
+  const auto place = std::lower_bound(known_.begin(), known_.end(), set,
+                                      [](const auto& one, const auto& wanted) { return one.first < wanted; });
   if (place != known_.end() && place->first == set) return place->second;
   out.columns.push_back(set);
   const auto number = static_cast<std::uint32_t>(out.columns.size());
@@ -108,11 +108,15 @@ void Classifier::place_pieces(Classes& out) {
     std::uint32_t& number = numbers[piece.set];
     if (number == 0) number = class_of(out, sets_[piece.set]);
     const auto [first, last] = piece.interval;
-    const bool touches = !out.intervals.empty() && reached.family() == first.family() && resolve::successor(reached) == first;
+    const bool touches =
+        !out.intervals.empty() && reached.family() == first.family() && resolve::successor(reached) == first;
     if (first == last) {
-      const auto rank = std::lower_bound(addresses_.list.begin(), addresses_.list.end(), first) - addresses_.list.begin();
-      const auto at = std::lower_bound(out.exact.begin(), out.exact.end(), std::pair{static_cast<Rank>(rank), std::uint16_t{0}});
-      const bool node = static_cast<std::size_t>(rank) < addresses_.list.size() && addresses_.list[static_cast<std::size_t>(rank)] == first;
+      const auto rank =
+          std::lower_bound(addresses_.list.begin(), addresses_.list.end(), first) - addresses_.list.begin();
+      const auto at =
+          std::lower_bound(out.exact.begin(), out.exact.end(), std::pair{static_cast<Rank>(rank), std::uint16_t{0}});
+      const bool node = static_cast<std::size_t>(rank) < addresses_.list.size() &&
+                        addresses_.list[static_cast<std::size_t>(rank)] == first;
       if (!node || at == out.exact.end() || at->first != static_cast<Rank>(rank))
         out.singles.emplace_back(first, static_cast<std::uint16_t>(number));
       if (touches) reached = last;
@@ -130,14 +134,16 @@ void Classifier::place_pieces(Classes& out) {
 Expected<Classes> Classifier::run(std::span<const Column> columns) {
   Classes out;
   if (columns.size() > 0xffff)
-    return fail(Code::E1206, fmt::format("{} different sets of sources concern one node, more than 65535", columns.size()));
+    return fail(Code::E1206,
+                fmt::format("{} different sets of sources concern one node, more than 65535", columns.size()));
   known_.clear();
   split_nodes(columns);
   cut_intervals(columns);
   place_addresses(out);
   place_pieces(out);
   if (out.columns.size() > 0xffff)
-    return fail(Code::E1206, fmt::format("the sources of one node make {} classes, more than 65535", out.columns.size()));
+    return fail(Code::E1206,
+                fmt::format("the sources of one node make {} classes, more than 65535", out.columns.size()));
   return out;
 }
 

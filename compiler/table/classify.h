@@ -21,15 +21,15 @@ namespace acl::tables {
 using ColumnId = std::uint16_t;
 
 struct Column {
-  std::span<const NodeId> nodes;                       // each once
+  std::span<const NodeId> nodes;                     // each once
   const std::vector<Interval>* intervals = nullptr;  // disjoint, in order; null: none
 };
 
 struct Classes {
-  std::vector<std::vector<ColumnId>> columns;                       // of class i + 1, ascending; never empty
-  std::vector<std::pair<Rank, std::uint16_t>> exact;                // nodes' addresses, ascending
-  std::vector<std::pair<net::Address, std::uint16_t>> singles;      // other single addresses, ascending
-  std::vector<std::pair<Interval, std::uint16_t>> intervals;        // disjoint, in order; `exact` and `singles` go before
+  std::vector<std::vector<ColumnId>> columns;                   // of class i + 1, ascending; never empty
+  std::vector<std::pair<Rank, std::uint16_t>> exact;            // nodes' addresses, ascending
+  std::vector<std::pair<net::Address, std::uint16_t>> singles;  // other single addresses, ascending
+  std::vector<std::pair<Interval, std::uint16_t>> intervals;    // disjoint, in order; `exact` and `singles` go before
 };
 
 class Classifier {

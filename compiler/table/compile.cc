@@ -148,13 +148,16 @@ class Compiler {
       }
       const auto [known, fresh] = holders.try_emplace(nodes[node].key, node);
       if (!fresh) {
-        return fail(Code::E1208, fmt::format("\"{}\" and \"{}\" have the same WireGuard key", nodes[known->second].name, nodes[node].name),
-                    "a node is found by its key; give each its own");
+        return fail(
+            Code::E1208,
+            fmt::format("\"{}\" and \"{}\" have the same WireGuard key", nodes[known->second].name, nodes[node].name),
+            "a node is found by its key; give each its own");
       }
     }
     if (count == 0) return {};
-    return fail(Code::E1205, fmt::format("{} node{} no WireGuard key: {}", count, count == 1 ? " has" : "s have", missing),
-                "add \"key\" to each in the inventory, or \"binding\": \"none\" where its addresses are believed without one");
+    return fail(
+        Code::E1205, fmt::format("{} node{} no WireGuard key: {}", count, count == 1 ? " has" : "s have", missing),
+        "add \"key\" to each in the inventory, or \"binding\": \"none\" where its addresses are believed without one");
   }
 
   // --- what parts depend on ---------------------------------------------------------------------------------------------
@@ -181,7 +184,8 @@ class Compiler {
       for (const NodeId node : rule.sources) {
         const inventory::Node& device = resolved_.inventory->nodes[node];
         for (const Rank rank : addresses_.of(node)) bytes.add(addresses_.list[rank]);
-        if (rule.localpart_domains.empty()) continue;
+        // Where it matters whose a device is: an account of one's own name, and autogroup:self.
+        if (rule.localpart_domains.empty() && !rule.self) continue;
         const bool owned = device.tags.empty() && device.user != inventory::none;
         bytes.add(owned ? std::string_view(resolved_.inventory->users[device.user].login) : std::string_view());
       }
@@ -292,10 +296,13 @@ class Compiler {
 
   Expected<void> build_hot_group(Group& group, unsigned thread) {
     const std::vector<PacketRule> rules = reader_.packets(group.node);
-    auto built = build_hot(resolved_, addresses_, rules, resolved_.inventory->nodes[group.node].addresses.size(), classifiers_[thread]);
+    auto built = build_hot(resolved_, addresses_, rules, resolved_.inventory->nodes[group.node].addresses.size(),
+                           classifiers_[thread]);
     if (!built) return tl::unexpected(in_node(std::move(built.error()), group.node));
     if (prover_) {
-      if (auto same = prover_->hot(group.node, built->bytes, built->own_classes, built->rules, scratches_[thread]); !same) return same;
+      if (auto same = prover_->hot(group.node, built->bytes, built->own_classes, built->rules, scratches_[thread]);
+          !same)
+        return same;
     }
     pairs_ += built->addresses;
     group.part.own_classes = std::move(built->own_classes);
@@ -376,7 +383,8 @@ class Compiler {
     if (auto same = prover_->known(node, part.bytes, scratches_[thread]); !same) return same;
     acl_names header;
     std::memcpy(&header, part.bytes.data(), sizeof header);
-    const std::size_t end = std::max<std::size_t>(std::size_t{header.text_line} * acl_line_bytes + header.text_bytes, sizeof header);
+    const std::size_t end =
+        std::max<std::size_t>(std::size_t{header.text_line} * acl_line_bytes + header.text_bytes, sizeof header);
     const std::string_view text = release::as_text(std::span(part.bytes).subspan(sizeof header, end - sizeof header));
     const auto [proved, fresh] = proved_capabilities_[thread].try_emplace(rules, text);
     if (!fresh && proved->second == text) return {};
@@ -434,7 +442,8 @@ class Compiler {
       const CachedPart& names = names_[node];
       table::NodeHeader header;
       const std::vector<net::Address> own = reader_.own(node);
-      for (std::size_t i = 0; i < own.size(); ++i) header.own.push_back({own[i], hot.own_classes[i], names.own_classes[i]});
+      for (std::size_t i = 0; i < own.size(); ++i)
+        header.own.push_back({own[i], hot.own_classes[i], names.own_classes[i]});
       leaf.header = table::encode_node_header(header);
       leaf.parts = {{release::PartKind::hot, hot.blob},
                     {release::PartKind::ssh, ssh_[ssh_of_[node]].part.blob},
@@ -477,12 +486,12 @@ class Compiler {
   std::vector<KnownSets> known_;  // by thread
   unsigned threads_;
   std::optional<Prover> prover_;
-  std::vector<Classifier> classifiers_;        // one for each thread
+  std::vector<Classifier> classifiers_;     // one for each thread
   std::vector<Prover::Scratch> scratches_;  // the same
   std::vector<Digest> source_digests_, login_digests_;
   std::vector<Group> hot_, ssh_;
-  std::vector<std::uint32_t> hot_of_, ssh_of_;  // of each node
-  std::vector<CachedPart> names_;               // of each node
+  std::vector<std::uint32_t> hot_of_, ssh_of_;                                     // of each node
+  std::vector<CachedPart> names_;                                                  // of each node
   std::vector<std::unordered_map<std::string, std::string>> proved_capabilities_;  // by thread: rules → bytes
   std::atomic<std::uint64_t> built_ = 0, pairs_ = 0;
   std::uint64_t directory_bytes_ = 0;

@@ -48,22 +48,22 @@ struct Compiled {
   std::vector<NodeLeaf> leaves;  // of all nodes with a key, in the order of the inventory
   release::Reference directory, rules;
   struct Counts {
-    std::uint64_t nodes = 0;         // with a table
-    std::uint64_t without = 0;       // "binding": "none"
+    std::uint64_t nodes = 0;                    // with a table
+    std::uint64_t without = 0;                  // "binding": "none"
     std::uint64_t hot = 0, ssh = 0, names = 0;  // distinct parts
-    std::uint64_t tables = 0;        // hot and ssh parts that nodes need; some of them come out equal
-    std::uint64_t built = 0;         // of these, not from the cache
-    std::uint64_t pairs = 0;         // allowed source addresses, over all distinct hot parts built
+    std::uint64_t tables = 0;                   // hot and ssh parts that nodes need; some of them come out equal
+    std::uint64_t built = 0;                    // of these, not from the cache
+    std::uint64_t pairs = 0;                    // allowed source addresses, over all distinct hot parts built
     std::uint64_t hot_bytes = 0, ssh_bytes = 0, names_bytes = 0, directory_bytes = 0;  // of distinct ones
-    std::uint64_t largest_hot = 0, median_hot = 0;  // over nodes
+    std::uint64_t largest_hot = 0, median_hot = 0;                                     // over nodes
   } counts;
   Cache cache;  // of all parts of this compilation
 };
 
 struct CompileOptions {
-  unsigned threads = 0;           // 0: as many as there are processors
-  const Cache* cache = nullptr;   // null: build everything
-  bool prove = true;              // false: only for measuring what the proof costs
+  unsigned threads = 0;          // 0: as many as there are processors
+  const Cache* cache = nullptr;  // null: build everything
+  bool prove = true;             // false: only for measuring what the proof costs
   // Whether a blob of the cache is still where it was put; null: it is.
   std::function<bool(const release::Reference&)> has;
   // Receives each distinct blob that is not in the cache; called by several threads. Null: blobs are dropped.

@@ -23,7 +23,8 @@ struct Allowed {
 
 // Adds what is not allowed yet; the list stays disjoint and in order.
 void allow(std::vector<Allowed>& list, std::uint32_t from, std::uint32_t to, std::uint32_t rule) {
-  auto place = std::lower_bound(list.begin(), list.end(), from, [](const Allowed& a, std::uint32_t at) { return a.to < at; });
+  auto place =
+      std::lower_bound(list.begin(), list.end(), from, [](const Allowed& a, std::uint32_t at) { return a.to < at; });
   while (from <= to) {
     if (place == list.end() || to < place->from) {
       list.insert(place, {from, to, rule});
@@ -131,11 +132,13 @@ class HotBuilder {
   Expected<std::uint32_t> pair_word(std::vector<std::uint64_t> list) {
     if (list.empty()) return 0;
     const std::size_t length = list.size();
-    if (length >= (1U << acl_most_steps)) return fail(Code::E1206, "a list of ports of one node has more than 16 million ranges");
+    if (length >= (1U << acl_most_steps))
+      return fail(Code::E1206, "a list of ports of one node has more than 16 million ranges");
     if (length >= acl_long_list) list.insert(list.begin(), std::uint64_t{length} << 16);
     const auto [known, fresh] = list_places_.try_emplace(std::move(list), static_cast<std::uint32_t>(words_.size()));
     if (fresh) words_.insert(words_.end(), known->first.begin(), known->first.end());
-    if (words_.size() >= (1U << 24)) return fail(Code::E1206, "the lists of ports of one node have more than 16 million ranges");
+    if (words_.size() >= (1U << 24))
+      return fail(Code::E1206, "the lists of ports of one node have more than 16 million ranges");
     return known->second << 8 | static_cast<std::uint32_t>(std::min<std::size_t>(length, acl_long_list));
   }
 

@@ -26,9 +26,9 @@ Expected<HotPart> build_hot(const resolve::Resolved& resolved, const Addresses& 
 
 // Which destinations the same rules name: shared with the names part.
 struct DestinationClasses {
-  std::vector<std::uint16_t> own;                                     // of each own address; 0: none
-  std::vector<std::pair<Interval, std::uint16_t>> intervals;          // disjoint, in order
-  std::vector<std::vector<std::uint32_t>> rules;                      // of class i + 1: indices of rules, ascending
+  std::vector<std::uint16_t> own;                             // of each own address; 0: none
+  std::vector<std::pair<Interval, std::uint16_t>> intervals;  // disjoint, in order
+  std::vector<std::vector<std::uint32_t>> rules;              // of class i + 1: indices of rules, ascending
 };
 // `own(i)` and `behind(i)` of `count` rules. E1206 beyond 65,535 classes.
 Expected<DestinationClasses> classify_destinations(std::span<const std::uint64_t> own,

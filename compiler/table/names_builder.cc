@@ -60,7 +60,8 @@ class NamesBuilder {
     for (const resolve::CapabilityValue& capability : resolved_.capability_maps[rule.map]) {
       const auto add = [&](const std::string& value) -> Expected<void> {
         if (value.size() > 0xffff)
-          return fail(Code::E1206, fmt::format("a value of the capability \"{}\" has {} bytes, more than 65535", capability.name, value.size()));
+          return fail(Code::E1206, fmt::format("a value of the capability \"{}\" has {} bytes, more than 65535",
+                                               capability.name, value.size()));
         acl_capability one{heap_.add(capability.name), value.empty() ? 0 : heap_.add(value), ids_.of(rule.origin)};
         indices.push_back(static_cast<std::uint32_t>(capabilities_.size()));
         capabilities_.push_back(one);
@@ -107,7 +108,8 @@ class NamesBuilder {
     names.text_bytes = static_cast<acl_u32>(heap_.bytes().size());
     names.text_line = writer.section<std::uint8_t>(heap_.bytes());
     std::vector<std::uint64_t> rule_ids;
-    for (const auto* rules : {&input_.hot_rules, &input_.ssh_rules}) rule_ids.insert(rule_ids.end(), rules->begin(), rules->end());
+    for (const auto* rules : {&input_.hot_rules, &input_.ssh_rules})
+      rule_ids.insert(rule_ids.end(), rules->begin(), rules->end());
     names.hot_rules = static_cast<acl_u32>(input_.hot_rules.size());
     names.ssh_rules = static_cast<acl_u32>(input_.ssh_rules.size());
     names.id_line = writer.section<std::uint64_t>(rule_ids);
@@ -143,7 +145,8 @@ RuleIds::RuleIds(const policy::PolicyFile& file) {
   const auto id_of = [](const std::string& text, std::uint32_t repeat) {
     const std::string whole = fmt::format("{}\n{}", text, repeat);
     std::array<unsigned char, 32> digest{};
-    crypto_generichash(digest.data(), digest.size(), reinterpret_cast<const unsigned char*>(whole.data()), whole.size(), nullptr, 0);
+    crypto_generichash(digest.data(), digest.size(), reinterpret_cast<const unsigned char*>(whole.data()), whole.size(),
+                       nullptr, 0);
     std::uint64_t id = 0;
     std::memcpy(&id, digest.data(), sizeof id);
     return id;
@@ -165,17 +168,20 @@ RuleIds::RuleIds(const policy::PolicyFile& file) {
   };
   const policy::Policy& policy = file.policy;
   if (policy.grants) {
-    for (std::uint32_t i = 0; i < policy.grants->size(); ++i) add(table::RuleSection::grants, i, (*policy.grants)[i].span, grants_);
+    for (std::uint32_t i = 0; i < policy.grants->size(); ++i)
+      add(table::RuleSection::grants, i, (*policy.grants)[i].span, grants_);
   }
   if (policy.acls) {
-    for (std::uint32_t i = 0; i < policy.acls->size(); ++i) add(table::RuleSection::acls, i, (*policy.acls)[i].span, acls_);
+    for (std::uint32_t i = 0; i < policy.acls->size(); ++i)
+      add(table::RuleSection::acls, i, (*policy.acls)[i].span, acls_);
   }
   for (std::uint32_t i = 0; i < policy.ssh.size(); ++i) add(table::RuleSection::ssh, i, policy.ssh[i].span, ssh_);
   if (policy.allows_everything()) {
     allow_all_ = id_of("everything", 0);
     provenance_.rules.push_back({allow_all_, table::RuleSection::allow_all, 0, 0});
   }
-  std::sort(provenance_.rules.begin(), provenance_.rules.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
+  std::sort(provenance_.rules.begin(), provenance_.rules.end(),
+            [](const auto& a, const auto& b) { return a.id < b.id; });
 }
 
 std::uint64_t RuleIds::of(const resolve::Origin& origin) const {
@@ -290,7 +296,8 @@ std::vector<std::uint8_t> KnownSets::blocks(NodeId node) {
   for (std::uint32_t chunk = 0; std::size_t{chunk} * acl_chunk_identities < resolved_.node_count(); ++chunk) {
     numbers.clear();
     const std::size_t base = std::size_t{chunk} * acl_chunk_identities;
-    scratch_.each_in(base, base + acl_chunk_identities, [&](std::size_t id) { numbers.push_back(static_cast<std::uint16_t>(id - base)); });
+    scratch_.each_in(base, base + acl_chunk_identities,
+                     [&](std::size_t id) { numbers.push_back(static_cast<std::uint16_t>(id - base)); });
     if (numbers.empty()) continue;
     const bool bits = numbers.size() * 2 > acl_chunk_identities / 8;
     const acl_known block{chunk, bits ? acl_known_bits : static_cast<acl_u32>(numbers.size())};

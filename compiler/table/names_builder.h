@@ -63,7 +63,7 @@ struct NamesInput {
   std::span<const CapabilityRule> capabilities;
   std::size_t own_count = 0;
   std::span<const std::uint64_t> hot_rules, ssh_rules;  // ids
-  std::span<const std::uint8_t> known;  // KnownSets::blocks
+  std::span<const std::uint8_t> known;                  // KnownSets::blocks
 };
 Expected<NamesPart> build_names(const resolve::Resolved& resolved, const Addresses& addresses, const RuleIds& ids,
                                 const NamesInput& input, Classifier& classifier);

@@ -20,7 +20,9 @@ bool holds(const Entry& entry, const Address& address) noexcept {
   return entry.kind == resolve::EntryKind::any || (entry.first <= address && address <= entry.last);
 }
 
-bool is_in(const std::vector<NodeId>& nodes, NodeId node) { return std::binary_search(nodes.begin(), nodes.end(), node); }
+bool is_in(const std::vector<NodeId>& nodes, NodeId node) {
+  return std::binary_search(nodes.begin(), nodes.end(), node);
+}
 
 // Appends numbers and intervals to a text that is only compared.
 struct KeyText {
@@ -106,7 +108,8 @@ std::vector<CapabilityRule> NodeRuleReader::capabilities(NodeId node) const {
         for (std::size_t i = 0; i < mine.size(); ++i) {
           if (prefix.contains(mine[i])) one.own |= std::uint64_t{1} << i;
         }
-        for (const Interval& interval : intersection({{prefix.first(), prefix.last()}}, beyond)) covered.push_back(interval);
+        for (const Interval& interval : intersection({{prefix.first(), prefix.last()}}, beyond))
+          covered.push_back(interval);
       }
       one.behind = disjoint(std::move(covered));
       if (one.own != 0 || !one.behind.empty()) out.push_back(std::move(one));

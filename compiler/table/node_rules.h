@@ -38,8 +38,8 @@ struct CapabilityRule {
 
 // One SSH rule at this node.
 struct LoginRule {
-  std::uint32_t rule = 0;         // index into Resolved::ssh
-  std::vector<NodeId> sources;    // ascending
+  std::uint32_t rule = 0;       // index into Resolved::ssh
+  std::vector<NodeId> sources;  // ascending
 };
 
 struct NodeRules {

@@ -146,7 +146,8 @@ acl_classifier PartWriter::classifier(const Classes& classes, const Addresses& a
   // Both ascend; merged, so that a space comes up once.
   auto single = classes.singles.begin();
   for (const auto& [rank, number] : classes.exact) {
-    for (; single != classes.singles.end() && single->first < addresses.list[rank]; ++single) add(single->first, single->second);
+    for (; single != classes.singles.end() && single->first < addresses.list[rank]; ++single)
+      add(single->first, single->second);
     add(addresses.list[rank], number);
   }
   for (; single != classes.singles.end(); ++single) add(single->first, single->second);
@@ -166,7 +167,8 @@ acl_classifier PartWriter::classifier(const Classes& classes, const Addresses& a
   std::vector<std::pair<Interval, std::uint16_t>> all = classes.intervals;
   for (const auto& one : more) {
     const Address at = one.first.first;
-    const auto around = std::find_if(all.begin(), all.end(), [&](const auto& i) { return i.first.first <= at && at <= i.first.last; });
+    const auto around =
+        std::find_if(all.begin(), all.end(), [&](const auto& i) { return i.first.first <= at && at <= i.first.last; });
     if (around != all.end()) {
       const auto [interval, number] = *around;
       around->first.last = resolve::predecessor(at);

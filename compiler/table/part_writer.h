@@ -68,7 +68,11 @@ class TextHeap {
 };
 
 inline acl_part part_header(std::uint32_t kind, std::size_t source_classes) {
-  return {acl_table_magic, static_cast<acl_u16>(acl_table_version), static_cast<acl_u8>(kind), 0, 0,
+  return {acl_table_magic,
+          static_cast<acl_u16>(acl_table_version),
+          static_cast<acl_u8>(kind),
+          0,
+          0,
           static_cast<acl_u32>(source_classes)};
 }
 

@@ -30,7 +30,8 @@ struct Passage {
 
   [[nodiscard]] bool covers(std::uint32_t at) const noexcept {
     const std::uint32_t asked = at >> 16, port = at & 0xffff;
-    if (protocol >= 0 ? asked != static_cast<std::uint32_t>(protocol) : asked != 1 && asked != 6 && asked != 17 && asked != 58)
+    if (protocol >= 0 ? asked != static_cast<std::uint32_t>(protocol)
+                      : asked != 1 && asked != 6 && asked != 17 && asked != 58)
       return false;
     return !policy::protocol_has_ports(static_cast<std::uint8_t>(asked)) || (ports.first <= port && port <= ports.last);
   }
@@ -88,7 +89,8 @@ class HotProof {
     std::map<std::tuple<std::uint32_t, std::uint32_t, std::uint16_t, std::uint16_t>, std::uint32_t> firsts;
     for (std::uint32_t i = 0; i < passages_.size(); ++i) {
       const auto [rule, sequence] = order_[sorted[i]];
-      same_as_.push_back(firsts.try_emplace({rule, sequence, passages_[i].ports.first, passages_[i].ports.last}, i).first->second);
+      same_as_.push_back(
+          firsts.try_emplace({rule, sequence, passages_[i].ports.first, passages_[i].ports.last}, i).first->second);
     }
     words_ = (columns_.size() + 63) / 64;
     if (masks_.size() < addresses_.list.size() * words_) masks_.resize(addresses_.list.size() * words_);
@@ -101,7 +103,8 @@ class HotProof {
         ranges_.push_back({range, i});
         const auto first = std::lower_bound(addresses_.list.begin(), addresses_.list.end(), range.first);
         const auto last = std::upper_bound(first, addresses_.list.end(), range.last);
-        each_touched(static_cast<std::size_t>(first - addresses_.list.begin()), static_cast<std::size_t>(last - addresses_.list.begin()),
+        each_touched(static_cast<std::size_t>(first - addresses_.list.begin()),
+                     static_cast<std::size_t>(last - addresses_.list.begin()),
                      [&](Rank rank) { masks_[rank * words_ + i / 64] |= std::uint64_t{1} << (i % 64); });
       }
     }
@@ -155,7 +158,9 @@ class HotProof {
     piece_masks_.assign(piece_starts_.size() * words_, 0);
     for (const auto& [range, column] : ranges_) {
       auto at = std::lower_bound(piece_starts_.begin(), piece_starts_.end(), range.first) - piece_starts_.begin();
-      for (; static_cast<std::size_t>(at) < piece_starts_.size() && piece_starts_[static_cast<std::size_t>(at)] <= range.last; ++at)
+      for (; static_cast<std::size_t>(at) < piece_starts_.size() &&
+             piece_starts_[static_cast<std::size_t>(at)] <= range.last;
+           ++at)
         piece_masks_[static_cast<std::size_t>(at) * words_ + column / 64] |= std::uint64_t{1} << (column % 64);
     }
   }
@@ -170,7 +175,8 @@ class HotProof {
   bool check_class(const Address& address, std::uint32_t found, const std::uint64_t* expected) {
     const bool none = std::all_of(expected, expected + words_, [](std::uint64_t word) { return word == 0; });
     if (none != (found == 0)) {
-      return differ(fmt::format("{} {} a source and {} in the table", address.text(), none ? "is not" : "is", found == 0 ? "none" : "one"));
+      return differ(fmt::format("{} {} a source and {} in the table", address.text(), none ? "is not" : "is",
+                                found == 0 ? "none" : "one"));
     }
     if (none) return true;
     Mask& mask = class_masks_[found];
@@ -197,7 +203,8 @@ class HotProof {
       const std::uint32_t exact = acl_find_exact(&table, &c, bits);
       return exact != 0 ? Found{exact, true} : Found{acl_find_v4_interval(&table, c.v4_line, c.v4_count, bits), false};
     }
-    const std::uint32_t space = acl_find_space(&table, &c, address.high(), static_cast<std::uint32_t>(address.low() >> 32));
+    const std::uint32_t space =
+        acl_find_space(&table, &c, address.high(), static_cast<std::uint32_t>(address.low() >> 32));
     const std::uint64_t key = std::uint64_t{space} << 32 | (address.low() & 0xffffffff);
     const std::uint32_t exact = space == 0 ? 0 : acl_find_exact(&table, &c, key);
     if (exact != 0) return {exact, true};
@@ -237,7 +244,8 @@ class HotProof {
     if (!same) return false;
     for (const auto& [range, column] : ranges_) {
       // Where ranges begin and end there may be a piece of one address, which the table lists.
-      for (const Address& address : {resolve::predecessor(range.first), range.first, range.last, resolve::successor(range.last)}) {
+      for (const Address& address :
+           {resolve::predecessor(range.first), range.first, range.last, resolve::successor(range.last)}) {
         const auto place = std::lower_bound(list.begin(), list.end(), address) - list.begin();
         if (!check_neighbour(address, static_cast<std::size_t>(place))) return false;
       }
@@ -251,8 +259,10 @@ class HotProof {
   bool check_pieces() {
     std::vector<Address> bounds = piece_starts_;
     const acl_classifier& c = hot_.header().sources;
-    const auto* v4 = reinterpret_cast<const std::uint32_t*>(hot_.bytes().data() + std::size_t{c.v4_line} * acl_line_bytes);
-    const auto* v6 = reinterpret_cast<const std::uint64_t*>(hot_.bytes().data() + std::size_t{c.v6_line} * acl_line_bytes);
+    const auto* v4 =
+        reinterpret_cast<const std::uint32_t*>(hot_.bytes().data() + std::size_t{c.v4_line} * acl_line_bytes);
+    const auto* v6 =
+        reinterpret_cast<const std::uint64_t*>(hot_.bytes().data() + std::size_t{c.v6_line} * acl_line_bytes);
     for (std::size_t i = 0; i < c.v4_count; ++i) bounds.push_back(Address::v4(v4[i]));
     for (std::size_t i = 0; i < c.v6_count; ++i) bounds.push_back(Address::v6(v6[2 * i], v6[2 * i + 1]));
     std::sort(bounds.begin(), bounds.end());
@@ -271,7 +281,8 @@ class HotProof {
   }
   [[nodiscard]] bool is_listed(const Address& address) const {
     const auto place = std::lower_bound(addresses_.list.begin(), addresses_.list.end(), address);
-    if (place != addresses_.list.end() && *place == address && is_touched(static_cast<std::size_t>(place - addresses_.list.begin())))
+    if (place != addresses_.list.end() && *place == address &&
+        is_touched(static_cast<std::size_t>(place - addresses_.list.begin())))
       return true;
     return is_exact(address);
   }
@@ -297,15 +308,18 @@ class HotProof {
       }
     }
     const acl_intervals& d = hot_.header().destinations;
-    const auto* v4 = reinterpret_cast<const std::uint32_t*>(hot_.bytes().data() + std::size_t{d.v4_line} * acl_line_bytes);
-    const auto* v6 = reinterpret_cast<const std::uint64_t*>(hot_.bytes().data() + std::size_t{d.v6_line} * acl_line_bytes);
+    const auto* v4 =
+        reinterpret_cast<const std::uint32_t*>(hot_.bytes().data() + std::size_t{d.v4_line} * acl_line_bytes);
+    const auto* v6 =
+        reinterpret_cast<const std::uint64_t*>(hot_.bytes().data() + std::size_t{d.v6_line} * acl_line_bytes);
     for (std::size_t i = 0; i < d.v4_count; ++i) bounds.push_back(Address::v4(v4[i]));
     for (std::size_t i = 0; i < d.v6_count; ++i) bounds.push_back(Address::v6(v6[2 * i], v6[2 * i + 1]));
     std::sort(bounds.begin(), bounds.end());
     bounds.erase(std::unique(bounds.begin(), bounds.end()), bounds.end());
     // The node's own addresses were looked up in its header.
     for (const Address& address : bounds) {
-      if (!std::binary_search(own.begin(), own.end(), address)) out.emplace_back(address, hot_.destination_class(address));
+      if (!std::binary_search(own.begin(), own.end(), address))
+        out.emplace_back(address, hot_.destination_class(address));
     }
     return out;
   }
@@ -313,7 +327,8 @@ class HotProof {
   [[nodiscard]] bool is_local(const Address& address) const {
     const auto& own = resolved_.inventory->nodes[node_].addresses;
     return std::find(own.begin(), own.end(), address) != own.end() ||
-           std::any_of(local_.begin(), local_.end(), [&](const Interval& i) { return i.first <= address && address <= i.last; });
+           std::any_of(local_.begin(), local_.end(),
+                       [&](const Interval& i) { return i.first <= address && address <= i.last; });
   }
 
   // The passages towards an address. A rule has one for each address of a node or entry of a set: of those that say the same, the
@@ -336,12 +351,15 @@ class HotProof {
     for (const auto& [address, number] : destinations()) {
       const std::vector<std::uint32_t> reached = passages_to(address);
       if (number == 0) {
-        if (!reached.empty()) return differs(resolved_, node_, fmt::format("{} is a destination and not in the table", address.text()));
+        if (!reached.empty())
+          return differs(resolved_, node_, fmt::format("{} is a destination and not in the table", address.text()));
         continue;
       }
       const auto [known, fresh] = classes.try_emplace(number, address, reached);
       if (!fresh && known->second.second != reached)
-        return differs(resolved_, node_, fmt::format("the destinations {} and {} are in one class", address.text(), known->second.first.text()));
+        return differs(
+            resolved_, node_,
+            fmt::format("the destinations {} and {} are in one class", address.text(), known->second.first.text()));
     }
     for (std::uint32_t source = 1; source < class_masks_.size(); ++source) {
       if (class_masks_[source].empty()) continue;  // a class that no address has
@@ -367,8 +385,10 @@ class HotProof {
       bounds_.push_back((protocol << 16 | (whole ? 0xffffU : ports.last)) + 1);
     };
     for (const Passage* passage : passages) {
-      if (passage->protocol >= 0) add(static_cast<std::uint32_t>(passage->protocol), passage->ports);
-      else for (const std::uint32_t protocol : {1U, 6U, 17U, 58U}) add(protocol, passage->ports);
+      if (passage->protocol >= 0)
+        add(static_cast<std::uint32_t>(passage->protocol), passage->ports);
+      else
+        for (const std::uint32_t protocol : {1U, 6U, 17U, 58U}) add(protocol, passage->ports);
     }
     const std::uint32_t pair = acl_pair(&hot_.raw(), source, destination);
     add_table_bounds(pair);
@@ -376,21 +396,28 @@ class HotProof {
     bounds_.erase(std::unique(bounds_.begin(), bounds_.end()), bounds_.end());
     for (const std::uint32_t at : bounds_) {
       if (at > 0xffffff) continue;
-      const auto found = std::find_if(passages.begin(), passages.end(), [&](const Passage* p) { return p->covers(at); });
-      const std::uint32_t got = acl_decide(&hot_.raw(), pair, at >> 16, at & 0xffff);
-      const bool same = found == passages.end() ? got == 0 : got != 0 && got <= origins_.size() && origins_[got - 1] == (*found)->origin;
+      const auto found =
+          std::find_if(passages.begin(), passages.end(), [&](const Passage* p) { return p->covers(at); });
+      const std::uint32_t got = acl_allows(&hot_.raw(), pair, at >> 16, at & 0xffff);
+      const bool same = found == passages.end()
+                            ? got == 0
+                            : got != 0 && got <= origins_.size() && origins_[got - 1] == (*found)->origin;
       if (same) continue;
       const std::string wanted = found == passages.end() ? "nothing" : resolve::origin_name((*found)->origin);
-      const std::string has = got == 0 ? "nothing" : got <= origins_.size() ? resolve::origin_name(origins_[got - 1]) : "a rule that is not there";
-      return differs(resolved_, node_, fmt::format("class {} to {}, protocol {} port {}: {} allows it, in the table {}", source,
-                                                   address.text(), at >> 16, at & 0xffff, wanted, has));
+      const std::string has = got == 0                 ? "nothing"
+                              : got <= origins_.size() ? resolve::origin_name(origins_[got - 1])
+                                                       : "a rule that is not there";
+      return differs(resolved_, node_,
+                     fmt::format("class {} to {}, protocol {} port {}: {} allows it, in the table {}", source,
+                                 address.text(), at >> 16, at & 0xffff, wanted, has));
     }
     return {};
   }
 
   void add_table_bounds(std::uint32_t pair) {
     if (pair == 0) return;
-    const auto* words = reinterpret_cast<const std::uint64_t*>(hot_.bytes().data() + std::size_t{hot_.header().list_line} * acl_line_bytes);
+    const auto* words = reinterpret_cast<const std::uint64_t*>(hot_.bytes().data() +
+                                                               std::size_t{hot_.header().list_line} * acl_line_bytes);
     std::uint64_t first = pair >> 8, count = pair & 0xff;
     if (count == acl_long_list) count = words[first++] >> 16;
     for (std::uint64_t i = first; i < first + count; ++i) {

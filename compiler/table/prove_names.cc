@@ -39,7 +39,8 @@ class NamesProof {
   }
 
   Expected<void> run() {
-    if (has_aliases(part_.bytes(), part_.header().sources)) return differs(resolved_, node_, "two networks pass for one");
+    if (has_aliases(part_.bytes(), part_.header().sources))
+      return differs(resolved_, node_, "two networks pass for one");
     read_awards();
     find_destinations();
     std::size_t listed = 0;
@@ -49,7 +50,8 @@ class NamesProof {
     }
     const std::size_t occupied = occupied_slots(part_.bytes(), part_.header().sources);
     if (occupied == listed) return {};
-    return differs(resolved_, node_, fmt::format("it lists {} sources of capabilities where {} are expected", occupied, listed));
+    return differs(resolved_, node_,
+                   fmt::format("it lists {} sources of capabilities where {} are expected", occupied, listed));
   }
 
  private:
@@ -61,7 +63,8 @@ class NamesProof {
   [[nodiscard]] bool is_at_node(const resolve::CapGrant& grant) const {
     return std::any_of(grant.dsts.begin(), grant.dsts.end(), [&](const net::Prefix& prefix) {
       return std::any_of(own_.begin(), own_.end(), [&](const Address& address) { return prefix.contains(address); }) ||
-             std::any_of(behind_.begin(), behind_.end(), [&](const Interval& i) { return prefix.first() <= i.last && i.first <= prefix.last(); });
+             std::any_of(behind_.begin(), behind_.end(),
+                         [&](const Interval& i) { return prefix.first() <= i.last && i.first <= prefix.last(); });
     });
   }
 
@@ -94,7 +97,8 @@ class NamesProof {
 
   // Of the first address that is not below.
   [[nodiscard]] std::size_t rank_of(const Address& address) const {
-    return static_cast<std::size_t>(std::lower_bound(addresses_.begin(), addresses_.end(), address) - addresses_.begin());
+    return static_cast<std::size_t>(std::lower_bound(addresses_.begin(), addresses_.end(), address) -
+                                    addresses_.begin());
   }
   // A node's address that some award lists by itself.
   [[nodiscard]] bool is_listed(const Address& address) const {
@@ -107,7 +111,8 @@ class NamesProof {
     const acl_table table{part_.bytes().data()};
     const acl_classifier& c = part_.header().sources;
     if (address.is_v4()) return acl_find_exact(&table, &c, address.low()) != 0;
-    const std::uint32_t space = acl_find_space(&table, &c, address.high(), static_cast<std::uint32_t>(address.low() >> 32));
+    const std::uint32_t space =
+        acl_find_space(&table, &c, address.high(), static_cast<std::uint32_t>(address.low() >> 32));
     return space != 0 && acl_find_exact(&table, &c, std::uint64_t{space} << 32 | (address.low() & 0xffffffff)) != 0;
   }
 
@@ -169,10 +174,12 @@ class NamesProof {
   void add_destination(const Address& address, std::uint32_t number) {
     Destination out{address, number, {}};
     const bool here = std::binary_search(own_.begin(), own_.end(), address) ||
-                      std::any_of(behind_.begin(), behind_.end(), [&](const Interval& i) { return i.first <= address && address <= i.last; });
+                      std::any_of(behind_.begin(), behind_.end(),
+                                  [&](const Interval& i) { return i.first <= address && address <= i.last; });
     for (std::uint32_t i = 0; here && i < awards_.size(); ++i) {
       const auto& dsts = awards_[i].grant->dsts;
-      if (std::any_of(dsts.begin(), dsts.end(), [&](const net::Prefix& prefix) { return prefix.contains(address); })) out.awards.push_back(i);
+      if (std::any_of(dsts.begin(), dsts.end(), [&](const net::Prefix& prefix) { return prefix.contains(address); }))
+        out.awards.push_back(i);
     }
     // One of those that are alike on both sides is enough.
     if (known_.emplace(number, out.awards).second) destinations_.push_back(std::move(out));
@@ -188,7 +195,8 @@ class NamesProof {
     add_intervals(bounds, part_.header().destinations);
     sort(bounds);
     for (const Address& address : bounds) {
-      if (!std::binary_search(own_.begin(), own_.end(), address)) add_destination(address, part_.destination_class(address));
+      if (!std::binary_search(own_.begin(), own_.end(), address))
+        add_destination(address, part_.destination_class(address));
     }
   }
 
@@ -196,7 +204,8 @@ class NamesProof {
 
   // Into from_, ascending: those that list it, and those of the piece it lies in.
   void find_awards(const Source& source) {
-    const auto piece = std::upper_bound(range_bounds_.begin(), range_bounds_.end(), source.address) - range_bounds_.begin() - 1;
+    const auto piece =
+        std::upper_bound(range_bounds_.begin(), range_bounds_.end(), source.address) - range_bounds_.begin() - 1;
     from_ = of_piece_[static_cast<std::size_t>(piece)];
     for (std::size_t i = source.listed; i < of_rank_.size() && of_rank_[i].first == of_rank_[source.listed].first; ++i)
       from_.push_back(of_rank_[i].second);
@@ -230,9 +239,11 @@ class NamesProof {
       for (const std::uint32_t i : destination.awards) {
         if (std::binary_search(from.begin(), from.end(), i)) add_values(awards_[i], wanted);
       }
-      for (const table::Capability& one : part_.capabilities(source, destination.number)) got.push_back(fmt::format("{} {}", one.name, one.value));
+      for (const table::Capability& one : part_.capabilities(source, destination.number))
+        got.push_back(fmt::format("{} {}", one.name, one.value));
       if (wanted != got)
-        return differs(resolved_, node_, fmt::format("{} has other capabilities at {}", source.text(), destination.address.text()));
+        return differs(resolved_, node_,
+                       fmt::format("{} has other capabilities at {}", source.text(), destination.address.text()));
     }
     compared.push_back(from);
     return {};
@@ -278,7 +289,8 @@ Expected<void> Prover::known(NodeId node, std::span<const std::uint8_t> bytes, S
     ++count;
     wrong = wrong || !seen.test(identity);
   });
-  if (wrong || count != seen.count()) return differs(resolved, node, "it knows other nodes than those that the node sees");
+  if (wrong || count != seen.count())
+    return differs(resolved, node, "it knows other nodes than those that the node sees");
   return {};
 }
 

@@ -24,8 +24,10 @@ Wanted evaluate(const std::vector<SshRuleView>& rules, const std::vector<std::ui
                 std::string_view requested, bool exists, bool is_root) {
   for (const std::uint32_t i : of_source) {
     const SshRuleView& rule = rules[i];
-    const auto named = std::find_if(rule.users.begin(), rule.users.end(), [&](const auto& user) { return user.first == requested; });
-    const auto other = std::find_if(rule.users.begin(), rule.users.end(), [](const auto& user) { return user.first == "*"; });
+    const auto named =
+        std::find_if(rule.users.begin(), rule.users.end(), [&](const auto& user) { return user.first == requested; });
+    const auto other =
+        std::find_if(rule.users.begin(), rule.users.end(), [](const auto& user) { return user.first == "*"; });
     std::string local;
     if (named != rule.users.end()) {
       local = named->second;
@@ -62,13 +64,13 @@ bool same_terms(const SshRuleView& rule, const table::LoginDecision& got) {
                       [&](const auto& one, std::string_view text) { return view(one) == text; });
   };
   return got.check_period == period_of(rule) && got.agent_forwarding && got.local_forwarding && got.remote_forwarding &&
-         got.enforce_recorder == rule.rule->enforce_recorder && equal(rule.rule->accept_env, got.environment, value_of) &&
-         equal(rule.rule->recorder, got.recorders, text_of);
+         got.enforce_recorder == rule.rule->enforce_recorder &&
+         equal(rule.rule->accept_env, got.environment, value_of) && equal(rule.rule->recorder, got.recorders, text_of);
 }
 
 // The names to ask for: all that the source's rules know on the wire or in the table, root, and one that none knows.
-std::set<std::string> names_to_ask(const table::Ssh& part, std::uint32_t source_class, const std::vector<SshRuleView>& wire,
-                                   const std::vector<std::uint32_t>& of_source) {
+std::set<std::string> names_to_ask(const table::Ssh& part, std::uint32_t source_class,
+                                   const std::vector<SshRuleView>& wire, const std::vector<std::uint32_t>& of_source) {
   std::set<std::string> asked = {"root", "somebody-else"};
   for (const std::uint32_t i : of_source) {
     for (const auto& [name, local] : wire[i].users) asked.insert(name);
@@ -81,23 +83,27 @@ std::set<std::string> names_to_ask(const table::Ssh& part, std::uint32_t source_
   return asked;
 }
 
-Expected<void> compare_logins(const Resolved& resolved, NodeId node, const table::Ssh& part, const std::vector<SshRuleView>& wire,
-                              const std::vector<std::uint32_t>& of_source, const Address& address,
-                              std::span<const resolve::Origin> rules) {
+Expected<void> compare_logins(const Resolved& resolved, NodeId node, const table::Ssh& part,
+                              const std::vector<SshRuleView>& wire, const std::vector<std::uint32_t>& of_source,
+                              const Address& address, std::span<const resolve::Origin> rules) {
   for (const std::string& name : names_to_ask(part, part.source_class(address), wire, of_source)) {
     for (const auto& [exists, is_root] : {std::pair{true, false}, {true, true}, {false, false}}) {
       const Wanted wanted = evaluate(wire, of_source, name, exists, is_root);
       const table::LoginDecision got = part.decide({address, name, exists, is_root});
       const bool same =
           got.action == wanted.action &&
-          (wanted.rule == nullptr || (got.rule < rules.size() && rules[got.rule] == resolve::Origin{resolve::Section::ssh, wanted.rule->index}));
+          (wanted.rule == nullptr ||
+           (got.rule < rules.size() && rules[got.rule] == resolve::Origin{resolve::Section::ssh, wanted.rule->index}));
       if (!same) {
         const std::uint32_t index = wanted.rule == nullptr ? 0 : wanted.rule->index;
-        return differs(resolved, node, fmt::format("{} as \"{}\": {} by ssh[{}], in the table {}", address.text(), name,
-                                                   action_name(wanted.action), index, action_name(got.action)));
+        return differs(resolved, node,
+                       fmt::format("{} as \"{}\": {} by ssh[{}], in the table {}", address.text(), name,
+                                   action_name(wanted.action), index, action_name(got.action)));
       }
       if (wanted.rule != nullptr && !same_terms(*wanted.rule, got))
-        return differs(resolved, node, fmt::format("{} as \"{}\": other terms than those of ssh[{}]", address.text(), name, wanted.rule->index));
+        return differs(
+            resolved, node,
+            fmt::format("{} as \"{}\": other terms than those of ssh[{}]", address.text(), name, wanted.rule->index));
     }
   }
   return {};
@@ -105,7 +111,8 @@ Expected<void> compare_logins(const Resolved& resolved, NodeId node, const table
 
 }  // namespace
 
-Expected<void> Prover::ssh(NodeId node, std::span<const std::uint8_t> bytes, std::span<const resolve::Origin> rules) const {
+Expected<void> Prover::ssh(NodeId node, std::span<const std::uint8_t> bytes,
+                           std::span<const resolve::Origin> rules) const {
   const Resolved& resolved = views_.resolved();
   const auto part = table::Ssh::open(bytes);
   if (!part) return tl::unexpected(part.error());
@@ -116,7 +123,8 @@ Expected<void> Prover::ssh(NodeId node, std::span<const std::uint8_t> bytes, std
   for (std::uint32_t i = 0; i < wire.size(); ++i) {
     for (const std::string& principal : wire[i].principals) {
       const auto known = rank_of_.find(principal);
-      if (known == rank_of_.end()) return differs(resolved, node, fmt::format("the principal {} is no node's", principal));
+      if (known == rank_of_.end())
+        return differs(resolved, node, fmt::format("the principal {} is no node's", principal));
       listed.emplace_back(known->second, i);
     }
   }
@@ -129,7 +137,8 @@ Expected<void> Prover::ssh(NodeId node, std::span<const std::uint8_t> bytes, std
   for (std::size_t i = 0; i < listed.size();) {
     const Address& address = addresses_.list[listed[i].first];
     std::vector<std::uint32_t> rules_of_source;
-    for (const Rank rank = listed[i].first; i < listed.size() && listed[i].first == rank; ++i) rules_of_source.push_back(listed[i].second);
+    for (const Rank rank = listed[i].first; i < listed.size() && listed[i].first == rank; ++i)
+      rules_of_source.push_back(listed[i].second);
     ++sources;
     const std::uint32_t found = part->source_class(address);
     if (found == 0) return differs(resolved, node, fmt::format("{} is missing as a source of logins", address.text()));
@@ -140,7 +149,8 @@ Expected<void> Prover::ssh(NodeId node, std::span<const std::uint8_t> bytes, std
   const acl_classifier& c = part->header().sources;
   const std::size_t occupied = occupied_slots(bytes, c);
   if (occupied != sources || c.v4_count != 0 || c.v6_count != 0)
-    return differs(resolved, node, fmt::format("it lists {} sources of logins where {} are expected", occupied, sources));
+    return differs(resolved, node,
+                   fmt::format("it lists {} sources of logins where {} are expected", occupied, sources));
   return {};
 }
 

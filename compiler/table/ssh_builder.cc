@@ -71,7 +71,8 @@ class SshBuilder {
     std::sort(accounts.begin(), accounts.end());
     accounts.erase(std::unique(accounts.begin(), accounts.end()), accounts.end());
     std::tie(out.first_account, out.accounts) = list(accounts, [](std::string_view text) { return text; });
-    std::tie(out.first_pattern, out.patterns) = list(origin.accept_env, [](const policy::Text& text) { return text.value; });
+    std::tie(out.first_pattern, out.patterns) =
+        list(origin.accept_env, [](const policy::Text& text) { return text.value; });
     std::tie(out.first_recorder, out.recorders) =
         list(origin.recorder, [](const policy::Selector& selector) { return selector.text; });
     ssh_rules_.push_back(out);
@@ -81,7 +82,8 @@ class SshBuilder {
   void add_class(const std::vector<ColumnId>& set) {
     std::uint32_t person = none;
     for (const ColumnId column : set) {
-      if (column >= rules_.size()) person = std::next(people_.begin(), column - static_cast<std::ptrdiff_t>(rules_.size()))->first;
+      if (column >= rules_.size())
+        person = std::next(people_.begin(), column - static_cast<std::ptrdiff_t>(rules_.size()))->first;
     }
     acl_ssh_class out{};
     if (person != none) {

@@ -33,7 +33,8 @@ class Setting {
         inventory_(inventory::load_inventory({&source_})),
         policy_(policy::load_policy("policy.hujson", policy_text)) {
     for (inventory::Node& node : inventory_.inventory.nodes) {
-      if (keys && node.key.empty()) node.key = release::encode_base64(release::digest_of(release::as_bytes("key " + node.name)).bytes);
+      if (keys && node.key.empty())
+        node.key = release::encode_base64(release::digest_of(release::as_bytes("key " + node.name)).bytes);
     }
     resolved_ = resolve::resolve(*policy_.file, inventory_.inventory, resolve::Depth::rules);
     views_ = std::make_unique<resolve::Views>(resolved_);
@@ -101,9 +102,11 @@ const T* section(const Bytes& bytes, std::uint32_t line) {
 // Every address where a classifier may change its mind: what it lists, where its intervals start, and the neighbours of both.
 inline void add_interesting(const Bytes& bytes, const acl_intervals& intervals, std::set<net::Address>& out) {
   const auto add = [&](const net::Address& address) {
-    for (const net::Address& one : {resolve::predecessor(address), address, resolve::successor(address)}) out.insert(one);
+    for (const net::Address& one : {resolve::predecessor(address), address, resolve::successor(address)})
+      out.insert(one);
   };
-  for (std::size_t i = 0; i < intervals.v4_count; ++i) add(net::Address::v4(section<std::uint32_t>(bytes, intervals.v4_line)[i]));
+  for (std::size_t i = 0; i < intervals.v4_count; ++i)
+    add(net::Address::v4(section<std::uint32_t>(bytes, intervals.v4_line)[i]));
   for (std::size_t i = 0; i < intervals.v6_count; ++i) {
     const auto* start = section<std::uint64_t>(bytes, intervals.v6_line) + 2 * i;
     add(net::Address::v6(start[0], start[1]));
@@ -112,7 +115,8 @@ inline void add_interesting(const Bytes& bytes, const acl_intervals& intervals, 
 inline void add_interesting(const Bytes& bytes, const acl_classifier& c, std::set<net::Address>& out) {
   add_interesting(bytes, acl_intervals{c.v4_line, c.v4_count, c.v6_line, c.v6_count}, out);
   const auto add = [&](const net::Address& address) {
-    for (const net::Address& one : {resolve::predecessor(address), address, resolve::successor(address)}) out.insert(one);
+    for (const net::Address& one : {resolve::predecessor(address), address, resolve::successor(address)})
+      out.insert(one);
   };
   for (std::size_t i = 0; i < std::size_t{c.hash_lines} * acl_slots; ++i) {
     const std::uint64_t key = section<std::uint64_t>(bytes, c.hash_line)[i] >> 16;

@@ -14,9 +14,9 @@
 #include "engine/table/layout.h"
 
 #if defined(__bpf__)
-#define ACL_INLINE static __attribute__((always_inline)) inline
+#define ACL_LOOKUP static __attribute__((always_inline)) inline
 #else
-#define ACL_INLINE static inline
+#define ACL_LOOKUP static inline
 #endif
 
 // A part in memory.
@@ -25,7 +25,7 @@ struct acl_table {
 };
 
 // `bytes` bytes at `offset`, at most one line; null if they are not all there (eBPF only).
-ACL_INLINE const void* acl_at(const struct acl_table* table, acl_u64 offset) {
+ACL_LOOKUP const void* acl_at(const struct acl_table* table, acl_u64 offset) {
 #if defined(__bpf__)
   __asm__ volatile("" : "+r"(offset));
   if (offset > ACL_TABLE_BYTES - 64) return 0;
@@ -41,25 +41,25 @@ ACL_INLINE const void* acl_at(const struct acl_table* table, acl_u64 offset) {
 #endif
 
 // Of `lines` lines the one that a hash falls on.
-ACL_INLINE acl_u32 acl_home_line(acl_u64 hash, acl_u32 lines) { return (acl_u32)(((hash >> 32) * lines) >> 32); }
+ACL_LOOKUP acl_u32 acl_home_line(acl_u64 hash, acl_u32 lines) { return (acl_u32)(((hash >> 32) * lines) >> 32); }
 
 // The hash that the second line follows from: the first one, mixed (the constant is that of Fibonacci hashing, 2^64 / the golden
 // ratio, odd).
-ACL_INLINE acl_u64 acl_second_hash(acl_u64 hash) { return (hash ^ (hash >> 32)) * 0x9e3779b97f4a7c15ull; }
+ACL_LOOKUP acl_u64 acl_second_hash(acl_u64 hash) { return (hash ^ (hash >> 32)) * 0x9e3779b97f4a7c15ull; }
 
-ACL_INLINE acl_u64 acl_space_hash(acl_u64 multiplier, acl_u64 high, acl_u32 middle) {
+ACL_LOOKUP acl_u64 acl_space_hash(acl_u64 multiplier, acl_u64 high, acl_u32 middle) {
   return (high ^ ((acl_u64)middle << 32 | middle)) * multiplier;
 }
 
 // The number of the space of an IPv6 address, 0 if the part has no exact address in it.
-ACL_INLINE acl_u32 acl_find_space(const struct acl_table* table, const struct acl_classifier* c, acl_u64 high,
+ACL_LOOKUP acl_u32 acl_find_space(const struct acl_table* table, const struct acl_classifier* c, acl_u64 high,
                                   acl_u32 middle) {
   acl_u32 lines = c->space_lines, turn, i;
   acl_u64 hash = acl_space_hash(c->multiplier, high, middle);
   if (lines == 0) return 0;
   for (turn = 0; turn < 2; ++turn) {
-    const struct acl_space* space = (const struct acl_space*)acl_at(
-        table, ((acl_u64)c->space_line + acl_home_line(hash, lines)) * acl_line_bytes);
+    const struct acl_space* space =
+        (const struct acl_space*)acl_at(table, ((acl_u64)c->space_line + acl_home_line(hash, lines)) * acl_line_bytes);
     ACL_CHECK(space);
     for (i = 0; i < acl_spaces; ++i) {
       if (space[i].high == high && space[i].middle == middle && space[i].number != 0) return space[i].number;
@@ -71,7 +71,7 @@ ACL_INLINE acl_u32 acl_find_space(const struct acl_table* table, const struct ac
 }
 
 // The class of an exact address, 0 if it is not listed.
-ACL_INLINE acl_u32 acl_find_exact(const struct acl_table* table, const struct acl_classifier* c, acl_u64 key) {
+ACL_LOOKUP acl_u32 acl_find_exact(const struct acl_table* table, const struct acl_classifier* c, acl_u64 key) {
   acl_u32 lines = c->hash_lines, turn, i;
   acl_u64 hash = key * c->multiplier;
   if (lines == 0) return 0;
@@ -90,7 +90,7 @@ ACL_INLINE acl_u32 acl_find_exact(const struct acl_table* table, const struct ac
 }
 
 // The class at `index` of the classes that follow `count` starts of `start_bytes` bytes.
-ACL_INLINE acl_u32 acl_interval_class(const struct acl_table* table, acl_u32 line, acl_u32 count, acl_u32 start_bytes,
+ACL_LOOKUP acl_u32 acl_interval_class(const struct acl_table* table, acl_u32 line, acl_u32 count, acl_u32 start_bytes,
                                       acl_u32 index) {
   acl_u64 starts = ((acl_u64)count * start_bytes + acl_line_bytes - 1) / acl_line_bytes * acl_line_bytes;
   const acl_u16* found = (const acl_u16*)acl_at(table, (acl_u64)line * acl_line_bytes + starts + (acl_u64)index * 2);
@@ -99,7 +99,7 @@ ACL_INLINE acl_u32 acl_interval_class(const struct acl_table* table, acl_u32 lin
 }
 
 // The last of the ascending starts that is not above the address: a binary search of fixed direction, one load a step.
-ACL_INLINE acl_u32 acl_find_v4_interval(const struct acl_table* table, acl_u32 line, acl_u32 count, acl_u32 address) {
+ACL_LOOKUP acl_u32 acl_find_v4_interval(const struct acl_table* table, acl_u32 line, acl_u32 count, acl_u32 address) {
   acl_u32 low = 0, step, left = count;
   if (count == 0) return 0;
   for (step = 0; step < acl_most_steps; ++step) {
@@ -114,7 +114,7 @@ ACL_INLINE acl_u32 acl_find_v4_interval(const struct acl_table* table, acl_u32 l
   return acl_interval_class(table, line, count, 4, low);
 }
 
-ACL_INLINE acl_u32 acl_find_v6_interval(const struct acl_table* table, acl_u32 line, acl_u32 count, acl_u64 high,
+ACL_LOOKUP acl_u32 acl_find_v6_interval(const struct acl_table* table, acl_u32 line, acl_u32 count, acl_u64 high,
                                         acl_u64 low_bits) {
   acl_u32 low = 0, step, left = count;
   if (count == 0) return 0;
@@ -131,43 +131,43 @@ ACL_INLINE acl_u32 acl_find_v6_interval(const struct acl_table* table, acl_u32 l
 }
 
 // The class of an address, exact or by interval.
-ACL_INLINE acl_u32 acl_class_v4(const struct acl_table* table, const struct acl_classifier* c, acl_u32 address) {
+ACL_LOOKUP acl_u32 acl_class_v4(const struct acl_table* table, const struct acl_classifier* c, acl_u32 address) {
   acl_u32 found = acl_find_exact(table, c, address);
   return found != 0 ? found : acl_find_v4_interval(table, c->v4_line, c->v4_count, address);
 }
 
-ACL_INLINE acl_u32 acl_class_v6(const struct acl_table* table, const struct acl_classifier* c, acl_u64 high,
+ACL_LOOKUP acl_u32 acl_class_v6(const struct acl_table* table, const struct acl_classifier* c, acl_u64 high,
                                 acl_u64 low) {
   acl_u32 space = acl_find_space(table, c, high, (acl_u32)(low >> 32));
   acl_u32 found = space == 0 ? 0 : acl_find_exact(table, c, (acl_u64)space << 32 | (acl_u32)low);
   return found != 0 ? found : acl_find_v6_interval(table, c->v6_line, c->v6_count, high, low);
 }
 
-ACL_INLINE const struct acl_hot* acl_hot_header(const struct acl_table* table) {
+ACL_LOOKUP const struct acl_hot* acl_hot_header(const struct acl_table* table) {
   return (const struct acl_hot*)table->base;
 }
 
 // The class of a source, 0 if no rule has it.
-ACL_INLINE acl_u32 acl_source_v4(const struct acl_table* table, acl_u32 address) {
+ACL_LOOKUP acl_u32 acl_source_v4(const struct acl_table* table, acl_u32 address) {
   return acl_class_v4(table, &acl_hot_header(table)->sources, address);
 }
-ACL_INLINE acl_u32 acl_source_v6(const struct acl_table* table, acl_u64 high, acl_u64 low) {
+ACL_LOOKUP acl_u32 acl_source_v6(const struct acl_table* table, acl_u64 high, acl_u64 low) {
   return acl_class_v6(table, &acl_hot_header(table)->sources, high, low);
 }
 
 // The class of a destination that is none of the node's own addresses: something behind it. The classes of its own addresses
 // are in its node header.
-ACL_INLINE acl_u32 acl_destination_v4(const struct acl_table* table, acl_u32 address) {
+ACL_LOOKUP acl_u32 acl_destination_v4(const struct acl_table* table, acl_u32 address) {
   const struct acl_hot* hot = acl_hot_header(table);
   return acl_find_v4_interval(table, hot->destinations.v4_line, hot->destinations.v4_count, address);
 }
-ACL_INLINE acl_u32 acl_destination_v6(const struct acl_table* table, acl_u64 high, acl_u64 low) {
+ACL_LOOKUP acl_u32 acl_destination_v6(const struct acl_table* table, acl_u64 high, acl_u64 low) {
   const struct acl_hot* hot = acl_hot_header(table);
   return acl_find_v6_interval(table, hot->destinations.v6_line, hot->destinations.v6_count, high, low);
 }
 
 // The pair word of two classes; 0 if one of them is none or beyond the part's (which open() excludes).
-ACL_INLINE acl_u32 acl_pair(const struct acl_table* table, acl_u32 source, acl_u32 destination) {
+ACL_LOOKUP acl_u32 acl_pair(const struct acl_table* table, acl_u32 source, acl_u32 destination) {
   const struct acl_hot* hot = acl_hot_header(table);
   const acl_u32* word;
   acl_u64 index;
@@ -179,7 +179,7 @@ ACL_INLINE acl_u32 acl_pair(const struct acl_table* table, acl_u32 source, acl_u
   return *word;
 }
 
-ACL_INLINE acl_u64 acl_list_offset(const struct acl_table* table, acl_u32 word) {
+ACL_LOOKUP acl_u64 acl_list_offset(const struct acl_table* table, acl_u32 word) {
   return (acl_u64)acl_hot_header(table)->list_line * acl_line_bytes + (acl_u64)word * 8;
 }
 
@@ -189,7 +189,7 @@ ACL_INLINE acl_u64 acl_list_offset(const struct acl_table* table, acl_u32 word) 
 // Words ascend and do not overlap, so the word that holds `at`, if any, is the last that does not begin above it, and words
 // can be compared whole. Which way a search turns cannot be predicted, so nothing here branches on it: a long list is
 // quartered by three loads that do not wait for each other, and of the last few words those that begin in time are counted.
-ACL_INLINE acl_u64 acl_search_list(const struct acl_table* table, acl_u32 pair, acl_u32 at, int any) {
+ACL_LOOKUP acl_u64 acl_search_list(const struct acl_table* table, acl_u32 pair, acl_u32 at, int any) {
   acl_u64 limit = (acl_u64)at << 40 | 0xffffffffffULL, last = 0;
   acl_u32 first = pair >> 8, count = pair & 0xff, from, left, begun = 0, i, step;
   const acl_u64* word;
@@ -234,13 +234,13 @@ ACL_INLINE acl_u64 acl_search_list(const struct acl_table* table, acl_u32 pair, 
 
 // What a pair of classes allows: the number of the rule + 1, or 0. `port` is the destination port; of a protocol without ports
 // any number will do.
-ACL_INLINE acl_u32 acl_decide(const struct acl_table* table, acl_u32 pair, acl_u32 protocol, acl_u32 port) {
+ACL_LOOKUP acl_u32 acl_allows(const struct acl_table* table, acl_u32 pair, acl_u32 protocol, acl_u32 port) {
   acl_u64 word = acl_search_list(table, pair, protocol << 16 | port, 0);
   return word == 0 ? 0 : (acl_u32)(word & 0xffff) + 1;
 }
 
 // Whether a pair of classes allows anything of a protocol, on whatever port: the first such rule's number + 1, or 0.
-ACL_INLINE acl_u32 acl_decide_any(const struct acl_table* table, acl_u32 pair, acl_u32 protocol) {
+ACL_LOOKUP acl_u32 acl_allows_any(const struct acl_table* table, acl_u32 pair, acl_u32 protocol) {
   acl_u64 word = acl_search_list(table, pair, protocol << 16, 1);
   if (word == 0 || (acl_u32)(word >> 56) > protocol) return 0;
   return (acl_u32)(word & 0xffff) + 1;

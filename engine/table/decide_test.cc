@@ -135,7 +135,7 @@ RC_GTEST_PROP(Decide, AListOfAnyLengthIsSearchedLikeItIsWalked, ()) {
     const auto holds =
         std::find_if(list.begin(), list.end(), [&](const Range& one) { return one.from <= at && at <= one.to; });
     const std::uint32_t wanted = holds == list.end() ? 0 : static_cast<std::uint32_t>(holds - list.begin()) + 1;
-    RC_ASSERT(acl_decide(&hot.raw(), part.pair(), at >> 16, at & 0xffff) == wanted);
+    RC_ASSERT(acl_allows(&hot.raw(), part.pair(), at >> 16, at & 0xffff) == wanted);
   }
 }
 
@@ -148,16 +148,16 @@ RC_GTEST_PROP(Decide, AnyPortOfAProtocolIsTheFirstRangeThatReachesIt, ()) {
         std::find_if(list.begin(), list.end(), [&](const Range& one) { return one.to >= protocol << 16; });
     const bool has = reaches != list.end() && reaches->from >> 16 == protocol;
     const std::uint32_t wanted = has ? static_cast<std::uint32_t>(reaches - list.begin()) + 1 : 0;
-    RC_ASSERT(acl_decide_any(&hot.raw(), part.pair(), protocol) == wanted);
+    RC_ASSERT(acl_allows_any(&hot.raw(), part.pair(), protocol) == wanted);
   }
 }
 
 TEST(Decide, NoPairOfClassesAllowsNothing) {
   const Part part({{6U << 16, 6U << 16 | 0xffffU}}, {});
   const Hot hot = part.open();
-  EXPECT_EQ(acl_decide(&hot.raw(), 0, 6, 22), 0U);
-  EXPECT_EQ(acl_decide_any(&hot.raw(), 0, 6), 0U);
-  EXPECT_EQ(acl_decide(&hot.raw(), part.pair(), 6, 22), 1U);
+  EXPECT_EQ(acl_allows(&hot.raw(), 0, 6, 22), 0U);
+  EXPECT_EQ(acl_allows_any(&hot.raw(), 0, 6), 0U);
+  EXPECT_EQ(acl_allows(&hot.raw(), part.pair(), 6, 22), 1U);
 }
 
 RC_GTEST_PROP(DecideBatch, SaysOfEveryPacketWhatALookupAloneSays, ()) {

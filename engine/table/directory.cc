@@ -79,7 +79,8 @@ Expected<std::vector<Identity>> parse_chunk(std::span<const std::uint8_t> bytes)
     return bad("it is too short");
   if (found != magic) return bad("it does not begin with ACLD");
   if (version != 1 || zero != 0) return bad(fmt::format("version \"{}\" is not \"1\"", version));
-  if (count > acl_chunk_identities) return bad(fmt::format("{} identities are more than {}", count, acl_chunk_identities));
+  if (count > acl_chunk_identities)
+    return bad(fmt::format("{} identities are more than {}", count, acl_chunk_identities));
   std::vector<Identity> out;
   for (unsigned i = 0; i < count; ++i) {
     if (!read_identity(cursor, out.emplace_back())) return bad(fmt::format("identity {} is malformed", i));
@@ -128,8 +129,9 @@ Directory::Directory(std::vector<Numbered> known) : known_(std::move(known)) {
 }
 
 const Directory::Numbered* Directory::whois(const net::Address& source) const noexcept {
-  const auto place = std::lower_bound(by_address_.begin(), by_address_.end(), source,
-                                      [](const Place& one, const net::Address& wanted) { return one.address < wanted; });
+  const auto place =
+      std::lower_bound(by_address_.begin(), by_address_.end(), source,
+                       [](const Place& one, const net::Address& wanted) { return one.address < wanted; });
   return place != by_address_.end() && place->address == source ? &known_[place->index] : nullptr;
 }
 
@@ -138,7 +140,8 @@ std::vector<const Directory::Numbered*> Directory::routers(const net::Address& s
   // One search for each length that occurs, longest first.
   for (auto it = by_route_.begin(); it != by_route_.end();) {
     const unsigned length = it->prefix.length();
-    const auto end = std::find_if(it, by_route_.end(), [&](const RoutePlace& r) { return r.prefix.length() != length; });
+    const auto end =
+        std::find_if(it, by_route_.end(), [&](const RoutePlace& r) { return r.prefix.length() != length; });
     const net::Prefix wanted(source, length);
     auto place = std::lower_bound(it, end, wanted,
                                   [](const RoutePlace& one, const net::Prefix& prefix) { return one.prefix < prefix; });

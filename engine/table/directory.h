@@ -57,7 +57,9 @@ class Directory {
   // Who routes the address: the known nodes that have the longest approved route with it. Empty if there is none.
   [[nodiscard]] std::vector<const Numbered*> routers(const net::Address& source) const;
   // Whether a source is known at all: a node's address, or behind one.
-  [[nodiscard]] bool knows(const net::Address& source) const { return whois(source) != nullptr || !routers(source).empty(); }
+  [[nodiscard]] bool knows(const net::Address& source) const {
+    return whois(source) != nullptr || !routers(source).empty();
+  }
   // The key that must have sent a packet from this address: one of them. Empty if the source is not known.
   struct Binding {
     std::vector<std::array<std::uint8_t, 32>> keys;

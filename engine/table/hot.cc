@@ -153,7 +153,7 @@ void decide_batch(const Hot& hot, std::span<const Question> questions, std::span
     begin(table, c, asked, pending);
     find(table, c, asked, pending);
     for (std::size_t i = 0; i < pending.count; ++i)
-      rules[from + i] = acl_decide(&table, pending.pair[i], asked[i].protocol, asked[i].port);
+      rules[from + i] = acl_allows(&table, pending.pair[i], asked[i].protocol, asked[i].port);
   }
 }
 

@@ -34,14 +34,14 @@ class Hot {
   // The number of the rule that lets the packet pass. Of a protocol without ports, the port is of no account.
   [[nodiscard]] std::optional<std::uint32_t> decide(std::uint32_t source, std::uint32_t destination,
                                                     std::uint8_t protocol, std::uint16_t port) const noexcept {
-    const std::uint32_t rule = acl_decide(&table_, acl_pair(&table_, source, destination), protocol, port);
+    const std::uint32_t rule = acl_allows(&table_, acl_pair(&table_, source, destination), protocol, port);
     if (rule == 0) return std::nullopt;
     return rule - 1;
   }
   // The first rule that lets anything of the protocol pass.
   [[nodiscard]] std::optional<std::uint32_t> decide_any(std::uint32_t source, std::uint32_t destination,
                                                         std::uint8_t protocol) const noexcept {
-    const std::uint32_t rule = acl_decide_any(&table_, acl_pair(&table_, source, destination), protocol);
+    const std::uint32_t rule = acl_allows_any(&table_, acl_pair(&table_, source, destination), protocol);
     if (rule == 0) return std::nullopt;
     return rule - 1;
   }
@@ -57,7 +57,7 @@ class Hot {
 };
 
 // Many IPv4 packets at once, each asked about one of its destination classes: the lines of all are fetched before the first is
-// looked at, so that their misses overlap. `rules[i]` is as from acl_decide. All spans have the same length.
+// looked at, so that their misses overlap. `rules[i]` is as from acl_allows. All spans have the same length.
 struct Question {
   std::uint64_t high = 0;  // of the source; of IPv4 0
   std::uint64_t low = 0;

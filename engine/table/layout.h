@@ -109,8 +109,8 @@ ACL_CONSTANT acl_short_list = 8;
 struct acl_ssh {
   struct acl_part part;
   acl_u32 rules;
-  acl_u32 class_line;  // source_classes × acl_ssh_class
-  acl_u32 rule_line;   // rules × acl_ssh_rule
+  acl_u32 class_line;        // source_classes × acl_ssh_class
+  acl_u32 rule_line;         // rules × acl_ssh_rule
   acl_u32 word_line, words;  // 4-byte words
   acl_u32 text_line, text_bytes;
   acl_u32 reserved[5];
@@ -120,8 +120,9 @@ struct acl_ssh {
 };
 
 struct acl_ssh_class {
-  acl_u32 own_name;     // text: the local part of the login of the person whose devices these are, or 0
-  acl_u32 first, count;  // words: the rules that have the class among their sources, in the order in which they are asked
+  acl_u32 own_name;  // text: the local part of the login of the person whose devices these are, or 0
+  acl_u32 first,
+      count;  // words: the rules that have the class among their sources, in the order in which they are asked
 };
 // A rule that gives the class's person the account of their own name, because their login is in one of the rule's domains, has
 // this bit beside its number.
@@ -129,8 +130,8 @@ ACL_CONSTANT acl_own_name_bit = 0x80000000u;
 
 ACL_CONSTANT acl_ssh_accept = 1;
 ACL_CONSTANT acl_ssh_check = 2;
-ACL_CONSTANT acl_ssh_root = 1;              // flags: the account root
-ACL_CONSTANT acl_ssh_nonroot = 2;           // every account that is not of user id 0
+ACL_CONSTANT acl_ssh_root = 1;     // flags: the account root
+ACL_CONSTANT acl_ssh_nonroot = 2;  // every account that is not of user id 0
 ACL_CONSTANT acl_ssh_agent_forwarding = 4;
 ACL_CONSTANT acl_ssh_local_forwarding = 8;
 ACL_CONSTANT acl_ssh_remote_forwarding = 16;
@@ -142,18 +143,18 @@ struct acl_ssh_rule {
   acl_u8 action;
   acl_u8 flags;
   acl_u16 reserved;
-  acl_u32 check_period;                 // seconds
-  acl_u32 first_account, accounts;      // words: texts, ascending by bytes
-  acl_u32 first_pattern, patterns;      // words: texts, names of environment variables with * and ?
-  acl_u32 first_recorder, recorders;    // words: texts, tags
+  acl_u32 check_period;               // seconds
+  acl_u32 first_account, accounts;    // words: texts, ascending by bytes
+  acl_u32 first_pattern, patterns;    // words: texts, names of environment variables with * and ?
+  acl_u32 first_recorder, recorders;  // words: texts, tags
 };
 
 // The names part. Its classes are of capabilities: whoever is in one has the capabilities listed for (class, destination).
 struct acl_names {
   struct acl_part part;
   acl_u32 destination_classes;
-  acl_u32 pair_line;                // source_classes × destination_classes words of 8 bytes: first << 32 | count, into the words
-  acl_u32 word_line, words;         // 4-byte words: indices of capabilities
+  acl_u32 pair_line;  // source_classes × destination_classes words of 8 bytes: first << 32 | count, into the words
+  acl_u32 word_line, words;               // 4-byte words: indices of capabilities
   acl_u32 capability_line, capabilities;  // acl_capability
   acl_u32 text_line, text_bytes;
   acl_u32 known_line, known_bytes;  // acl_known blocks

@@ -17,7 +17,8 @@ Expected<void> check_known(const PartReader& part, const acl_names& names) {
   std::size_t at = 0;
   std::int64_t last_chunk = -1;
   while (at < bytes->size()) {
-    if (bytes->size() - at < sizeof(acl_known)) return bad_part("names", "its known identities end in a block's middle");
+    if (bytes->size() - at < sizeof(acl_known))
+      return bad_part("names", "its known identities end in a block's middle");
     acl_known block;
     std::memcpy(&block, bytes->data() + at, sizeof block);
     at += sizeof block;
@@ -75,7 +76,8 @@ Expected<Names> Names::open(std::span<const std::uint8_t> bytes) {
   const auto part = PartReader::open(bytes, acl_kind_names, sizeof(acl_names));
   if (!part) return tl::unexpected(part.error());
   const acl_names& names = part->header<acl_names>();
-  const bool reserved = std::any_of(std::begin(names.reserved3), std::end(names.reserved3), [](auto w) { return w != 0; });
+  const bool reserved =
+      std::any_of(std::begin(names.reserved3), std::end(names.reserved3), [](auto w) { return w != 0; });
   if (reserved || names.reserved != 0 || names.reserved2 != 0) return bad_part("names", "a reserved byte is set");
   if (names.destination_classes > 0xffff)
     return bad_part("names", fmt::format("{} destination classes are more than 65535", names.destination_classes));

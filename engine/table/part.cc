@@ -71,7 +71,8 @@ Expected<void> PartReader::check_exact(const acl_classifier& c, std::uint32_t cl
   const auto spaces = section<acl_space>("address spaces", c.space_line, std::uint64_t{c.space_lines} * acl_spaces);
   if (!spaces) return tl::unexpected(spaces.error());
   for (const acl_space& space : *spaces) {
-    if (space.number > 0xffff) return bad_part(kind, fmt::format("the address space \"{}\" is not in 1…65535", space.number));
+    if (space.number > 0xffff)
+      return bad_part(kind, fmt::format("the address space \"{}\" is not in 1…65535", space.number));
   }
   return {};
 }
@@ -90,7 +91,8 @@ Expected<void> PartReader::check(const acl_intervals& intervals, std::uint32_t c
     const auto found = section<std::uint16_t>("classes of intervals", line + starts, count);
     if (!found) return tl::unexpected(found.error());
     for (const std::uint16_t one : *found) {
-      if (one > classes) return bad_part(kind, fmt::format("the class \"{}\" of an interval is above {}", one, classes));
+      if (one > classes)
+        return bad_part(kind, fmt::format("the class \"{}\" of an interval is above {}", one, classes));
     }
     return {};
   };

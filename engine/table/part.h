@@ -53,5 +53,4 @@ class PartReader {
 // A part that cannot be used: E1201, "the hot part: …".
 tl::unexpected<Diagnostic> bad_part(std::string_view kind, const std::string& what);
 
-
 }  // namespace acl::table

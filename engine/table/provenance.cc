@@ -20,8 +20,8 @@ tl::unexpected<Diagnostic> bad(const std::string& what) {
 }  // namespace
 
 const RulePlace* Provenance::find(std::uint64_t id) const noexcept {
-  const auto place =
-      std::lower_bound(rules.begin(), rules.end(), id, [](const RulePlace& rule, std::uint64_t wanted) { return rule.id < wanted; });
+  const auto place = std::lower_bound(rules.begin(), rules.end(), id,
+                                      [](const RulePlace& rule, std::uint64_t wanted) { return rule.id < wanted; });
   return place != rules.end() && place->id == id ? &*place : nullptr;
 }
 

@@ -47,7 +47,8 @@ Expected<void> check_classes(const PartReader& part, const acl_ssh& ssh, std::sp
       return bad_part("ssh", "the rules of a class are not in the part");
     for (const std::uint32_t word : words.subspan(one.first, one.count)) {
       if ((word & ~acl_own_name_bit) >= ssh.rules)
-        return bad_part("ssh", fmt::format("the rule \"{}\" of a class is not below {}", word & ~acl_own_name_bit, ssh.rules));
+        return bad_part("ssh",
+                        fmt::format("the rule \"{}\" of a class is not below {}", word & ~acl_own_name_bit, ssh.rules));
     }
   }
   return {};

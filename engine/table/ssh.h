@@ -32,10 +32,10 @@ struct LoginQuestion {
 
 struct LoginDecision {
   LoginAction action = LoginAction::deny;
-  std::string_view account;          // the local account; the requested name
-  std::uint32_t rule = 0;            // number of the ssh rule; meaningless with deny
-  bool known_source = false;         // denied: some rule has the source, as somebody else
-  std::uint32_t check_period = 0;    // seconds, acl_ssh_always: each time; of `check`
+  std::string_view account;        // the local account; the requested name
+  std::uint32_t rule = 0;          // number of the ssh rule; meaningless with deny
+  bool known_source = false;       // denied: some rule has the source, as somebody else
+  std::uint32_t check_period = 0;  // seconds, acl_ssh_always: each time; of `check`
   bool agent_forwarding = false;
   bool local_forwarding = false;
   bool remote_forwarding = false;

@@ -30,7 +30,11 @@ constexpr std::array<std::uint16_t, 3> asked_ports = {0, 22, 443};
 class Comparison {
  public:
   Comparison(const Policy& policy, const Tailnet& tailnet, const Tables& tables, std::uint64_t seed, Asked& asked)
-      : policy_(policy), tailnet_(tailnet), tables_(tables), openings_(oracle::openings(policy, tailnet)), asked_(asked) {
+      : policy_(policy),
+        tailnet_(tailnet),
+        tables_(tables),
+        openings_(oracle::openings(policy, tailnet)),
+        asked_(asked) {
     random_.state = seed | 1U;
     posture_ = policy.default_posture.has_value();
     for (const auto& acl : policy.acls.value_or(std::vector<oracle::Acl>())) posture_ = posture_ || acl.posture;
@@ -57,7 +61,8 @@ class Comparison {
 
  private:
   void differ(const std::string& question, const std::string& expected, const std::string& got) {
-    if (!difference_) difference_ = fmt::format("{}: {}\n  expected: {}\n  table:    {}", node_->name, question, expected, got);
+    if (!difference_)
+      difference_ = fmt::format("{}: {}\n  expected: {}\n  table:    {}", node_->name, question, expected, got);
   }
 
   // --- places ---
@@ -65,8 +70,9 @@ class Comparison {
   // Every node's addresses, everything routed, some of the world; with the neighbours of all.
   void find_places() {
     Ranges ranges;
-    for (const char* text : {"8.8.8.8", "203.0.113.1", "100.115.92.9", "10.33.5.9", "2001:db8::1", "fd00:1::5", "127.0.0.1",
-                             "0.0.0.0", "255.255.255.255", "::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"}) {
+    for (const char* text :
+         {"8.8.8.8", "203.0.113.1", "100.115.92.9", "10.33.5.9", "2001:db8::1", "fd00:1::5", "127.0.0.1", "0.0.0.0",
+          "255.255.255.255", "::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"}) {
       places_.push_back(*Address::parse(text));
     }
     for (const Node& node : tailnet_.nodes) {
@@ -141,12 +147,14 @@ class Comparison {
 
   void edge(const Passage& passage) {
     const auto side = random_.below(8);
-    const Address source = side == 0 || passage.sources.empty() ? random_.pick(places_) : near(random_.pick(passage.sources));
-    const Address destination = side == 1   ? random_.pick(places_)
+    const Address source =
+        side == 0 || passage.sources.empty() ? random_.pick(places_) : near(random_.pick(passage.sources));
+    const Address destination = side == 1  ? random_.pick(places_)
                                 : side < 5 ? near(random_.pick(at_node_))
                                            : near(passage.destination);
     const std::uint8_t protocol = side == 2 ? random_.pick(asked_protocols) : random_.pick(passage.protocols);
-    const std::array<int, 5> around = {passage.ports.first, passage.ports.last, passage.ports.first - 1, passage.ports.last + 1, 0};
+    const std::array<int, 5> around = {passage.ports.first, passage.ports.last, passage.ports.first - 1,
+                                       passage.ports.last + 1, 0};
     packet(source, destination, protocol, static_cast<std::uint16_t>(std::clamp(random_.pick(around), 0, 65535)));
   }
 
@@ -201,9 +209,10 @@ class Comparison {
       if (decided.destinations.front().via != resolve::none) return;
     }
     ++asked_.packets_of_can;
-    const std::string expected = !decision.allowed                                             ? "nothing"
-                                 : decision.origin.section == resolve::Section::allow_all ? "*"
-                                                                                               : resolve::origin_name(decision.origin);
+    const std::string expected = !decision.allowed ? "nothing"
+                                 : decision.origin.section == resolve::Section::allow_all
+                                     ? "*"
+                                     : resolve::origin_name(decision.origin);
     if (expected != rule_text(rule)) differ("can " + question, expected, rule_text(rule));
   }
 
@@ -250,7 +259,8 @@ class Comparison {
   // --- logins ---
 
   void logins() {
-    std::set<std::string> names = {"root", "ubuntu", "nobody", "ana", "bo", "cy", "dee", "tag:foo", "autogroup:nonroot"};
+    std::set<std::string> names = {"root", "ubuntu",  "nobody",           "ana", "bo", "cy",
+                                   "dee",  "tag:foo", "autogroup:nonroot"};
     for (const oracle::User& user : tailnet_.users) names.insert(user.login.substr(0, user.login.find('@')));
     for (const oracle::SshRule& rule : policy_.ssh) names.insert(rule.users.begin(), rule.users.end());
     for (const Node& source : tailnet_.nodes) {
@@ -282,10 +292,12 @@ class Comparison {
       const std::string table = fmt::format("{} {}", questions::verdict_name(action), got.account);
       if (can != table) differ("can " + question, can, table);
       if (of_can.reaches_node != got.known_source)
-        differ("as somebody " + question, of_can.reaches_node ? "admitted" : "not admitted", got.known_source ? "admitted" : "not admitted");
+        differ("as somebody " + question, of_can.reaches_node ? "admitted" : "not admitted",
+               got.known_source ? "admitted" : "not admitted");
       if (got.action == table::LoginAction::deny) continue;
       const std::string rule = tables_.rule_name(table_->names.ssh_rule_id(got.rule));
-      if (rule != fmt::format("ssh[{}]", of_can.rule)) differ("rule of " + question, fmt::format("ssh[{}]", of_can.rule), rule);
+      if (rule != fmt::format("ssh[{}]", of_can.rule))
+        differ("rule of " + question, fmt::format("ssh[{}]", of_can.rule), rule);
     }
   }
 
@@ -304,11 +316,13 @@ class Comparison {
     });
     for (std::uint32_t number = 0; number < identities.size(); ++number) {
       const table::Identity& one = identities[number];
-      if (one.name != node_->name && table_->names.knows(number) != (expected.count(one.name) != 0)) differ("knows " + one.name, "otherwise", "");
+      if (one.name != node_->name && table_->names.knows(number) != (expected.count(one.name) != 0))
+        differ("knows " + one.name, "otherwise", "");
       describe(one);
     }
     ++asked_.known;
-    if (expected != got) differ("known nodes", fmt::format("{}", fmt::join(expected, " ")), fmt::format("{}", fmt::join(got, " ")));
+    if (expected != got)
+      differ("known nodes", fmt::format("{}", fmt::join(expected, " ")), fmt::format("{}", fmt::join(got, " ")));
   }
 
   void describe(const table::Identity& one) {
@@ -320,7 +334,8 @@ class Comparison {
       std::sort(list.begin(), list.end());
       return list;
     };
-    if (sorted(one.tags) != sorted(node->tags)) differ("tags of " + one.name, "others", fmt::format("{}", fmt::join(one.tags, " ")));
+    if (sorted(one.tags) != sorted(node->tags))
+      differ("tags of " + one.name, "others", fmt::format("{}", fmt::join(one.tags, " ")));
     if (sorted(one.addresses) != sorted(node->addresses)) differ("addresses of " + one.name, "others", "");
     auto routes = sorted(node->approved);
     routes.erase(std::unique(routes.begin(), routes.end()), routes.end());

@@ -35,7 +35,7 @@ struct Asked {
 };
 
 // `tailnet` with all approvals. Nothing if everything agrees.
-std::optional<std::string> first_difference(const oracle::Policy& policy, const oracle::Tailnet& tailnet, const Tables& tables,
-                                            std::uint64_t seed, Asked& asked);
+std::optional<std::string> first_difference(const oracle::Policy& policy, const oracle::Tailnet& tailnet,
+                                            const Tables& tables, std::uint64_t seed, Asked& asked);
 
 }  // namespace acl::agreement

@@ -77,7 +77,8 @@ std::optional<std::string> Tables::build() {
   return std::nullopt;
 }
 
-tl::expected<std::unique_ptr<Tables>, std::string> Tables::compile(const std::string& policy, const std::string& inventory) {
+tl::expected<std::unique_ptr<Tables>, std::string> Tables::compile(const std::string& policy,
+                                                                   const std::string& inventory) {
   std::unique_ptr<Tables> tables(new Tables());  // the constructor is private
   if (auto error = tables->load(policy, inventory)) return tl::unexpected(*error);
   if (auto error = tables->build()) return tl::unexpected(*error);

@@ -34,7 +34,8 @@ struct NodeTable {
 
 class Tables {
  public:
-  static tl::expected<std::unique_ptr<Tables>, std::string> compile(const std::string& policy, const std::string& inventory);
+  static tl::expected<std::unique_ptr<Tables>, std::string> compile(const std::string& policy,
+                                                                    const std::string& inventory);
 
   [[nodiscard]] const std::map<std::string, NodeTable>& nodes() const noexcept { return nodes_; }  // by name
   [[nodiscard]] const resolve::Views& views() const noexcept { return *views_; }

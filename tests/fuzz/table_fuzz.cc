@@ -78,7 +78,8 @@ void look_up(const Hot& hot, const std::vector<Address>& addresses) {
     const std::uint32_t source = hot.source_class(address), destination = hot.destination_class(address);
     require(source <= header.part.source_classes, "a source class that is not there");
     require(destination <= header.destination_classes, "a destination class that is not there");
-    for (const std::uint32_t to : {destination, 0U, 1U, header.destination_classes, header.destination_classes + 1U, 0xffffffffU}) {
+    for (const std::uint32_t to :
+         {destination, 0U, 1U, header.destination_classes, header.destination_classes + 1U, 0xffffffffU}) {
       for (const std::uint8_t protocol : asked_protocols) {
         for (const std::uint16_t port : asked_ports) {
           const auto rule = hot.decide(source, to, protocol, port);
@@ -104,14 +105,16 @@ void look_up(const Ssh& ssh, const std::vector<Address>& addresses) {
   std::vector<std::string> names = {"root", "", "ubuntu", std::string(300, 'a')};
   for (std::uint32_t source = 1; source <= std::min(ssh.classes(), 64U); ++source) {
     names.emplace_back(ssh.own_name(source));
-    for (const Ssh::ClassRule& rule : ssh.rules_of(source)) require(rule.rule < ssh.rules(), "a rule of a class that is not there");
+    for (const Ssh::ClassRule& rule : ssh.rules_of(source))
+      require(rule.rule < ssh.rules(), "a rule of a class that is not there");
   }
   for (const Address& address : addresses) {
     require(ssh.source_class(address) <= ssh.classes(), "a class of logins that is not there");
     for (std::size_t i = 0; i < std::min<std::size_t>(names.size(), 8); ++i) {
       const LoginDecision decision = ssh.decide({address, names[i], i % 2 == 0, i % 3 == 0});
       if (decision.action == LoginAction::deny) continue;
-      require(decision.rule < ssh.rules() && decision.account == names[i] && !names[i].empty(), "a login as somebody else");
+      require(decision.rule < ssh.rules() && decision.account == names[i] && !names[i].empty(),
+              "a login as somebody else");
       for (const std::string_view text : decision.environment) require(text.size() <= 0xffff, "a long text");
     }
   }
@@ -123,7 +126,8 @@ void look_up(const Names& names, const std::vector<Address>& addresses) {
     const std::uint32_t own = names.destination_class(addresses[i]);
     require(own <= header.destination_classes, "a class of destinations that is not there");
     for (const std::uint32_t to : {own, 0U, 1U, header.destination_classes, header.destination_classes + 1U}) {
-      for (const Capability& one : names.capabilities(addresses[i], to)) require(one.value.size() <= 0xffff, "a long value");
+      for (const Capability& one : names.capabilities(addresses[i], to))
+        require(one.value.size() <= 0xffff, "a long value");
     }
   }
   std::uint64_t count = 0;
@@ -134,7 +138,8 @@ void look_up(const Names& names, const std::vector<Address>& addresses) {
     if (count++ < 64) require(names.knows(identity), "an identity that is listed and not known");
   });
   for (const std::uint32_t chunk : names.known_chunks(1000)) require(chunk < 1000, "a chunk that is not there");
-  for (const std::uint32_t rule : {0U, header.hot_rules - 1, header.hot_rules, header.ssh_rules - 1, header.ssh_rules, 0xffffffffU}) {
+  for (const std::uint32_t rule :
+       {0U, header.hot_rules - 1, header.hot_rules, header.ssh_rules - 1, header.ssh_rules, 0xffffffffU}) {
     static_cast<void>(names.hot_rule_id(rule));
     static_cast<void>(names.ssh_rule_id(rule));
   }
@@ -148,7 +153,8 @@ void directory(const Bytes& bytes) {
   for (std::uint32_t i = 0; i < chunk->size(); ++i) known.push_back({i, (*chunk)[i]});
   const Directory whole(known);
   for (std::size_t i = 0; i < std::min<std::size_t>(known.size(), 32); ++i) {
-    for (const Address& address : known[i].identity.addresses) require(whole.whois(address) != nullptr, "an address that is nobody's");
+    for (const Address& address : known[i].identity.addresses)
+      require(whole.whois(address) != nullptr, "an address that is nobody's");
     for (const net::Prefix& route : known[i].identity.routes) {
       require(!whole.routers(route.first()).empty(), "a route that nobody has");
       const auto binding = whole.binding(route.last());
@@ -180,7 +186,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     case 4:
       if (const auto header = parse_node_header(bytes)) {
         require(encode_node_header(*header) == bytes, "a header with two encodings");
-        for (const OwnAddress& own : header->own) require(header->find(own.address) != nullptr, "an own address that is not found");
+        for (const OwnAddress& own : header->own)
+          require(header->find(own.address) != nullptr, "an own address that is not found");
       } else {
         refused(header.error(), Code::E1202);
       }
@@ -188,7 +195,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     case 5:
       if (const auto rules = parse_provenance(bytes)) {
         require(encode_provenance(*rules) == bytes, "a provenance with two encodings");
-        for (const RulePlace& rule : rules->rules) require(rules->find(rule.id) != nullptr && !rule_name(rule).empty(), "a rule that is lost");
+        for (const RulePlace& rule : rules->rules)
+          require(rules->find(rule.id) != nullptr && !rule_name(rule).empty(), "a rule that is lost");
       } else {
         refused(rules.error(), Code::E1203);
       }
