@@ -106,11 +106,12 @@ TEST(Proof, FindsEveryFaultInANamesPart) {
   Random random(3);
   const auto faults = names_faults();
   each_node(1000, random_texts, [&](const Setting& setting, const Prover& prover, NodeId node) {
+    Prover::Scratch scratch;
     auto built = setting.names(node);
     ASSERT_TRUE(built);
     const Part whole{built->bytes, built->own_classes, {}};
     const Judge judge{[&](const Part& part) -> Expected<void> {
-                        if (auto known = prover.known(node, part.bytes); !known) return known;
+                        if (auto known = prover.known(node, part.bytes, scratch); !known) return known;
                         return prover.capabilities(node, part.bytes, part.own_classes);
                       },
                       same_names, [](const Part& part) { return table::Names::open(part.bytes).has_value(); }};

@@ -139,8 +139,8 @@ TEST_F(SshPart, IsRefusedWithWordsForEachFault) {
     expect_refused<Ssh>(header([i](acl_ssh& h) { h.reserved[i] = 1; }), "a reserved byte is set");
   expect_refused<Ssh>(header([](acl_ssh& h) { h.reserved2 = 1; }), "a reserved byte is set");
   expect_refused<Ssh>(header([](acl_ssh& h) { h.reserved3 = 1; }), "a reserved byte is set");
-  expect_refused<Ssh>(header([](acl_ssh& h) { h.sources.hash_probes = 9; }),
-                      "the ssh part of the table cannot be used: a lookup");
+  expect_refused<Ssh>(header([](acl_ssh& h) { h.sources.reserved = 9; }),
+                      "the ssh part of the table cannot be used: a reserved byte is set");
   expect_refused<Ssh>(header([](acl_ssh& h) { h.words += 100; }), "its words (line");
   expect_refused<Ssh>(header([](acl_ssh& h) { h.text_bytes += 100; }), "its texts (line");
   expect_refused<Ssh>(header([](acl_ssh& h) { h.rules = 100; }), "its rules (line");

@@ -57,10 +57,8 @@ inline acl_classifier add_sources(Lines& lines) {
   c.hash_line = lines.add<std::uint64_t>(
       {slot(0, v4("100.64.0.1"), 1), slot(1, 1, 2), slot(0, v4("10.0.0.7"), 1), 0, 0, 0, 0, 0});
   c.hash_lines = 1;
-  c.hash_probes = 1;
   c.space_line = lines.add<acl_space>({{0xfd7a000000000000, 0, 1}, {}, {}, {}});
   c.space_lines = 1;
-  c.space_probes = 1;
   c.v4_count = 3;
   c.v4_line = lines.add<std::uint32_t>({0, v4("10.0.0.0"), v4("11.0.0.0")});
   lines.add<std::uint16_t>({0, 3, 0});

@@ -73,7 +73,7 @@ table::Hot open_hot(const std::vector<std::uint64_t>& words);
 inline std::uint32_t decide_one(const acl_table& table, const table::Question& q) noexcept {
   const std::uint32_t source =
       q.v6 ? acl_source_v6(&table, q.high, q.low) : acl_source_v4(&table, static_cast<std::uint32_t>(q.low));
-  return acl_decide(&table, acl_pair(&table, source, q.destination), q.protocol, q.port);
+  return acl_allows(&table, acl_pair(&table, source, q.destination), q.protocol, q.port);
 }
 
 }  // namespace acl::bench
