@@ -103,11 +103,10 @@ Expected<void> in_parallel(unsigned threads, std::size_t count, F f) {
 class Compiler {
  public:
   Compiler(const resolve::Views& views, const CompileOptions& options)
-      : views_(views),
-        resolved_(views.resolved()),
+      : resolved_(views.resolved()),
         options_(options),
         addresses_(resolved_),
-        reader_(views, addresses_),
+        reader_(views),
         ids_(*resolved_.file),
         threads_(options.threads != 0 ? options.threads : std::max(1U, std::thread::hardware_concurrency())) {
     if (options.prove) prover_.emplace(views, addresses_);
@@ -477,7 +476,6 @@ class Compiler {
     return out;
   }
 
-  const resolve::Views& views_;
   const Resolved& resolved_;
   const CompileOptions& options_;
   Addresses addresses_;

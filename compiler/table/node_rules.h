@@ -50,8 +50,8 @@ struct NodeRules {
 
 class NodeRuleReader {
  public:
-  // Both must outlive the reader.
-  NodeRuleReader(const resolve::Views& views, const Addresses& addresses) : views_(views), addresses_(addresses) {}
+  // Must outlive the reader.
+  explicit NodeRuleReader(const resolve::Views& views) : views_(views) {}
 
   // The node's own addresses, ascending: the bits of `own`.
   [[nodiscard]] std::vector<net::Address> own(NodeId node) const;
@@ -73,7 +73,6 @@ class NodeRuleReader {
   [[nodiscard]] LoginSources login_sources(NodeId node, const resolve::SshRule& rule) const;
 
   const resolve::Views& views_;
-  const Addresses& addresses_;
 };
 
 // A text that is the same for equal rules and different for others.

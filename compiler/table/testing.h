@@ -39,7 +39,7 @@ class Setting {
     resolved_ = resolve::resolve(*policy_.file, inventory_.inventory, resolve::Depth::rules);
     views_ = std::make_unique<resolve::Views>(resolved_);
     addresses_ = std::make_unique<Addresses>(resolved_);
-    reader_ = std::make_unique<NodeRuleReader>(*views_, *addresses_);
+    reader_ = std::make_unique<NodeRuleReader>(*views_);
     ids_ = std::make_unique<RuleIds>(*policy_.file);
   }
   Setting(const Setting&) = delete;

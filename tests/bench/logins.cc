@@ -22,7 +22,7 @@ Logins make() {
   const resolve::Resolved resolved = resolve::resolve(*policy.file, inventory.inventory, resolve::Depth::rules);
   const resolve::Views views(resolved);
   const tables::Addresses addresses(resolved);
-  const tables::NodeRuleReader reader(views, addresses);
+  const tables::NodeRuleReader reader(views);
   tables::Classifier classifier(addresses, resolved.node_count());
   std::vector<std::uint8_t> largest;
   for (resolve::NodeId node = 0; node < resolved.node_count(); node += 7) {

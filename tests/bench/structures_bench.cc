@@ -46,7 +46,7 @@ std::vector<std::uint64_t> largest_hot(const std::string& size) {
   const resolve::Resolved resolved = resolve::resolve(*policy.file, inventory.inventory, resolve::Depth::rules);
   const resolve::Views views(resolved);
   const tables::Addresses addresses(resolved);
-  const tables::NodeRuleReader reader(views, addresses);
+  const tables::NodeRuleReader reader(views);
   tables::Classifier classifier(addresses, resolved.node_count());
   std::vector<std::uint8_t> largest;
   const resolve::NodeId step = resolved.node_count() > 10'000 ? 70 : 7;
