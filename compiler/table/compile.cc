@@ -289,6 +289,7 @@ class Compiler {
   }
   [[nodiscard]] std::vector<std::uint64_t> ids(const std::vector<Origin>& rules) const {
     std::vector<std::uint64_t> out;
+    out.reserve(rules.size());
     for (const Origin& origin : rules) out.push_back(ids_.of(origin));
     return out;
   }

@@ -103,7 +103,7 @@ Set<Key> set_of(const table::Hot& hot) {
     starts.insert(starts.end(), start, start + c.v4_count);
   } else {
     const auto* start = reinterpret_cast<const acl_u64*>(line(c.v6_line));
-    for (std::uint32_t i = 0; i < c.v6_count; ++i)
+    for (std::size_t i = 0; i < c.v6_count; ++i)
       starts.push_back(static_cast<Key>(start[i * 2]) << 64 | start[i * 2 + 1]);
   }
   for (const Key key : out.exact) {
