@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <map>
+#include <mutex>
 #include <set>
 
 #include "compiler/cli/commands.h"
@@ -120,7 +121,12 @@ class ReleaseBuild {
     const std::string path = folder_->path_of(release::blob_name(reference.digest));
     return ::stat(path.c_str(), &status) == 0 && static_cast<std::uint64_t>(status.st_size) == reference.length;
   }
+  // Called by several threads, of which two may have built the same part: it is written and counted once.
   Expected<void> put_blob(const release::Reference& reference, release::ByteView bytes) {
+    {
+      const std::lock_guard lock(taken_mutex_);
+      if (!taken_.insert(reference.digest).second) return {};
+    }
     const auto fresh = folder_->put(release::blob_name(reference.digest), bytes);
     if (!fresh) return tl::unexpected(fresh.error());
     if (*fresh) {
@@ -158,6 +164,8 @@ class ReleaseBuild {
   const Inputs& inputs_;
   store::Folder* folder_;
   std::atomic<std::uint64_t> blobs_ = 0, bytes_ = 0;
+  std::mutex taken_mutex_;
+  std::set<release::Digest> taken_;  // blobs that some thread writes or has written
   BuiltRelease out_;
 };
 

@@ -126,6 +126,19 @@ class Compile : public InFolder {
 
 // --- what is written --------------------------------------------------------------------------------------------------
 
+// Several threads build, and two may come to the same bytes from different rules: that is one blob, written and counted once.
+TEST_F(Compile, CountsTheBlobsThatAreThere) {
+  for (int round = 0; round < 20; ++round) {
+    const Outcome done = run(
+        fmt::format("compile {}/examples/policies/plain-wireguard/policy.hujson --out @r{}", ACL_SOURCE_DIR, round));
+    ASSERT_EQ(done.exit_code, exit_yes) << done.err;
+    std::size_t there = 0;
+    for (const auto& entry : fs::recursive_directory_iterator(fmt::format("{}/r{}/blob", folder_, round)))
+      there += entry.is_regular_file() ? 1U : 0U;
+    EXPECT_THAT(done.out, HasSubstr(fmt::format("wrote head/0.1, {} blobs", there)));
+  }
+}
+
 TEST_F(Compile, NeedsNeitherKeyNorTrustAndLeavesLatestAlone) {
   const Outcome done = compile();
   EXPECT_EQ(done.exit_code, exit_yes) << done.err;
