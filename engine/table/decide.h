@@ -40,9 +40,20 @@ ACL_LOOKUP const void* acl_at(const struct acl_table* table, acl_u64 offset) {
 #define ACL_CHECK(pointer)
 #endif
 
-// 1 if a <= b, of numbers below 2^63, else 0. eBPF has no instruction that turns a comparison into a number: there it would be a
-// branch, which the processor cannot predict and for which the verifier goes both ways. The compiler would make the comparison of
-// the subtraction again, hence the asm.
+// All bits if two numbers below 2^63 are the same, else none. eBPF has no instruction that turns a comparison into a number: there it
+// would be a branch, which the processor cannot predict and for which the verifier goes both ways. The compiler would make the
+// comparison of the subtraction again, hence the asm.
+ACL_LOOKUP acl_u64 acl_if_same(acl_u64 a, acl_u64 b) {
+#if defined(__bpf__)
+  acl_i64 difference = (acl_i64)((a ^ b) - 1);
+  __asm__ volatile("" : "+r"(difference));
+  return (acl_u64)(difference >> 63);
+#else
+  return 0 - (acl_u64)(a == b);
+#endif
+}
+
+// 1 if a <= b, of numbers below 2^63, else 0.
 ACL_LOOKUP acl_u64 acl_not_above(acl_u64 a, acl_u64 b) {
 #if defined(__bpf__)
   acl_u64 difference = b - a;
@@ -93,8 +104,14 @@ ACL_LOOKUP acl_u32 acl_find_exact(const struct acl_table* table, const struct ac
         (const acl_u64*)acl_at(table, ((acl_u64)c->hash_line + acl_home_line(hash, lines)) * acl_line_bytes);
     acl_u64 found = 0;
     ACL_CHECK(slot);
+#if defined(__bpf__) && !defined(NOBR)
+    for (i = 0; i < acl_slots; ++i) {
+      if ((slot[i] >> 16) == key) return (acl_u32)(slot[i] & 0xffff);
+    }
+#else
     // Without a branch for each slot: which one it is cannot be predicted.
-    for (i = 0; i < acl_slots; ++i) found |= slot[i] & (0 - acl_not_above((slot[i] >> 16) ^ key, 0));
+    for (i = 0; i < acl_slots; ++i) found |= slot[i] & acl_if_same(slot[i] >> 16, key);
+#endif
     if (found != 0) return (acl_u32)(found & 0xffff);
     if (slot[acl_slots - 1] == 0) return 0;
     hash = acl_second_hash(hash);
@@ -206,7 +223,7 @@ ACL_LOOKUP acl_u64 acl_begins(acl_u64 word, acl_u64 limit) { return acl_not_abov
 // can be compared whole. Which way a search turns cannot be predicted, so nothing here branches on it: a long list is
 // quartered by three loads that do not wait for each other, and of the last few words those that begin in time are counted.
 ACL_LOOKUP acl_u64 acl_search_list(const struct acl_table* table, acl_u32 pair, acl_u32 at, int any) {
-  acl_u64 limit = (acl_u64)at << 40 | 0xffffffffffULL, last = 0, in_time;
+  acl_u64 limit = (acl_u64)at << 40 | 0xffffffffffULL, last = 0;
   acl_u32 first = pair >> 8, count = pair & 0xff, from, left, begun = 0, i, step;
   const acl_u64* word;
   if (pair == 0) return 0;
@@ -233,13 +250,19 @@ ACL_LOOKUP acl_u64 acl_search_list(const struct acl_table* table, acl_u32 pair, 
       left -= 3 * quarter;
     }
   }
+  // A list begins in the part, so that a line's length behind its beginning is in the map, which is longer by as much.
+  word = (const acl_u64*)acl_at(table, acl_list_offset(table, from));
+  ACL_CHECK(word);
   for (i = 0; i < acl_short_list; ++i) {
+#if defined(__bpf__)
+    if (i >= left || word[i] > limit) break;
+    ++begun;
+    last = word[i];
+#else
     if (i >= left) break;
-    word = (const acl_u64*)acl_at(table, acl_list_offset(table, from + i));
-    ACL_CHECK(word);
-    in_time = acl_begins(*word, limit);
-    begun += (acl_u32)in_time;
-    last ^= (last ^ *word) & (0 - in_time);
+    begun += word[i] <= limit;
+    last = word[i] <= limit ? word[i] : last;
+#endif
   }
   // `from` begins in time unless it is the first of all.
   if (last != 0 && ((acl_u32)(last >> 16) & 0xffffff) >= at) return last;
