@@ -17,14 +17,12 @@ typedef __u8 acl_u8;
 typedef __u16 acl_u16;
 typedef __u32 acl_u32;
 typedef __u64 acl_u64;
-typedef __s64 acl_i64;
 #else
 #include <stdint.h>
 typedef uint8_t acl_u8;
 typedef uint16_t acl_u16;
 typedef uint32_t acl_u32;
 typedef uint64_t acl_u64;
-typedef int64_t acl_i64;
 #endif
 
 #ifdef __cplusplus

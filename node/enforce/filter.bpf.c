@@ -66,11 +66,12 @@ struct {
 } tables SEC(".maps");
 
 // A global function, so that the verifier judges it once, by itself, and not anew for every path that leads on from it.
+// `packet` is zero.
 __attribute__((noinline)) int parse(struct __sk_buff* skb, struct acl_packet* packet) {
   if (!packet) return 0;
   const uint8_t* data = (const uint8_t*)(long)skb->data;
   const uint8_t* end = (const uint8_t*)(long)skb->data_end;
-  acl_parse(data, end, skb->len, settings.link_header == 14 ? 14 : 0, packet);
+  acl_parse_into_zero(data, end, skb->len, settings.link_header == 14 ? 14 : 0, packet);
   return 0;
 }
 

@@ -36,9 +36,9 @@ constexpr std::uint32_t first_v4 = 0x64400100;
 constexpr std::uint64_t network_v6 = 0xfd7a115ca1e00000;
 const Address own_v4 = Address::v4(0x64400001), own_v6 = Address::v6(network_v6, 1);
 
-// `hosts` of each family in 40 classes; each class has `rules` ports that follow each other with gaps, the last of them 443.
-Bytes table_of(std::uint32_t hosts, std::uint32_t rules) {
-  constexpr std::uint32_t classes = 40;
+// `hosts` of each family, in classes each of which has `ranges` ports, together `rules`; in each list the last port is 443.
+Bytes table_of(std::uint32_t hosts, std::uint32_t rules, std::uint32_t ranges = 8) {
+  const std::uint32_t classes = std::max(rules / ranges, 1U);
   std::vector<table::ExactClass> exact;
   for (std::uint32_t i = 0; i < hosts; ++i)
     exact.push_back({Address::v4(first_v4 + i), static_cast<std::uint16_t>(i % classes + 1)});
@@ -47,13 +47,11 @@ Bytes table_of(std::uint32_t hosts, std::uint32_t rules) {
   std::vector<std::uint64_t> words;
   std::vector<std::uint32_t> pairs;
   for (std::uint32_t c = 0; c < classes; ++c) {
-    const std::uint32_t count = std::max(rules / classes, 1U);
-    pairs.push_back(static_cast<std::uint32_t>(words.size()) << 8 | std::min(count, acl_long_list));
-    if (count >= acl_long_list) words.push_back(std::uint64_t{count} << 16);
-    for (std::uint32_t i = count; i-- > 0;) {
+    pairs.push_back(static_cast<std::uint32_t>(words.size()) << 8 | std::min(ranges, acl_long_list));
+    if (ranges >= acl_long_list) words.push_back(std::uint64_t{ranges} << 16);
+    for (std::uint32_t i = ranges; i-- > 0;) {
       const std::uint64_t port = 6U << 16 | (443 - std::min<std::uint64_t>(i, 442));
-      const std::uint64_t rule = c * count + i;
-      words.push_back(port << 40 | port << 16 | rule);
+      words.push_back(port << 40 | port << 16 | ((c * ranges + i) & 0xffff));
     }
   }
   table::PartWriter writer(sizeof(acl_hot));
@@ -191,10 +189,15 @@ void measure_all(Bench& bench, node::PacketFilter& filter) {
   put_record(filter, answer4);
   bench.measure("out, of a flow this side started, TCP, IPv4", out, sent4, 1, TC_ACT_UNSPEC);
 
-  fmt::print("\nnew, TCP SYN, IPv4, one source, by the number of rules\n");
-  for (const std::uint32_t rules : {40U, 1'000U, 10'000U, 17'000U}) {
+  fmt::print("\nnew, TCP SYN, IPv4, random sources out of 1,000, by the number of rules\n");
+  for (const std::uint32_t rules : {8U, 100U, 1'000U, 8'000U}) {
     done(filter.enforce(table_of(1000, rules), own));
-    bench.measure(fmt::format("{} rules", rules), filter.program_fd(Direction::in), syn4, 1, TC_ACT_UNSPEC);
+    bench.measure(fmt::format("{} rules", rules), filter.program_fd(Direction::in), syn4, 1000, TC_ACT_UNSPEC);
+  }
+  fmt::print("\nnew, TCP SYN, IPv4, one source, by the number of port ranges that it may send to\n");
+  for (const std::uint32_t ranges : {1U, 8U, 40U, 400U}) {
+    done(filter.enforce(table_of(1000, 1000, ranges), own));
+    bench.measure(fmt::format("{} ranges", ranges), filter.program_fd(Direction::in), syn4, 1, TC_ACT_UNSPEC);
   }
   fmt::print("\nnew, TCP SYN, IPv4, random sources, by the number of hosts of each family\n");
   for (const std::uint32_t hosts : {1'000U, 10'000U, 100'000U, 1'000'000U}) {
