@@ -129,7 +129,7 @@ ACL_LOOKUP acl_u32 acl_find_v4_interval(const struct acl_table* table, acl_u32 l
     if (left <= 1) break;
     start = (const acl_u32*)acl_at(table, (acl_u64)line * acl_line_bytes + ((acl_u64)low + half) * 4);
     ACL_CHECK(start);
-    low += half * (acl_u32)acl_not_above(*start, address);
+    low += half & (0 - (acl_u32)acl_not_above(*start, address));
     left -= half;
   }
   return acl_interval_class(table, line, count, 4, low);
