@@ -240,7 +240,8 @@ Expected<std::vector<Address>> destinations_of(const LoadedTable& table, const s
 }
 
 std::optional<std::uint8_t> protocol_number(std::string_view name) {
-  for (const std::uint8_t protocol : {1, 6, 17, 58, 132}) {
+  for (const int number : {1, 6, 17, 58, 132}) {
+    const auto protocol = static_cast<std::uint8_t>(number);
     if (name == protocol_text(protocol)) return protocol;
   }
   if (name == "icmpv6") return std::uint8_t{58};
