@@ -8,6 +8,8 @@ using net::Address;
 using net::Family;
 using net::Prefix;
 using table::AddressRange;
+using table::Directory;
+using table::Identity;
 
 namespace {
 
@@ -27,164 +29,223 @@ Address previous(const Address& a) {
   return Address::v6(a.high() - (a.low() == 0 ? 1 : 0), a.low() - 1);
 }
 
-// Who routes a piece of the address space: indices of identities, of the longest approved route alone.
+// Addresses that mean the same: whose they are, indices of identities. One of a node's own, several of a shared route.
 struct Piece {
   AddressRange range;
-  std::vector<std::uint32_t> routers;
+  std::vector<std::uint32_t> holders;
 };
 
-struct Route {
+struct Claim {
   Prefix prefix;
   std::uint32_t identity;
 };
 
-// Routes as disjoint pieces: a prefix ends another or lies within it, so a stack of those that are open is enough.
-std::vector<Piece> pieces_of(std::vector<Route> routes) {
-  std::sort(routes.begin(), routes.end(), [](const Route& a, const Route& b) {
-    return a.prefix != b.prefix ? a.prefix < b.prefix : a.identity < b.identity;
-  });
+// Routes as disjoint pieces, of the longest prefix each: a prefix ends another or lies within it, so a stack of those that are
+// open is enough.
+class Flat {
+ public:
+  std::vector<Piece> lay(std::vector<Claim> claims) {
+    std::sort(claims.begin(), claims.end(), [](const Claim& a, const Claim& b) {
+      return a.prefix != b.prefix ? a.prefix < b.prefix : a.identity < b.identity;
+    });
+    for (const Claim& claim : claims) {
+      while (!open_.empty() && !open_.back().prefix.contains(claim.prefix)) close();
+      if (!open_.empty() && open_.back().prefix == claim.prefix) {
+        open_.back().holders.push_back(claim.identity);
+        continue;
+      }
+      if (!open_.empty() && open_.back().from && *open_.back().from < claim.prefix.first())
+        emit(open_.back(), previous(claim.prefix.first()));
+      open_.push_back({claim.prefix, {claim.identity}, claim.prefix.first()});
+    }
+    while (!open_.empty()) close();
+    std::sort(out_.begin(), out_.end(), [](const Piece& a, const Piece& b) { return a.range.first < b.range.first; });
+    return std::move(out_);
+  }
+
+ private:
   struct Open {
     Prefix prefix;
-    std::vector<std::uint32_t> routers;
-    std::optional<Address> from;  // where its next piece begins; nothing: at its end
+    std::vector<std::uint32_t> holders;
+    std::optional<Address> from;  // where its next piece begins; nothing: it is over
   };
-  std::vector<Piece> out;
-  std::vector<Open> open;
-  const auto emit = [&](Open& one, const Address& last) {
-    if (one.from && *one.from <= last) out.push_back({{*one.from, last}, one.routers});
-  };
-  const auto close = [&] {
-    Open& top = open.back();
-    const Address last = top.prefix.last();
-    emit(top, last);
-    open.pop_back();
-    if (open.empty()) return;
-    open.back().from = last == open.back().prefix.last() ? std::nullopt : std::optional(next(last));
-  };
-  for (const Route& route : routes) {
-    while (!open.empty() && !open.back().prefix.contains(route.prefix)) close();
-    if (!open.empty() && open.back().prefix == route.prefix) {
-      open.back().routers.push_back(route.identity);
-      continue;
-    }
-    if (!open.empty() && open.back().from && *open.back().from < route.prefix.first())
-      emit(open.back(), previous(route.prefix.first()));
-    open.push_back({route.prefix, {route.identity}, route.prefix.first()});
+  void emit(const Open& one, const Address& last) {
+    if (one.from && *one.from <= last) out_.push_back({{*one.from, last}, one.holders});
   }
-  while (!open.empty()) close();
-  std::sort(out.begin(), out.end(), [](const Piece& a, const Piece& b) { return a.range.first < b.range.first; });
+  void close() {
+    const Address last = open_.back().prefix.last();
+    emit(open_.back(), last);
+    open_.pop_back();
+    if (open_.empty()) return;
+    open_.back().from = last == open_.back().prefix.last() ? std::nullopt : std::optional(next(last));
+  }
+
+  std::vector<Open> open_;
+  std::vector<Piece> out_;
+};
+
+// All that the directory knows: nodes' own addresses, and their routes without those.
+std::vector<Piece> pieces_of(const Directory& directory) {
+  const auto& identities = directory.identities();
+  std::vector<Piece> own;
+  std::vector<Claim> claims;
+  for (std::uint32_t i = 0; i < identities.size(); ++i) {
+    for (const Address& address : identities[i].identity.addresses) {
+      // Of two nodes with one address, the directory's whois names one.
+      if (directory.whois(address) == &identities[i]) own.push_back({{address, address}, {i}});
+    }
+    for (const Prefix& prefix : identities[i].identity.routes) claims.push_back({prefix, i});
+  }
+  const auto by_first = [](const Piece& a, const Piece& b) { return a.range.first < b.range.first; };
+  std::sort(own.begin(), own.end(), by_first);
+  own.erase(std::unique(own.begin(), own.end(), [](const Piece& a, const Piece& b) { return a.range == b.range; }),
+            own.end());
+  std::vector<AddressRange> holes;
+  for (const Piece& piece : own) holes.push_back(piece.range);
+  std::vector<Piece> out = own;
+  auto hole = holes.begin();
+  for (const Piece& piece : Flat().lay(std::move(claims))) {
+    while (hole != holes.end() && hole->last < piece.range.first) ++hole;
+    auto end = hole;
+    while (end != holes.end() && end->first <= piece.range.last) ++end;
+    for (const AddressRange& range : subtract(std::span(&piece.range, 1), {hole, end}))
+      out.push_back({range, piece.holders});
+  }
+  std::sort(out.begin(), out.end(), by_first);
   return out;
 }
 
 class Admitting {
  public:
-  Admitting(const table::Directory& directory, const table::NodeHeader& own, const Key& own_key,
-            const std::vector<Holding>& holdings)
-      : directory_(directory), own_(own), own_key_(own_key), holdings_(holdings) {}
+  Admitting(const Directory& directory, const table::NodeHeader& own, const Key& own_key,
+            std::span<const OwnedRange> owned)
+      : directory_(directory), own_key_(own_key), owned_(owned) {
+    for (const table::OwnAddress& one : own.own) own_.push_back({one.address, one.address});
+  }
 
   Admission run() {
-    admit_addresses();
-    admit_routes();
-    std::sort(out_.admitted.begin(), out_.admitted.end(),
-              [](const AddressRange& a, const AddressRange& b) { return a.first < b.first; });
+    const auto& identities = directory_.identities();
+    for (const Piece& piece : pieces_of(directory_)) {
+      for (const AddressRange& range : subtract(std::span(&piece.range, 1), own_)) admit_range(piece, range);
+    }
+    for (std::uint32_t i = 0; i < identities.size(); ++i) find_failures(i);
     return std::move(out_);
   }
 
  private:
-  [[nodiscard]] const Holding* holding_of(const Address& address) const {
-    const auto after = std::upper_bound(holdings_.begin(), holdings_.end(), address,
-                                        [](const Address& a, const Holding& h) { return a < h.range.first; });
-    if (after == holdings_.begin()) return nullptr;
-    const Holding& before = *(after - 1);
-    return address <= before.range.last ? &before : nullptr;
+  // The first owned range that ends at or after an address.
+  [[nodiscard]] auto owned_from(const Address& address) const {
+    return std::lower_bound(owned_.begin(), owned_.end(), address,
+                            [](const OwnedRange& range, const Address& a) { return range.last < a; });
   }
-  [[nodiscard]] bool is_self(const table::Identity& identity) const {
-    return !identity.unbound && identity.key == own_key_;
+  [[nodiscard]] std::optional<Key> owner(const Address& address) const {
+    const auto at = owned_from(address);
+    if (at == owned_.end() || address < at->first) return std::nullopt;
+    return at->peer;
   }
+  [[nodiscard]] const Identity& identity(std::uint32_t index) const { return directory_.identities()[index].identity; }
+  // Of this node: nothing that is its own comes in by its interface.
+  [[nodiscard]] bool is_self(const Identity& one) const { return !one.unbound && one.key == own_key_; }
 
-  void admit_addresses() {
-    // Of two nodes with one address, the directory's whois names one: it alone counts.
-    for (const table::Directory::Numbered& node : directory_.identities()) {
-      for (const Address& address : node.identity.addresses) {
-        if (directory_.whois(address) != &node) continue;
-        apart_.push_back(address);
-        if (is_self(node.identity) || own_.find(address) != nullptr) continue;
-        const Holding* holding = holding_of(address);
-        if (node.identity.unbound || (holding != nullptr && holding->key == node.identity.key)) {
-          out_.admitted.push_back({address, address});
-        } else {
-          fail(node.identity, Prefix(address), holding != nullptr ? std::optional(holding->key) : std::nullopt);
-        }
-      }
+  void admit_range(const Piece& piece, const AddressRange& range) {
+    if (std::any_of(piece.holders.begin(), piece.holders.end(), [&](std::uint32_t i) { return identity(i).unbound; })) {
+      out_.admitted.push_back(range);
+      return;
     }
-    for (const table::OwnAddress& own : own_.own) apart_.push_back(own.address);
-    std::sort(apart_.begin(), apart_.end());
-    apart_.erase(std::unique(apart_.begin(), apart_.end()), apart_.end());
-  }
-
-  void admit_routes() {
-    std::vector<Route> routes;
-    const auto& identities = directory_.identities();
-    for (std::uint32_t i = 0; i < identities.size(); ++i) {
-      for (const Prefix& prefix : identities[i].identity.routes) routes.push_back({prefix, i});
-    }
-    std::vector<bool> used(identities.size());
-    for (const Piece& piece : pieces_of(std::move(routes))) {
-      const bool unbound = std::any_of(piece.routers.begin(), piece.routers.end(),
-                                       [&](std::uint32_t i) { return identities[i].identity.unbound; });
-      if (unbound) {
-        for (const std::uint32_t i : piece.routers) used[i] = true;
-        add(piece.range);
-        continue;
-      }
-      auto holding = std::lower_bound(holdings_.begin(), holdings_.end(), piece.range.first,
-                                      [](const Holding& h, const Address& a) { return h.range.last < a; });
-      for (; holding != holdings_.end() && holding->range.first <= piece.range.last; ++holding) {
-        for (const std::uint32_t i : piece.routers) {
-          if (identities[i].identity.key != holding->key || is_self(identities[i].identity)) continue;
-          used[i] = true;
-          add({std::max(piece.range.first, holding->range.first), std::min(piece.range.last, holding->range.last)});
-          break;
-        }
-      }
-    }
-    for (std::uint32_t i = 0; i < identities.size(); ++i) {
-      const table::Identity& identity = identities[i].identity;
-      if (used[i] || identity.routes.empty() || is_self(identity)) continue;
-      const Holding* holding = holding_of(identity.routes.front().first());
-      fail(identity, identity.routes.front(), holding != nullptr ? std::optional(holding->key) : std::nullopt);
+    for (auto at = owned_from(range.first); at != owned_.end() && at->first <= range.last; ++at) {
+      const bool bound = std::any_of(piece.holders.begin(), piece.holders.end(), [&](std::uint32_t i) {
+        return identity(i).key == at->peer && !is_self(identity(i));
+      });
+      if (bound) out_.admitted.push_back({std::max(range.first, at->first), std::min(range.last, at->last)});
     }
   }
 
-  // A part of a route, without the addresses that are somebody's own.
-  void add(AddressRange range) {
-    auto hole = std::lower_bound(apart_.begin(), apart_.end(), range.first);
-    for (; hole != apart_.end() && *hole <= range.last; ++hole) {
-      if (range.first < *hole) out_.admitted.push_back({range.first, previous(*hole)});
-      if (*hole == range.last || *hole == end_of(hole->family())) return;
-      range.first = next(*hole);
+  void find_failures(std::uint32_t index) {
+    const Identity& one = identity(index);
+    if (one.unbound || is_self(one)) return;
+    for (const Address& address : one.addresses) {
+      const bool own = std::any_of(own_.begin(), own_.end(), [&](const AddressRange& r) { return r.first == address; });
+      if (!own && owner(address) != one.key) fail(one, Prefix(address));
     }
-    out_.admitted.push_back(range);
+    const bool routes =
+        one.routes.empty() || std::any_of(one.routes.begin(), one.routes.end(), [&](const Prefix& route) {
+          for (auto at = owned_from(route.first()); at != owned_.end() && at->first <= route.last(); ++at) {
+            if (at->peer == one.key) return true;
+          }
+          return false;
+        });
+    if (!routes) fail(one, one.routes.front());
   }
-
-  void fail(const table::Identity& identity, const Prefix& place, std::optional<Key> holder) {
+  void fail(const Identity& one, const Prefix& place) {
     ++out_.failures;
-    if (out_.examples.size() < most_examples) out_.examples.push_back({identity.name, place, identity.key, holder});
+    if (out_.examples.size() < most_examples) out_.examples.push_back({one.name, place, one.key, owner(place.first())});
   }
 
-  const table::Directory& directory_;
-  const table::NodeHeader& own_;
+  const Directory& directory_;
   const Key& own_key_;
-  const std::vector<Holding>& holdings_;
-  std::vector<Address> apart_;  // addresses that routes do not decide about
+  std::span<const OwnedRange> owned_;
+  std::vector<AddressRange> own_;
   Admission out_;
 };
 
+// What stands behind a piece: keys in order, or "believed without".
+struct Meaning {
+  std::vector<Key> keys;
+  bool unbound = false;
+
+  friend bool operator==(const Meaning&, const Meaning&) = default;
+};
+Meaning meaning_of(const Directory& directory, const Piece& piece) {
+  Meaning out;
+  for (const std::uint32_t i : piece.holders) {
+    const Identity& one = directory.identities()[i].identity;
+    if (one.unbound)
+      out.unbound = true;
+    else
+      out.keys.push_back(one.key);
+  }
+  std::sort(out.keys.begin(), out.keys.end());
+  return out;
+}
+
 }  // namespace
 
-Admission admit(const table::Directory& directory, const table::NodeHeader& own, const Key& own_key,
-                const std::vector<Holding>& holdings) {
-  return Admitting(directory, own, own_key, holdings).run();
+std::vector<AddressRange> subtract(std::span<const AddressRange> ranges, std::span<const AddressRange> holes) {
+  std::vector<AddressRange> out;
+  auto hole = holes.begin();
+  for (AddressRange range : ranges) {
+    while (hole != holes.end() && hole->last < range.first) ++hole;
+    bool left = true;
+    for (auto at = hole; left && at != holes.end() && at->first <= range.last; ++at) {
+      if (range.first < at->first) out.push_back({range.first, previous(at->first)});
+      left = at->last < range.last && at->last != end_of(at->last.family());
+      if (left) range.first = next(at->last);
+    }
+    if (left) out.push_back(range);
+  }
+  return out;
+}
+
+Admission admit(const Directory& directory, const table::NodeHeader& own, const Key& own_key,
+                std::span<const OwnedRange> owned) {
+  return Admitting(directory, own, own_key, owned).run();
+}
+
+std::vector<AddressRange> rebound(const Directory& before, const Directory& after) {
+  const std::vector<Piece> old_pieces = pieces_of(before), new_pieces = pieces_of(after);
+  std::vector<AddressRange> same;
+  auto fresh = new_pieces.begin();
+  for (const Piece& piece : old_pieces) {
+    const Meaning meaning = meaning_of(before, piece);
+    while (fresh != new_pieces.end() && fresh->range.last < piece.range.first) ++fresh;
+    for (auto at = fresh; at != new_pieces.end() && at->range.first <= piece.range.last; ++at) {
+      if (meaning_of(after, *at) == meaning)
+        same.push_back({std::max(piece.range.first, at->range.first), std::min(piece.range.last, at->range.last)});
+    }
+  }
+  std::vector<AddressRange> all;
+  for (const Piece& piece : old_pieces) all.push_back(piece.range);
+  return subtract(all, same);
 }
 
 }  // namespace acl::node
