@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "engine/table/directory.h"
-#include "engine/table/listing.h"
+#include "engine/table/address_range.h"
 #include "engine/table/node_header.h"
 #include "node/wireguard/allowed_ips.h"
 
