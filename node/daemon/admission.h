@@ -14,8 +14,8 @@
 #include <string>
 #include <vector>
 
-#include "engine/table/directory.h"
 #include "engine/table/address_range.h"
+#include "engine/table/directory.h"
 #include "engine/table/node_header.h"
 #include "node/wireguard/allowed_ips.h"
 

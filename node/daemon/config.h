@@ -58,10 +58,10 @@ struct Config {
   std::string run_dir = "/run/aclnode";
   std::string bpffs_dir = "/sys/fs/bpf/aclnode";
   std::string wireguard_socket;  // of a userspace implementation; empty: /var/run/wireguard/INTERFACE.sock
-  std::string net_program = "/usr/libexec/aclnode-net";  // the network process
-  std::string net_user = "aclnode-net";                  // whom it runs as: a name, or UID:GID
-  std::string group = "aclnode";                         // whose members may ask everything
-  std::string decisions;                                 // file for decision records; empty: standard error
+  std::string net_program = "/usr/libexec/aclnode/aclnode-net";  // the network process
+  std::string net_user = "aclnode-net";                          // whom it runs as: a name, or UID:GID
+  std::string group = "aclnode";                                 // whose members may ask everything
+  std::string decisions;                                         // file for decision records; empty: standard error
   std::uint32_t flow_records = 100'000;
   std::uint32_t flow_marks = 100'000;
   std::uint32_t mark = 0x08000000;  // the bit of the packet mark that says "the filter let it in"

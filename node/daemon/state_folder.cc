@@ -46,6 +46,7 @@ Expected<void> sync_folder(const std::string& path) {
 // The text of release/<v>.<gen>:
 //
 //   aclnode release 1
+//   node 5f1d…            the node's WireGuard public key, in hexadecimal digits
 //   head 700              length of the text that follows, the head to the byte
 //   header 0a1b…          in hexadecimal digits
 //   part 1 <digest> <length>      … for each part, by kind
@@ -55,7 +56,7 @@ Expected<void> sync_folder(const std::string& path) {
 std::string print_manifest(const KeptRelease& kept) {
   const auto reference = [](const Reference& r) { return fmt::format("{} {}", r.digest.text(), r.length); };
   const std::string head = release::print_head(kept.head);
-  std::string out = fmt::format("aclnode release 1\nhead {}\n{}", head.size(), head);
+  std::string out = fmt::format("aclnode release 1\nnode {}\nhead {}\n{}", release::hex(kept.node), head.size(), head);
   out += fmt::format("header {}\n", release::hex(kept.header));
   for (const KeptRelease::Part& part : kept.parts)
     out += fmt::format("part {} {}\n", static_cast<unsigned>(part.kind), reference(part.reference));
@@ -91,6 +92,7 @@ Expected<KeptRelease> parse_manifest(std::string_view text, const std::string& n
   release::Lines lines(text.substr(0, end), name, Code::E1302);
   lines.literal("aclnode release 1");
   KeptRelease kept;
+  if (!release::unhex(lines.value("node"), kept.node)) lines.fault("no key");
   auto head = release::parse_head(lines.block(lines.number("head", release::head_limit)), name);
   if (!head) return fail(Code::E1302, fmt::format("\"{}\": {}", name, head.error().message));
   kept.head = *head;
@@ -141,8 +143,9 @@ Blob blob_of(const std::shared_ptr<const Bytes>& bytes) {
 
 }  // namespace
 
-KeptRelease keep(const release::Release& release) {
+KeptRelease keep(const release::NodeKey& node, const release::Release& release) {
   KeptRelease kept;
+  kept.node = node;
   kept.head = release.head;
   kept.header = release.header;
   for (const release::ReleasePart& part : release.parts)

@@ -43,6 +43,7 @@ struct KeptRelease {
     release::Reference reference;
     Blob blob;
   };
+  release::NodeKey node{};  // whose table it is: the key it was found by
   release::Head head;
   release::Bytes header;
   std::vector<Part> parts;
@@ -51,7 +52,7 @@ struct KeptRelease {
   std::vector<Chunk> chunks;
 };
 
-KeptRelease keep(const release::Release& release);
+KeptRelease keep(const release::NodeKey& node, const release::Release& release);
 
 class StateFolder {
  public:

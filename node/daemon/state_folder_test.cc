@@ -32,6 +32,7 @@ class StateFolderTest : public ::testing::Test {
       return Blob{*bytes, bytes};
     };
     KeptRelease kept;
+    kept.node = release::testing::key_of_node(5);
     kept.head.generation = {1, number};
     kept.head.trust = release::digest_of(release::as_bytes("trust"));
     kept.head.created = release::testing::first_day;
@@ -71,6 +72,7 @@ TEST_F(StateFolderTest, GivesBackWhatWasWritten) {
   EXPECT_EQ(must(folder->read_state()), state_of(kept));
   const auto read = folder->read_release(kept.head);
   ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(read->node, kept.node);
   EXPECT_EQ(read->header, kept.header);
   ASSERT_EQ(read->parts.size(), 3U);
   EXPECT_EQ(text(read->parts[2].blob), "part 33");
