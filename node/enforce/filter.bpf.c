@@ -59,7 +59,7 @@ struct {
       values, struct {
         __uint(type, BPF_MAP_TYPE_ARRAY);
         __uint(max_entries, 1);
-        __uint(map_flags, BPF_F_MMAPABLE | BPF_F_RDONLY_PROG);
+        __uint(map_flags, BPF_F_RDONLY_PROG);
         __uint(key_size, 4);
         __uint(value_size, 65536);
       });
