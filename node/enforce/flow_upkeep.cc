@@ -64,9 +64,9 @@ Expected<Slice> MarkSweep::step(acl_stamp now, std::uint32_t most) {
   return slice;
 }
 
-RecordForget::RecordForget(const FlowMaps& maps, const std::vector<AddressRange>& addresses)
+RecordForget::RecordForget(const FlowMaps& maps, const std::vector<table::AddressRange>& addresses)
     : records_(maps.records()), walk_(maps.records()) {
-  for (const AddressRange& range : addresses) {
+  for (const table::AddressRange& range : addresses) {
     ranges_.push_back({packet_address(range.first), packet_address(range.last)});
   }
   std::sort(ranges_.begin(), ranges_.end(), [](const Range& a, const Range& b) { return order(a.first, b.first) < 0; });

@@ -11,6 +11,7 @@
 
 #include "engine/net/address.h"
 #include "engine/net/diagnostic.h"
+#include "engine/table/address_range.h"
 #include "engine/table/flow.h"
 #include "node/enforce/flow_maps.h"
 
@@ -40,17 +41,11 @@ class MarkSweep {
   MapWalk walk_;
 };
 
-// Addresses of one family, both ends included.
-struct AddressRange {
-  net::Address first;
-  net::Address last;
-};
-
 // Deletes every record and pair record that has one of the addresses at either end. To be stepped until done, after the new table
 // has taken effect and before the addresses are bound again.
 class RecordForget {
  public:
-  RecordForget(const FlowMaps& maps, const std::vector<AddressRange>& addresses);
+  RecordForget(const FlowMaps& maps, const std::vector<table::AddressRange>& addresses);
 
   Expected<Slice> step(std::uint32_t most);
 

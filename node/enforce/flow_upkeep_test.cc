@@ -316,7 +316,7 @@ class UpkeepModel {
     });
   }
   void forget() {
-    std::vector<AddressRange> ranges;
+    std::vector<table::AddressRange> ranges;
     for (int i = *rc::gen::inRange(0, 4); i > 0; --i) {
       const auto first = *rc::gen::inRange(0U, 18U);
       const auto last = first + *rc::gen::inRange(0U, 3U);
@@ -326,7 +326,7 @@ class UpkeepModel {
     run(forget, *rc::gen::inRange(1U, 40U));
     std::erase_if(records_, [&](const auto& entry) {
       const acl_flow_key key = key_of(entry.first);
-      return std::any_of(ranges.begin(), ranges.end(), [&](const AddressRange& range) {
+      return std::any_of(ranges.begin(), ranges.end(), [&](const table::AddressRange& range) {
         const auto within = [&](const acl_address& a) {
           const net::Address address = net::Address::v4(static_cast<std::uint32_t>(a.low));
           return range.first <= address && address <= range.last;
