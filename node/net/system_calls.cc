@@ -6,6 +6,7 @@
 #include <seccomp.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -174,6 +175,8 @@ Expected<void> filter_system_calls() {
   filter.allow(SCMP_SYS(mmap), {SCMP_A2_64(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)});
   filter.allow(SCMP_SYS(mmap), {SCMP_A2_64(SCMP_CMP_MASKED_EQ, PROT_EXEC | PROT_WRITE, PROT_EXEC)});
   filter.allow(SCMP_SYS(mprotect), {SCMP_A2_64(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)});
+  // libcap asks, on behalf of libraries of nsswitch.conf, which capabilities there are.
+  filter.allow(SCMP_SYS(prctl), {SCMP_A0_64(SCMP_CMP_EQ, PR_CAPBSET_READ)});
   filter.allow(SCMP_SYS(prlimit64), {SCMP_A2_64(SCMP_CMP_EQ, 0)});
   if (const int error = filter.load(); error != 0) {
     return fail(Code::E1362, fmt::format("cannot filter system calls: {}", std::strerror(error)));
