@@ -27,3 +27,24 @@ function(acl_bpf name source)
   add_dependencies(${name} layering)
   set(${name}_OBJECT ${object} PARENT_SCOPE)
 endfunction()
+
+# acl_bpf_embed(NAME OUTPUT SYMBOL HEADER NAMESPACE): the object of acl_bpf(NAME) as C++ source OUTPUT in the current binary folder: an
+# array SYMBOL and its length SYMBOL_bytes, which HEADER declares. Without debugging information (llvm-strip -g), which loading does
+# not need; BTF stays.
+find_program(ACL_BPF_STRIP NAMES llvm-strip llvm-strip-14 llvm-strip-15 llvm-strip-16)
+function(acl_bpf_embed name output symbol header namespace)
+  set(output ${CMAKE_CURRENT_BINARY_DIR}/${output})
+  set(object ${${name}_OBJECT})
+  set(stripped ${object})
+  set(strip)
+  if(ACL_BPF_STRIP)
+    string(REGEX REPLACE "\\.bpf\\.o$" ".stripped.o" stripped ${object})
+    set(strip COMMAND ${ACL_BPF_STRIP} -g -o ${stripped} ${object})
+  endif()
+  add_custom_command(
+    OUTPUT ${output}
+    ${strip}
+    COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tools/embed.py ${stripped} ${output} ${symbol} ${header} ${namespace}
+    DEPENDS ${object} ${CMAKE_SOURCE_DIR}/tools/embed.py
+    COMMENT "Embedding ${name}" VERBATIM)
+endfunction()

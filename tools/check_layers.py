@@ -7,7 +7,7 @@ import pathlib
 import re
 import sys
 
-# What unit tests, which stand beside the code, may include besides.
+# What unit tests, which stand beside the code, and what several of a folder share (testing.h), may include besides.
 FOR_TESTS = ['tests/generate', 'tests/oracle']
 # Headers that cost seconds in every file that sees them: only .cc files may include them.
 HEAVY = re.compile(r'<(tao/|nlohmann/(?!json_fwd)|CLI/|simdjson)')
@@ -41,7 +41,7 @@ def main():
             if folder is None:
                 problems.append(f'{name}:1: its folder is not in tools/layers.txt')
                 continue
-            allowed = [folder, *layers[folder], *(FOR_TESTS if name.endswith('_test.cc') else [])]
+            allowed = [folder, *layers[folder], *(FOR_TESTS if name.endswith(('_test.cc', '/testing.h')) else [])]
             for number, line in enumerate(file.read_text().splitlines(), 1):
                 match = INCLUDE.match(line)
                 if not match:

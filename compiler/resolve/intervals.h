@@ -33,8 +33,7 @@ std::vector<net::Prefix> prefixes(const Interval& interval);
 // 2000::/3.
 const Intervals& internet_set();
 
-// The address after this one and the one before; at the end of the family, the address itself.
-net::Address successor(const net::Address& address) noexcept;
-net::Address predecessor(const net::Address& address) noexcept;
+using net::predecessor;
+using net::successor;
 
 }  // namespace acl::resolve

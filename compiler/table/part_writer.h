@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <cstring>
 #include <map>
 #include <span>
 #include <string>
@@ -10,48 +9,16 @@
 #include <vector>
 
 #include "compiler/table/classify.h"
-#include "engine/table/layout.h"
+#include "engine/table/part_writer.h"
 
 namespace acl::tables {
 
-class PartWriter {
+// The lines are placed by engine/table/part_writer.h, which the node uses, too; here is how it takes classes as classify.h has them.
+class PartWriter : public table::PartWriter {
  public:
-  // The header's bytes are left free and put in at the end.
-  explicit PartWriter(std::size_t header_bytes) : bytes_(header_bytes) {}
-
-  // Appends the elements from the beginning of a line on; the line. 0 if there are none.
-  template <class T>
-  std::uint32_t section(std::span<const T> elements) {
-    if (elements.empty()) return 0;
-    const std::uint32_t line = start_line();
-    const std::size_t at = bytes_.size();
-    bytes_.resize(at + elements.size_bytes());
-    std::memcpy(bytes_.data() + at, elements.data(), elements.size_bytes());
-    return line;
-  }
+  using table::PartWriter::PartWriter;
   acl_classifier classifier(const Classes& classes, const Addresses& addresses);
   acl_intervals intervals(const std::vector<std::pair<Interval, std::uint16_t>>& intervals);
-
-  // The part: lines filled up, the header in place. `header` begins with an acl_part, of which the number of lines is set.
-  template <class Header>
-  std::vector<std::uint8_t> finish(Header header) {
-    start_line();
-    header.part.lines = static_cast<acl_u32>(bytes_.size() / acl_line_bytes);
-    std::memcpy(bytes_.data(), &header, sizeof header);
-    return std::move(bytes_);
-  }
-  [[nodiscard]] std::size_t size() const noexcept { return bytes_.size(); }
-
- private:
-  std::uint32_t start_line() {
-    bytes_.resize((bytes_.size() + acl_line_bytes - 1) / acl_line_bytes * acl_line_bytes);
-    return static_cast<std::uint32_t>(bytes_.size() / acl_line_bytes);
-  }
-  // False if some address finds no place with this multiplier and so many lines.
-  bool place_exact(acl_classifier& c, std::span<const std::uint64_t> slots, std::uint32_t count);
-  bool place_spaces(acl_classifier& c, std::span<const acl_space> spaces);
-
-  std::vector<std::uint8_t> bytes_;
 };
 
 // A heap of texts, each once (layout.h).
@@ -67,13 +34,6 @@ class TextHeap {
   std::map<std::string, std::uint32_t, std::less<>> known_;
 };
 
-inline acl_part part_header(std::uint32_t kind, std::size_t source_classes) {
-  return {acl_table_magic,
-          static_cast<acl_u16>(acl_table_version),
-          static_cast<acl_u8>(kind),
-          0,
-          0,
-          static_cast<acl_u32>(source_classes)};
-}
+using table::part_header;
 
 }  // namespace acl::tables

@@ -53,4 +53,8 @@ class Address {
   Family family_ = Family::v4;
 };
 
+// The address after this one and the one before; at the end of the family, the address itself.
+Address successor(const Address& address) noexcept;
+Address predecessor(const Address& address) noexcept;
+
 }  // namespace acl::net

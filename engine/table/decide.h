@@ -40,6 +40,19 @@ ACL_LOOKUP const void* acl_at(const struct acl_table* table, acl_u64 offset) {
 #define ACL_CHECK(pointer)
 #endif
 
+// 1 if a <= b, of numbers below 2^63, else 0. eBPF has no instruction that turns a comparison into a number: there it would be a
+// branch, which the processor cannot predict and for which the verifier goes both ways. The compiler would make the comparison of
+// the subtraction again, hence the asm.
+ACL_LOOKUP acl_u64 acl_not_above(acl_u64 a, acl_u64 b) {
+#if defined(__bpf__)
+  acl_u64 difference = b - a;
+  __asm__ volatile("" : "+r"(difference));
+  return (difference >> 63) ^ 1;
+#else
+  return a <= b;
+#endif
+}
+
 // Of `lines` lines the one that a hash falls on.
 ACL_LOOKUP acl_u32 acl_home_line(acl_u64 hash, acl_u32 lines) { return (acl_u32)(((hash >> 32) * lines) >> 32); }
 
@@ -81,7 +94,7 @@ ACL_LOOKUP acl_u32 acl_find_exact(const struct acl_table* table, const struct ac
     acl_u64 found = 0;
     ACL_CHECK(slot);
     // Without a branch for each slot: which one it is cannot be predicted.
-    for (i = 0; i < acl_slots; ++i) found |= (slot[i] >> 16) == key ? slot[i] : 0;
+    for (i = 0; i < acl_slots; ++i) found |= slot[i] & (0 - acl_not_above((slot[i] >> 16) ^ key, 0));
     if (found != 0) return (acl_u32)(found & 0xffff);
     if (slot[acl_slots - 1] == 0) return 0;
     hash = acl_second_hash(hash);
@@ -108,7 +121,7 @@ ACL_LOOKUP acl_u32 acl_find_v4_interval(const struct acl_table* table, acl_u32 l
     if (left <= 1) break;
     start = (const acl_u32*)acl_at(table, (acl_u64)line * acl_line_bytes + ((acl_u64)low + half) * 4);
     ACL_CHECK(start);
-    if (*start <= address) low += half;
+    low += half * (acl_u32)acl_not_above(*start, address);
     left -= half;
   }
   return acl_interval_class(table, line, count, 4, low);
@@ -183,6 +196,9 @@ ACL_LOOKUP acl_u64 acl_list_offset(const struct acl_table* table, acl_u32 word) 
   return (acl_u64)acl_hot_header(table)->list_line * acl_line_bytes + (acl_u64)word * 8;
 }
 
+// 1 if a list word is not above the limit, whose lowest bit is set.
+ACL_LOOKUP acl_u64 acl_begins(acl_u64 word, acl_u64 limit) { return acl_not_above(word >> 1, limit >> 1); }
+
 // The word of the list that holds `at`, or, if `any`, the first that reaches to `at` or beyond; 0 if there is none. (No word of
 // a list is 0: its range would end at protocol 0, port 0, which is written with the range of all ports.)
 //
@@ -190,7 +206,7 @@ ACL_LOOKUP acl_u64 acl_list_offset(const struct acl_table* table, acl_u32 word) 
 // can be compared whole. Which way a search turns cannot be predicted, so nothing here branches on it: a long list is
 // quartered by three loads that do not wait for each other, and of the last few words those that begin in time are counted.
 ACL_LOOKUP acl_u64 acl_search_list(const struct acl_table* table, acl_u32 pair, acl_u32 at, int any) {
-  acl_u64 limit = (acl_u64)at << 40 | 0xffffffffffULL, last = 0;
+  acl_u64 limit = (acl_u64)at << 40 | 0xffffffffffULL, last = 0, in_time;
   acl_u32 first = pair >> 8, count = pair & 0xff, from, left, begun = 0, i, step;
   const acl_u64* word;
   if (pair == 0) return 0;
@@ -213,7 +229,7 @@ ACL_LOOKUP acl_u64 acl_search_list(const struct acl_table* table, acl_u32 pair, 
       ACL_CHECK(word);
       ACL_CHECK(second);
       ACL_CHECK(third);
-      from += ((*word <= limit) + (*second <= limit) + (*third <= limit)) * quarter;
+      from += (acl_u32)(acl_begins(*word, limit) + acl_begins(*second, limit) + acl_begins(*third, limit)) * quarter;
       left -= 3 * quarter;
     }
   }
@@ -221,8 +237,9 @@ ACL_LOOKUP acl_u64 acl_search_list(const struct acl_table* table, acl_u32 pair, 
     if (i >= left) break;
     word = (const acl_u64*)acl_at(table, acl_list_offset(table, from + i));
     ACL_CHECK(word);
-    begun += *word <= limit;
-    last = *word <= limit ? *word : last;
+    in_time = acl_begins(*word, limit);
+    begun += (acl_u32)in_time;
+    last ^= (last ^ *word) & (0 - in_time);
   }
   // `from` begins in time unless it is the first of all.
   if (last != 0 && ((acl_u32)(last >> 16) & 0xffffff) >= at) return last;
@@ -232,16 +249,19 @@ ACL_LOOKUP acl_u64 acl_search_list(const struct acl_table* table, acl_u32 pair, 
   return *word;
 }
 
-// What a pair of classes allows: the number of the rule + 1, or 0. `port` is the destination port; of a protocol without ports
-// any number will do.
-ACL_LOOKUP acl_u32 acl_allows(const struct acl_table* table, acl_u32 pair, acl_u32 protocol, acl_u32 port) {
-  acl_u64 word = acl_search_list(table, pair, protocol << 16 | port, 0);
-  return word == 0 ? 0 : (acl_u32)(word & 0xffff) + 1;
-}
-
-// Whether a pair of classes allows anything of a protocol, on whatever port: the first such rule's number + 1, or 0.
-ACL_LOOKUP acl_u32 acl_allows_any(const struct acl_table* table, acl_u32 pair, acl_u32 protocol) {
-  acl_u64 word = acl_search_list(table, pair, protocol << 16, 1);
+// What a pair of classes allows: the number of the rule + 1, or 0. `any`: whether it allows anything of the protocol, on whatever
+// port, the first such rule; else `port` is the destination port, and of a protocol without ports any number will do. A program
+// calls this one once, not the two below in two branches, or the verifier walks the search twice.
+ACL_LOOKUP acl_u32 acl_answer(const struct acl_table* table, acl_u32 pair, acl_u32 protocol, acl_u32 port, int any) {
+  acl_u64 word = acl_search_list(table, pair, protocol << 16 | (any ? 0 : port), any);
   if (word == 0 || (acl_u32)(word >> 56) > protocol) return 0;
   return (acl_u32)(word & 0xffff) + 1;
+}
+
+ACL_LOOKUP acl_u32 acl_allows(const struct acl_table* table, acl_u32 pair, acl_u32 protocol, acl_u32 port) {
+  return acl_answer(table, pair, protocol, port, 0);
+}
+
+ACL_LOOKUP acl_u32 acl_allows_any(const struct acl_table* table, acl_u32 pair, acl_u32 protocol) {
+  return acl_answer(table, pair, protocol, 0, 1);
 }

@@ -1,0 +1,255 @@
+// The packet filter of docs/packet-semantics.md on a WireGuard interface: `ingress` judges what comes in, `egress` writes down what
+// this side starts. engine/table has all of the judgement (packet.h, decide.h, flow.h); here are the maps and the order of steps.
+//
+// In: packets; the table in the inner map of `tables`, filled and frozen by filter.cc, which has narrowed it to the sources that
+// are admitted right now, so that a source's class says at once that it is known, bound and none of this node's own addresses.
+// Out: pass is TCX_NEXT (TC_ACT_UNSPEC), whatever comes after has its say; drop is TC_ACT_SHOT. What is let in carries the mark that
+// the guard asks for.
+//
+// Nothing here fails open: without a table, or with offsets that lead out of it, a packet in is dropped.
+#include <linux/bpf.h>
+#include <linux/pkt_cls.h>
+
+#include <bpf/bpf_helpers.h>
+
+#include "engine/table/flow.h"
+#include "node/enforce/filter_layout.h"
+
+const volatile struct acl_filter_settings settings = {0, 0, 0, 0, 0};
+
+#define ACL_TABLE_BYTES (settings.most_offset + 64)
+#include "engine/table/decide.h"
+
+// The sizes of these maps are set before they are made.
+struct {
+  __uint(type, BPF_MAP_TYPE_LRU_HASH);
+  __uint(max_entries, 1);
+  __type(key, struct acl_flow_key);
+  __type(value, acl_stamp);
+} records SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __uint(max_entries, 1);
+  __type(key, struct acl_flow_key);
+  __type(value, acl_stamp);
+} marks SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, ACL_COARSE_MARKS);
+  __type(key, __u32);
+  __type(value, acl_stamp);
+} coarse SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+  __uint(max_entries, 1);
+  __type(key, __u32);
+  __type(value, struct acl_filter_counters);
+} counters SEC(".maps");
+
+// The inner map's value has settings.most_offset + 64 bytes behind its head.
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+  __uint(max_entries, 1);
+  __uint(key_size, 4);
+  __array(
+      values, struct {
+        __uint(type, BPF_MAP_TYPE_ARRAY);
+        __uint(max_entries, 1);
+        __uint(map_flags, BPF_F_RDONLY_PROG);
+        __uint(key_size, 4);
+        __uint(value_size, 65536);
+      });
+} tables SEC(".maps");
+
+// A global function, so that the verifier judges it once, by itself, and not anew for every path that leads on from it.
+__attribute__((noinline)) int parse(struct __sk_buff* skb, struct acl_packet* packet) {
+  if (!packet) return 0;
+  const uint8_t* data = (const uint8_t*)(long)skb->data;
+  const uint8_t* end = (const uint8_t*)(long)skb->data_end;
+  acl_parse(data, end, skb->len, settings.link_header == 14 ? 14 : 0, packet);
+  return 0;
+}
+
+// Sees to it that what parse() reads lies in one piece. Where there is no memory for that, it is cut short there: malformed.
+ACL_INLINE void gather(struct __sk_buff* skb) {
+  const __u32 wanted = settings.link_header + ACL_PACKET_HEADERS;
+  const __u32 linear = skb->data_end - skb->data;
+  if (linear >= wanted || linear >= skb->len) return;
+  bpf_skb_pull_data(skb, skb->len < wanted ? skb->len : wanted);
+}
+
+ACL_INLINE acl_stamp clock(const struct __sk_buff* skb) {
+  if (settings.clock_from_cb) return (acl_stamp)skb->cb[1] << 32 | skb->cb[0];
+  return bpf_ktime_get_boot_ns();
+}
+
+// --- the table ---
+
+ACL_INLINE struct acl_filter_head* current_table(void) {
+  __u32 zero = 0;
+  void* inner = bpf_map_lookup_elem(&tables, &zero);
+  return inner ? bpf_map_lookup_elem(inner, &zero) : 0;
+}
+
+ACL_INLINE int is_v4(const struct acl_address* address) { return address->high == 0 && address->low >> 32 == 0xffff; }
+
+ACL_INLINE acl_u32 source_class(const struct acl_table* table, const struct acl_address* address) {
+  return is_v4(address) ? acl_source_v4(table, (acl_u32)address->low)
+                        : acl_source_v6(table, address->high, address->low);
+}
+
+// The class of one of this node's own addresses + 1; 0 if it is none of them.
+ACL_INLINE acl_u32 own_number(const struct acl_filter_head* head, const struct acl_address* address) {
+  const struct acl_own_slot* slot = &head->own[acl_own_index(head->multiplier, address->high, address->low) & 0xff];
+  return slot->high == address->high && slot->low == address->low ? slot->number : 0;
+}
+
+ACL_INLINE acl_u32 destination_class(const struct acl_filter_head* head, const struct acl_table* table,
+                                     const struct acl_address* address) {
+  const acl_u32 own = own_number(head, address);
+  if (own) return own - 1;
+  return is_v4(address) ? acl_destination_v4(table, (acl_u32)address->low)
+                        : acl_destination_v6(table, address->high, address->low);
+}
+
+// What the table answers to a question, asked by a source of this class.
+ACL_INLINE void answer(const struct acl_filter_head* head, acl_u32 source, const struct acl_question* question,
+                       struct acl_table_facts* facts) {
+  const struct acl_table table = {(const acl_u8*)(head + 1)};
+  const acl_u32 pair = acl_pair(&table, source, destination_class(head, &table, &question->destination));
+  const acl_u32 rule = acl_answer(&table, pair, question->protocol, question->port, question->any);
+  facts->allowed = rule != 0;
+  facts->rule = rule - (rule != 0);
+}
+
+// What the table says of a packet in that is no ICMP error.
+ACL_INLINE void ask(const struct acl_filter_head* head, const struct acl_packet* packet, struct acl_table_facts* facts) {
+  const struct acl_table table = {(const acl_u8*)(head + 1)};
+  struct acl_question question;
+  const acl_u32 source = source_class(&table, &packet->source);
+  facts->known = facts->bound = source != 0;
+  if (source == 0) {
+    facts->own = own_number(head, &packet->source) != 0;
+    return;
+  }
+  acl_question_of(packet, &question);
+  if (question.asked) answer(head, source, &question, facts);
+}
+
+// … of one that is: global, as parse() is. It takes the table by itself and so sees one version of it, too.
+__attribute__((noinline)) int ask_error(const struct acl_packet* packet, struct acl_table_facts* facts) {
+  const struct acl_filter_head* head = current_table();
+  struct acl_question question;
+  if (!packet || !facts || !head) return 0;
+  const struct acl_table table = {(const acl_u8*)(head + 1)};
+  facts->known = facts->bound = source_class(&table, &packet->source) != 0;
+  facts->own = !facts->known && own_number(head, &packet->source) != 0;
+  acl_question_of(packet, &question);
+  if (!facts->known || !question.asked) return 0;
+  const acl_u32 far = source_class(&table, &question.source);
+  facts->far_known = facts->far_bound = far != 0;
+  answer(head, far, &question, facts);
+  return 0;
+}
+
+// --- flow state ---
+
+ACL_INLINE void look_up(const struct acl_flow_key* key, uint8_t wants, acl_stamp now, struct acl_flow_facts* flow) {
+  if (wants & ACL_WANT_RECORD) {
+    const acl_stamp* seen = bpf_map_lookup_elem(&records, key);
+    if (seen) flow->record = acl_stamp_state(key->protocol, *seen, now);
+  }
+  if (wants & ACL_WANT_MARK && flow->record == ACL_STAMP_NONE) {
+    const acl_stamp* seen = bpf_map_lookup_elem(&marks, key);
+    const uint8_t mark = seen ? acl_stamp_state(key->protocol, *seen, now) : ACL_STAMP_NONE;
+    __u32 index = acl_coarse_index(key);
+    const acl_stamp* stamp = bpf_map_lookup_elem(&coarse, &index);
+    flow->mark = acl_mark_state(mark, key->protocol, stamp ? *stamp : now, now);
+  }
+}
+
+ACL_INLINE void apply(const struct acl_flow_key* key, uint8_t effects, acl_stamp now) {
+  if (effects & ACL_SET_RECORD) {
+    struct acl_flow_key pair;
+    acl_pair_of(key, &pair);
+    bpf_map_update_elem(&records, key, &now, BPF_ANY);
+    bpf_map_update_elem(&records, &pair, &now, BPF_ANY);
+  }
+  if (effects & ACL_END_RECORD) bpf_map_delete_elem(&records, key);
+  if (effects & ACL_SET_MARK && bpf_map_update_elem(&marks, key, &now, BPF_ANY) != 0) {
+    __u32 index = acl_coarse_index(key);
+    acl_stamp* stamp = bpf_map_lookup_elem(&coarse, &index);
+    if (stamp) *stamp = now;
+  }
+}
+
+// The verdict and its effects, which are applied before the packet goes on.
+ACL_INLINE struct acl_verdict judge(struct __sk_buff* skb, const struct acl_packet* packet, int direction,
+                                    const struct acl_table_facts* facts) {
+  struct acl_flow_facts flow = {0, 0};
+  const uint8_t wants = acl_wants(packet, direction, facts);
+  if (!wants) return acl_decide(packet, direction, facts, &flow);
+  struct acl_flow_key key;
+  const acl_stamp now = clock(skb);
+  acl_flow_key_of(packet, direction, &key);
+  look_up(&key, wants, now, &flow);
+  const struct acl_verdict verdict = acl_decide(packet, direction, facts, &flow);
+  if (verdict.effects) apply(&key, verdict.effects, now);
+  return verdict;
+}
+
+ACL_INLINE void count(__u32 why) {
+  __u32 zero = 0;
+  struct acl_filter_counters* all = bpf_map_lookup_elem(&counters, &zero);
+  if (all && why < ACL_COUNTERS) ++all->packets[why];
+}
+
+ACL_INLINE void tell(struct __sk_buff* skb, const struct acl_packet* packet, const struct acl_verdict* verdict) {
+  if (!settings.verdict_in_cb) return;
+  skb->cb[2] = verdict->why | (__u32)verdict->effects << 8 | (__u32)packet->kind << 16;
+  skb->cb[3] = verdict->rule;
+}
+
+SEC("tc")
+int ingress(struct __sk_buff* skb) {
+  struct acl_packet packet;
+  struct acl_table_facts facts = {0, 0, 0, 0, 0, 0, 0, 0, 0};
+  const struct acl_filter_head* head = current_table();
+  if (!head || head->table_bytes == 0) {
+    count(ACL_DROP_NO_TABLE);
+    return TC_ACT_SHOT;
+  }
+  gather(skb);
+  __builtin_memset(&packet, 0, sizeof packet);
+  parse(skb, &packet);
+  if (packet.kind == ACL_ICMP_ERROR) {
+    ask_error(&packet, &facts);
+  } else if (packet.kind != ACL_MALFORMED) {
+    ask(head, &packet, &facts);
+  }
+  const struct acl_verdict verdict = judge(skb, &packet, ACL_IN, &facts);
+  count(verdict.why);
+  tell(skb, &packet, &verdict);
+  if (!verdict.pass) return TC_ACT_SHOT;
+  skb->mark |= settings.mark;
+  return TC_ACT_UNSPEC;
+}
+
+SEC("tc")
+int egress(struct __sk_buff* skb) {
+  struct acl_packet packet;
+  const struct acl_table_facts facts = {0, 0, 0, 0, 0, 0, 0, 0, 0};
+  gather(skb);
+  __builtin_memset(&packet, 0, sizeof packet);
+  parse(skb, &packet);
+  const struct acl_verdict verdict = judge(skb, &packet, ACL_OUT, &facts);
+  count(verdict.why);
+  tell(skb, &packet, &verdict);
+  return TC_ACT_UNSPEC;
+}
+
+char filter_license[] SEC("license") = "Dual BSD/GPL";
