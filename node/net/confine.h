@@ -12,6 +12,7 @@
 //   clone            threads alone; clone3, whose flags a filter cannot see, is ENOSYS, and glibc then uses clone
 //   mmap, mprotect   nothing that is both written and run; no run after written (libraries of nsswitch.conf can be loaded)
 //   ioctl            FIONREAD and FIONBIO
+//   prctl            to ask which capabilities there are
 //   prlimit64        to ask, not to set
 //
 // CA, certificate and key files are read as that user, at each connection (OpenSSL reads them by path): they must be readable by

@@ -28,11 +28,6 @@ struct Job {
   store::Deadline deadline;
 };
 
-struct Latest {
-  std::string tag;
-  std::string bytes;
-};
-
 }  // namespace
 
 struct Readers::Shared {
@@ -48,7 +43,6 @@ struct Readers::Shared {
   std::map<std::uint64_t, std::atomic<bool>*> reading;
   unsigned threads = 0;
   unsigned idle = 0;
-  Latest latest;
 
   void send(const FromNet& message) const { send_message(socket, protocol::encode(message), protocol::Wait::yes); }
   void end(std::uint64_t id, const FromNet& message) const {
@@ -58,9 +52,7 @@ struct Readers::Shared {
 
   std::optional<Job> next(std::atomic<bool>& stop);
   void done(std::uint64_t id);
-  void serve(store::Source& from, const Job& job, const std::atomic<bool>& stop);
-  void answer(const Job& job, const Expected<store::Fetched>& fetched, std::string_view bytes,
-              const std::atomic<bool>& stop) const;
+  void answer(const Job& job, const Expected<store::Fetched>& fetched, const std::atomic<bool>& stop) const;
   static void run(const std::shared_ptr<Shared>& shared);
 };
 
@@ -90,7 +82,7 @@ void Readers::Shared::done(std::uint64_t id) {
   reading.erase(id);
 }
 
-void Readers::Shared::answer(const Job& job, const Expected<store::Fetched>& fetched, std::string_view bytes,
+void Readers::Shared::answer(const Job& job, const Expected<store::Fetched>& fetched,
                              const std::atomic<bool>& stop) const {
   if (stop) return;  // nobody waits for it
   if (!fetched) {
@@ -98,6 +90,7 @@ void Readers::Shared::answer(const Job& job, const Expected<store::Fetched>& fet
                            job.id, fmt::format("{}: {}", code_name(fetched.error().code), fetched.error().message)});
   }
   if (fetched->state == store::Fetched::State::absent) return end(job.id, protocol::Absent{job.id});
+  std::string_view bytes = fetched->bytes;
   while (!bytes.empty()) {
     const std::string_view piece = bytes.substr(0, protocol::longest_piece);
     bytes.remove_prefix(piece.size());
@@ -105,29 +98,6 @@ void Readers::Shared::answer(const Job& job, const Expected<store::Fetched>& fet
     send(protocol::Piece{job.id, release::as_bytes(piece)});
   }
   end(job.id, protocol::Complete{job.id});
-}
-
-void Readers::Shared::serve(store::Source& from, const Job& job, const std::atomic<bool>& stop) {
-  using State = store::Fetched::State;
-  const bool is_latest = job.name == release::latest_name;
-  Latest known;
-  if (is_latest) {
-    const std::lock_guard lock(mutex);
-    known = latest;
-  }
-  auto fetched = from.get(job.name, job.limit, job.deadline, known.tag);
-  // With another limit than before it could be longer than what may be sent.
-  if (fetched && fetched->state == State::unchanged && known.bytes.size() > job.limit) {
-    fetched = from.get(job.name, job.limit, job.deadline);
-  }
-  const std::string_view bytes = !fetched                             ? std::string_view{}
-                                 : fetched->state == State::unchanged ? std::string_view(known.bytes)
-                                                                      : std::string_view(fetched->bytes);
-  answer(job, fetched, bytes, stop);
-  if (is_latest && fetched && fetched->found()) {
-    const std::lock_guard lock(mutex);
-    latest = {std::move(fetched->tag), std::move(fetched->bytes)};
-  }
 }
 
 void Readers::Shared::run(const std::shared_ptr<Shared>& shared) {
@@ -139,9 +109,9 @@ void Readers::Shared::run(const std::shared_ptr<Shared>& shared) {
     // A part may be larger than what this process may have.
     try {
       if (source) {
-        shared->serve(**source, *job, stop);
+        shared->answer(*job, (*source)->get(job->name, job->limit, job->deadline), stop);
       } else {
-        shared->answer(*job, tl::unexpected(source.error()), {}, stop);
+        shared->answer(*job, tl::unexpected(source.error()), stop);
       }
     } catch (const std::bad_alloc&) {
       shared->end(job->id, protocol::Failed{job->id, "not enough memory for it"});

@@ -3,8 +3,10 @@
 //
 // Each thread has a source of its own, with its connection; all but one end after some seconds without work. An answer goes out in
 // pieces; who sends faster than aclnode reads waits in send(2). A read ends at its request's deadline, or within about a
-// second of its cancel (a folder's system calls aside, which nothing breaks off). The last `latest` is kept with its tag, so
-// that asking again costs a server no more than "not modified".
+// second of its cancel (a folder's system calls aside, which nothing breaks off).
+//
+// `latest` is always asked for whole, never "unless it is still so": the entity tags of nginx and others are made of the time in
+// seconds and the length, which two releases of one second share, and copies that keep times share for ever.
 //
 // An object of this class lives as long as its process, which does not wait for threads when it ends.
 #pragma once

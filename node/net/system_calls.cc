@@ -6,6 +6,7 @@
 #include <seccomp.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -116,14 +117,20 @@ constexpr int plain[] = {
     SCMP_SYS(getcpu),
 };
 
+// An argument has this value; or these bits of it have.
+constexpr scmp_arg_cmp equal(unsigned argument, scmp_datum_t value) { return {argument, SCMP_CMP_EQ, value, 0}; }
+constexpr scmp_arg_cmp masked(unsigned argument, scmp_datum_t bits, scmp_datum_t value) {
+  return {argument, SCMP_CMP_MASKED_EQ, bits, value};
+}
+
 class Filter {
  public:
   Filter() : context_(seccomp_init(SCMP_ACT_KILL_PROCESS), seccomp_release) {
     if (!context_) error_ = ENOMEM;
   }
   void allow(int call, std::initializer_list<scmp_arg_cmp> arguments = {}) { add(SCMP_ACT_ALLOW, call, arguments); }
-  void refuse(int call, std::uint16_t error, std::initializer_list<scmp_arg_cmp> arguments = {}) {
-    add(SCMP_ACT_ERRNO(error), call, arguments);
+  void refuse(int call, int error, std::initializer_list<scmp_arg_cmp> arguments = {}) {
+    add(SCMP_ACT_ERRNO(static_cast<unsigned>(error)), call, arguments);
   }
   int load() {
     if (error_ == 0) note(seccomp_load(context_.get()));
@@ -147,17 +154,18 @@ class Filter {
 void allow_sockets(Filter& filter) {
   // Flags of the type (SOCK_CLOEXEC, SOCK_NONBLOCK) are above its lowest four bits.
   constexpr scmp_datum_t type = 0xf;
-  for (const unsigned family : {AF_INET, AF_INET6}) {
-    for (const unsigned kind : {SOCK_STREAM, SOCK_DGRAM}) {
-      filter.allow(SCMP_SYS(socket), {SCMP_A0_64(SCMP_CMP_EQ, family), SCMP_A1_64(SCMP_CMP_MASKED_EQ, type, kind)});
+  for (const int family : {AF_INET, AF_INET6}) {
+    for (const int kind : {SOCK_STREAM, SOCK_DGRAM}) {
+      filter.allow(SCMP_SYS(socket),
+                   {equal(0, static_cast<scmp_datum_t>(family)), masked(1, type, static_cast<scmp_datum_t>(kind))});
     }
   }
-  filter.allow(SCMP_SYS(socket), {SCMP_A0_64(SCMP_CMP_EQ, AF_NETLINK), SCMP_A2_64(SCMP_CMP_EQ, NETLINK_ROUTE)});
-  filter.refuse(SCMP_SYS(socket), EACCES, {SCMP_A0_64(SCMP_CMP_EQ, AF_UNIX)});
+  filter.allow(SCMP_SYS(socket), {equal(0, AF_NETLINK), equal(2, NETLINK_ROUTE)});
+  filter.refuse(SCMP_SYS(socket), EACCES, {equal(0, AF_UNIX)});
   // libcurl wakes its threads through a pair.
-  filter.allow(SCMP_SYS(socketpair), {SCMP_A0_64(SCMP_CMP_EQ, AF_UNIX)});
-  filter.allow(SCMP_SYS(ioctl), {SCMP_A1_64(SCMP_CMP_MASKED_EQ, 0xffffffff, FIONREAD)});
-  filter.allow(SCMP_SYS(ioctl), {SCMP_A1_64(SCMP_CMP_MASKED_EQ, 0xffffffff, FIONBIO)});
+  filter.allow(SCMP_SYS(socketpair), {equal(0, AF_UNIX)});
+  filter.allow(SCMP_SYS(ioctl), {masked(1, 0xffffffff, FIONREAD)});
+  filter.allow(SCMP_SYS(ioctl), {masked(1, 0xffffffff, FIONBIO)});
 }
 
 }  // namespace
@@ -167,14 +175,16 @@ Expected<void> filter_system_calls() {
   for (const int call : plain) filter.allow(call);
   allow_sockets(filter);
   constexpr scmp_datum_t changes_files = O_ACCMODE | O_CREAT | O_TRUNC;
-  filter.allow(SCMP_SYS(openat), {SCMP_A2_64(SCMP_CMP_MASKED_EQ, changes_files, O_RDONLY)});
-  filter.allow(SCMP_SYS(open), {SCMP_A1_64(SCMP_CMP_MASKED_EQ, changes_files, O_RDONLY)});
-  filter.allow(SCMP_SYS(clone), {SCMP_A0_64(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD)});
+  filter.allow(SCMP_SYS(openat), {masked(2, changes_files, O_RDONLY)});
+  filter.allow(SCMP_SYS(open), {masked(1, changes_files, O_RDONLY)});
+  filter.allow(SCMP_SYS(clone), {masked(0, CLONE_THREAD, CLONE_THREAD)});
   filter.refuse(SCMP_SYS(clone3), ENOSYS);
-  filter.allow(SCMP_SYS(mmap), {SCMP_A2_64(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)});
-  filter.allow(SCMP_SYS(mmap), {SCMP_A2_64(SCMP_CMP_MASKED_EQ, PROT_EXEC | PROT_WRITE, PROT_EXEC)});
-  filter.allow(SCMP_SYS(mprotect), {SCMP_A2_64(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)});
-  filter.allow(SCMP_SYS(prlimit64), {SCMP_A2_64(SCMP_CMP_EQ, 0)});
+  filter.allow(SCMP_SYS(mmap), {masked(2, PROT_EXEC, 0)});
+  filter.allow(SCMP_SYS(mmap), {masked(2, PROT_EXEC | PROT_WRITE, PROT_EXEC)});
+  filter.allow(SCMP_SYS(mprotect), {masked(2, PROT_EXEC, 0)});
+  // libcap asks, on behalf of libraries of nsswitch.conf, which capabilities there are.
+  filter.allow(SCMP_SYS(prctl), {equal(0, PR_CAPBSET_READ)});
+  filter.allow(SCMP_SYS(prlimit64), {equal(2, 0)});
   if (const int error = filter.load(); error != 0) {
     return fail(Code::E1362, fmt::format("cannot filter system calls: {}", std::strerror(error)));
   }
