@@ -278,8 +278,9 @@ void Daemon::tick() {
 }
 
 void Daemon::run() {
-  enforcer_->start();
+  enforcer_->look();
   begin();
+  enforcer_->begin();
   begin_fetching();
   decisions_.record(clocks_.wall(), "started", {{"interface", config_.interface}, {"source", config_.source.url}});
   tell_service_manager("READY=1");

@@ -69,10 +69,15 @@ Enforcer::Enforcer(const Config& config, const Clocks& clocks, Decisions& decisi
       poll_(config.interface, config.wireguard_socket),
       break_glass_(config.break_glass) {}
 
-void Enforcer::start() {
+void Enforcer::look() {
   look_after_guard();
   look_after_interface();
   take_answer(poll_.ask(first_patience));
+}
+
+void Enforcer::begin() {
+  begun_ = true;
+  update();
 }
 
 void Enforcer::tick() {
@@ -208,6 +213,7 @@ Facts Enforcer::facts() const {
 }
 
 void Enforcer::update() {
+  if (!begun_) return;
   auto wanted = enforcement(facts());
   if (!wanted) return report("filter", tl::unexpected(wanted.error()));
   report("filter", apply(std::move(*wanted)));

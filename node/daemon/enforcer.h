@@ -42,8 +42,10 @@ class Enforcer {
   Enforcer(const Enforcer&) = delete;
   Enforcer& operator=(const Enforcer&) = delete;
 
-  // The first look, which waits for WireGuard's answer: a table put after it is enforced as it should be at once.
-  void start();
+  // The first look, which waits for WireGuard's answer. What an earlier process left in force stays until put() or begin().
+  void look();
+  // From here on what is in force follows the facts; without a table put before, that is to deny all, or break-glass.
+  void begin();
   void tick();
   [[nodiscard]] int wireguard_fd() const noexcept { return poll_.fd(); }
   void wireguard_step();
@@ -100,7 +102,7 @@ class Enforcer {
   release::Standing standing_ = release::Standing::none;
   std::vector<BreakGlass> break_glass_;
   std::optional<Enforcement> in_force_;  // nothing: not known, of an earlier process
-  bool attached_ = false, guarded_ = false, seeded_ = false;
+  bool begun_ = false, attached_ = false, guarded_ = false, seeded_ = false;
   std::map<std::string, std::string> troubles_;  // by part
 };
 
