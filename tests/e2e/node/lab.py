@@ -125,8 +125,9 @@ class Node:
 
     def start_daemon(self, wait=True):
         # ip netns exec unmounts what other mount namespaces would not see; nsenter leaves bpffs where it is.
-        self.daemon = subprocess.Popen(["nsenter", f"--net=/run/netns/{self.namespace}", ACLNODE, "run", "--config", self.config],
-                                       stderr=open(f"{self.folder}/stderr", "a"))
+        with open(f"{self.folder}/stderr", "a") as errors:
+            self.daemon = subprocess.Popen(["nsenter", f"--net=/run/netns/{self.namespace}", ACLNODE, "run", "--config", self.config],
+                                           stderr=errors)
         self.lab.started.append(self.daemon)
         if wait and not wait_for(lambda: os.path.exists(f"{self.folder}/run/control") and self.status()):
             raise RuntimeError(f"aclnode of {self.name} did not start:\n" + open(f"{self.folder}/stderr").read())
@@ -333,7 +334,8 @@ class Lab:
         return self.generation()
 
     def generation(self):
-        return int(open(f"{self.release}/latest").read().split()[1])
+        with open(f"{self.release}/latest") as file:
+            return int(file.read().split()[1])
 
     def publish(self, policy, to=None):
         """Compiles, signs, publishes; the generation."""
