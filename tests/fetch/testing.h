@@ -51,7 +51,6 @@ class Workshop {
 
  private:
   store::testing::TempFolder folder_;
-  std::uint64_t day_ = 0;
 };
 
 class Node {
