@@ -176,10 +176,11 @@ class HotProof {
             resolved_, node_,
             fmt::format("the destinations {} and {} are in one class", address.text(), known->second.first.text()));
     }
+    std::vector<const Passage*> passages;
     for (std::uint32_t source = 1; source <= hot_.header().part.source_classes; ++source) {
       if (!sources.is_used(source)) continue;  // a class that no address has
       for (const auto& [number, destination] : classes) {
-        std::vector<const Passage*> passages;
+        passages.clear();
         for (const std::uint32_t i : destination.second) {
           if (sources.is_named(source, passages_[i].column)) passages.push_back(&passages_[i]);
         }
@@ -277,6 +278,8 @@ Prover::Prover(const resolve::Views& views, const Addresses& addresses) : views_
         list.others.push_back({entry.first, entry.last});
       }
     }
+    // In the order of the addresses, in which memory about them is.
+    std::sort(list.ranks.begin(), list.ranks.end());
     sources_.push_back(std::move(list));
   }
   for (Rank rank = 0; rank < addresses.list.size(); ++rank) rank_of_.emplace(addresses.list[rank].text(), rank);

@@ -15,13 +15,6 @@ namespace {
 
 constexpr std::uint64_t ones = ~std::uint64_t{0};
 
-// The exact classes of some keys. One source: with AVX2 the compiler compares the slots of a line four at a time.
-template <class Questions>
-[[gnu::always_inline]] inline void find_each(const acl_table& table, const acl_classifier& c, const Questions& asked,
-                                             std::uint32_t* found) {
-  for (std::size_t i = 0; i < asked.size(); ++i) found[i] = acl_find_exact(&table, &c, asked[i].key);
-}
-
 }  // namespace
 
 SourceProof::SourceProof(const Prover& prover, const table::Hot& hot, std::span<const std::uint32_t> columns,
@@ -37,7 +30,9 @@ SourceProof::SourceProof(const Prover& prover, const table::Hot& hot, std::span<
       class_places_(hot.header().part.source_classes + std::size_t{1}, nowhere) {
   if (masks_.size() < list_.size() * words_) masks_.resize(list_.size() * words_);
   touched_.assign((list_.size() + 63) / 64, 0);
-  questions_.reserve(batch);
+  nodes_.reserve(batch);
+  other_.reserve(batch);
+  other_keys_.reserve(batch);
 }
 
 bool SourceProof::run() {
@@ -47,7 +42,7 @@ bool SourceProof::run() {
   // Class 0 is that of whom no set holds.
   class_places_[0] = 0;
   class_masks_.assign(words_, 0);
-  return ask_listed() && ask_bounds() && answer() && count() && ask_pieces();
+  return ask_listed() && ask_bounds() && answer_nodes() && answer_others() && count() && ask_pieces();
 }
 
 // --- the rules --------------------------------------------------------------------------------------------------------
@@ -130,7 +125,7 @@ bool SourceProof::ask_listed() {
     const Address before = resolve::predecessor(address), after = resolve::successor(address);
     // At an end of the family there is no neighbour; an address before the first is at no rank.
     same = (before == address || ask_neighbour(before, rank == 0 ? list_.size() : rank - std::size_t{1})) &&
-           ask(address, rank, true) && (after == address || ask_neighbour(after, rank + std::size_t{1}));
+           ask_node(rank) && (after == address || ask_neighbour(after, rank + std::size_t{1}));
   });
   return same;
 }
@@ -138,7 +133,7 @@ bool SourceProof::ask_listed() {
 // An address beside a source: a source itself, which has its own turn, or not listed.
 bool SourceProof::ask_neighbour(const Address& address, std::size_t rank) {
   const bool node = rank < list_.size() && list_[rank] == address;
-  return (node && is_touched(rank)) || ask(address, piece_of(address), false);
+  return (node && is_touched(rank)) || ask_other(address);
 }
 
 // Where ranges begin and end there may be a piece of one address, which the table lists.
@@ -211,68 +206,58 @@ std::uint64_t SourceProof::key_of(const Address& address) {
   return space_ == 0 ? ones : std::uint64_t{space_} << 32 | (address.low() & 0xffffffff);
 }
 
-bool SourceProof::ask(const Address& address, std::uint32_t place, bool listed) {
-  const std::uint64_t key = key_of(address);
+// The line that the key is looked for in is on its way from now on.
+void SourceProof::fetch(std::uint64_t key) const {
   const std::uint32_t line = acl_home_line(key * classifier_.multiplier, classifier_.hash_lines);
-  const std::uint8_t* slots = hot_.raw().base + (std::uint64_t{classifier_.hash_line} + line) * acl_line_bytes;
-  __builtin_prefetch(slots);
-  questions_.push_back({address, key, place, listed});
-  return questions_.size() < batch || answer();
+  __builtin_prefetch(hot_.raw().base + (std::uint64_t{classifier_.hash_line} + line) * acl_line_bytes);
 }
 
-namespace {
-
-#if defined(__x86_64__)
-template <class Questions>
-[[gnu::target("avx2")]] void find_avx2(const acl_table& table, const acl_classifier& c, const Questions& asked,
-                                       std::uint32_t* found) {
-  find_each(table, c, asked, found);
+bool SourceProof::ask_node(Rank rank) {
+  nodes_.push_back({rank, key_of(list_[rank])});
+  fetch(nodes_.back().key);
+  return nodes_.size() < batch || answer_nodes();
 }
-const bool has_avx2 = __builtin_cpu_supports("avx2") != 0;
-#else
-constexpr bool has_avx2 = false;
-template <class Questions>
-void find_avx2(const acl_table& table, const acl_classifier& c, const Questions& asked, std::uint32_t* found) {
-  find_each(table, c, asked, found);
+
+bool SourceProof::ask_other(const Address& address) {
+  other_.push_back({address, piece_of(address)});
+  other_keys_.push_back(key_of(address));
+  fetch(other_keys_.back());
+  return other_.size() < batch || answer_others();
 }
-#endif
 
-}  // namespace
+bool SourceProof::answer_nodes() {
+  for (const Listed& asked : nodes_) {
+    std::uint32_t found = acl_find_exact(&hot_.raw(), &classifier_, asked.key);
+    exact_ += found != 0 ? 1U : 0U;
+    if (found == 0) found = found_in_interval(list_[asked.rank]);
+    if (!check_class(list_[asked.rank], found, masks_.data() + asked.rank * words_)) return false;
+  }
+  nodes_.clear();
+  return true;
+}
 
-// Makes the lookups that were asked for.
-bool SourceProof::answer() {
+bool SourceProof::answer_others() {
   std::array<std::uint32_t, batch> exact{};
-  if (has_avx2) {
-    find_avx2(hot_.raw(), classifier_, questions_, exact.data());
-  } else {
-    find_each(hot_.raw(), classifier_, questions_, exact.data());
+  table::find_exact_batch(hot_, other_keys_, exact);
+  for (std::size_t i = 0; i < other_.size(); ++i) {
+    const auto& [address, piece] = other_[i];
+    if (exact[i] != 0) others_.push_back(address);
+    const std::uint32_t found = exact[i] != 0 ? exact[i] : found_in_interval(address);
+    if (piece == piece_seen_ && found == class_seen_) continue;
+    if (!check_class(address, found, piece_masks_.data() + piece * words_)) return false;
+    piece_seen_ = piece;
+    class_seen_ = found;
   }
-  for (std::size_t i = 0; i < questions_.size(); ++i) {
-    if (!check(questions_[i], exact[i])) return false;
-  }
-  questions_.clear();
+  other_.clear();
+  other_keys_.clear();
   return true;
 }
 
-bool SourceProof::check(const Question& asked, std::uint32_t exact) {
+std::uint32_t SourceProof::found_in_interval(const Address& address) const {
   const acl_classifier& c = classifier_;
-  const Address& address = asked.address;
-  std::uint32_t found = exact;
-  if (exact == 0) {
-    found = address.is_v4()
-                ? acl_find_v4_interval(&hot_.raw(), c.v4_line, c.v4_count, static_cast<std::uint32_t>(address.low()))
-                : acl_find_v6_interval(&hot_.raw(), c.v6_line, c.v6_count, address.high(), address.low());
-  }
-  if (asked.listed) {
-    exact_ += exact != 0 ? 1U : 0U;
-    return check_class(address, found, masks_.data() + asked.place * words_);
-  }
-  if (exact != 0) others_.push_back(address);
-  if (asked.place == piece_seen_ && found == class_seen_) return true;
-  if (!check_class(address, found, piece_masks_.data() + asked.place * words_)) return false;
-  piece_seen_ = asked.place;
-  class_seen_ = found;
-  return true;
+  if (address.is_v4())
+    return acl_find_v4_interval(&hot_.raw(), c.v4_line, c.v4_count, static_cast<std::uint32_t>(address.low()));
+  return acl_find_v6_interval(&hot_.raw(), c.v6_line, c.v6_count, address.high(), address.low());
 }
 
 bool SourceProof::check_class(const Address& address, std::uint32_t found, const std::uint64_t* expected) {

@@ -3,8 +3,9 @@
 //
 // Asked of the table are every address of a node that some set lists, its two neighbours, the bounds of every range and their
 // neighbours, and one address of every piece between two bounds of the rules or of the table. Some hundred million lookups for a
-// large tailnet: they are made by the lookup of decide.h in the order of the addresses, several at once, so that the memory that
-// one waits for is on its way while others are compared.
+// large tailnet: they are made in the order of the addresses, some at a time, so that the memory that one waits for is on its way
+// while others are compared. Listed addresses are looked up by decide.h, as the kernel does it; those beside them by the table's
+// lookup of many (hot.h).
 #pragma once
 
 #include <cstdint>
@@ -35,12 +36,14 @@ class SourceProof {
 
  private:
   static constexpr std::uint32_t nowhere = 0xffffffff;
-  // One lookup to make, and what is expected of it: the mask of a rank if the address is listed as a node's, of a piece if not.
-  struct Question {
+  // A lookup to make: of a listed address of a node, or of another in a piece.
+  struct Listed {
+    Rank rank;
+    std::uint64_t key;
+  };
+  struct Other {
     net::Address address;
-    std::uint64_t key = 0;  // of an exact address; one that no slot has where there is none
-    std::uint32_t place = 0;
-    bool listed = false;
+    std::uint32_t piece;
   };
   static constexpr std::size_t batch = 32;
 
@@ -56,9 +59,12 @@ class SourceProof {
   bool ask_bounds();
   bool ask_pieces();
   bool ask_neighbour(const net::Address& address, std::size_t rank);
-  bool ask(const net::Address& address, std::uint32_t place, bool listed);
-  bool answer();
-  bool check(const Question& asked, std::uint32_t exact);
+  bool ask_node(Rank rank);
+  bool ask_other(const net::Address& address);
+  bool answer_nodes();
+  bool answer_others();
+  void fetch(std::uint64_t key) const;
+  [[nodiscard]] std::uint32_t found_in_interval(const net::Address& address) const;
   bool check_class(const net::Address& address, std::uint32_t found, const std::uint64_t* expected);
   bool count();
   bool differ(std::string what);
@@ -80,7 +86,9 @@ class SourceProof {
   std::uint32_t piece_ = 0;  // that of the address asked last
   std::vector<std::uint32_t> class_places_;
   std::vector<std::uint64_t> class_masks_;
-  std::vector<Question> questions_;
+  std::vector<Listed> nodes_;  // asked for and not answered yet
+  std::vector<Other> other_;
+  std::vector<std::uint64_t> other_keys_;
   std::uint64_t high_ = 0;  // the space of the address asked last
   std::uint32_t middle_ = 0, space_ = 0;
   bool space_known_ = false;
