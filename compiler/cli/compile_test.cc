@@ -175,6 +175,40 @@ TEST_F(Compile, TheNextHeadHasTheNextGenerationUnderTheTrustSetThatIsThere) {
   EXPECT_THAT(done.out, MatchesRegex("(.|\n)*next: aclc inspect .*, then aclc sign .* --key KEY.key\n"));
 }
 
+TEST_F(Compile, ADryRunSaysWhatWouldChangeAndWritesNothing) {
+  ASSERT_EQ(compile().exit_code, exit_yes);
+  const auto everything = [&] {
+    std::map<std::string, std::string> out;
+    for (const auto& entry : fs::recursive_directory_iterator(folder_ + "/rel"))
+      out[entry.path().string()] = entry.is_regular_file() ? contents(entry.path()) : std::string();
+    return out;
+  };
+  const auto before = everything();
+  policy(policy_of(8443));
+  const Outcome dry = compile("@rel", "--dry-run");
+  EXPECT_EQ(dry.exit_code, exit_yes) << dry.err;
+  EXPECT_THAT(dry.out, HasSubstr("nodes whose tables differ from head/0.1\n  1 changed: web\n"));
+  EXPECT_THAT(dry.out, MatchesRegex("(.|\n)*would write head/0.2, [0-9]+ blobs? and [0-9]+ pages? (.|\n)*"));
+  EXPECT_THAT(dry.out, HasSubstr("nothing was written\n"));
+  EXPECT_EQ(everything(), before);
+  // What it says is what then happens.
+  const std::string would =
+      dry.out.substr(dry.out.find("head/0.2"), dry.out.find("nothing") - dry.out.find("head/0.2"));
+  EXPECT_THAT(compile().out, HasSubstr("wrote " + would));
+}
+
+TEST_F(Compile, ADryRunNeedsNoFolderAndMakesNone) {
+  const Outcome alone = run("compile @policy.hujson --dry-run");
+  EXPECT_EQ(alone.exit_code, exit_yes) << alone.err;
+  EXPECT_THAT(alone.out, HasSubstr("4 nodes, each table proved equal to its rules"));
+  EXPECT_THAT(alone.out, Not(HasSubstr("would write")));
+  EXPECT_EQ(compile("@new", "--dry-run").exit_code, exit_yes);
+  EXPECT_FALSE(fs::exists(folder_ + "/new"));
+  EXPECT_EQ(run("compile @policy.hujson").exit_code, exit_usage);
+  policy("{\"acls\": [{\"action\": \"accept\", \"src\": [\"tag:none\"], \"dst\": [\"*:*\"]}]}");
+  EXPECT_EQ(compile("@new", "--dry-run").exit_code, exit_no);
+}
+
 TEST_F(Compile, ValidityGraceAndWhatThenStandInTheHead) {
   ASSERT_EQ(compile().exit_code, exit_yes);
   const release::Head usual = newest();

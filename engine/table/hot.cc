@@ -105,39 +105,56 @@ void find_pairs(const acl_table& table, const acl_classifier& c, const Question*
     pending.pair[i] = pair_of(table, c, asked[i], acl_find_exact(&table, &c, pending.key[i]));
 }
 
+void find_keys(const acl_table& table, const acl_classifier& c, std::span<const std::uint64_t> keys,
+               std::uint32_t* found) noexcept {
+  for (std::size_t i = 0; i < keys.size(); ++i) found[i] = acl_find_exact(&table, &c, keys[i]);
+}
+
 #if defined(__x86_64__)
 
-// The same, a line in two comparisons.
+// acl_find_exact, a line in two comparisons; there must be lines.
+[[gnu::target("avx2")]] inline std::uint32_t find_exact_avx2(const acl_table& table, const acl_classifier& c,
+                                                             std::uint64_t wanted, std::uint64_t hash) noexcept {
+  const std::uint8_t* lines = table.base + std::uint64_t{c.hash_line} * acl_line_bytes;
+  const __m256i key = _mm256_set1_epi64x(static_cast<long long>(wanted));
+  std::uint32_t found = 0;
+  for (int turn = 0; turn < 2; ++turn) {
+    const auto* slots =
+        reinterpret_cast<const __m256i*>(lines + std::uint64_t{acl_home_line(hash, c.hash_lines)} * acl_line_bytes);
+    const __m256i front = _mm256_loadu_si256(slots), back = _mm256_loadu_si256(slots + 1);
+    const __m256i equal =
+        _mm256_or_si256(_mm256_and_si256(_mm256_cmpeq_epi64(_mm256_srli_epi64(front, 16), key), front),
+                        _mm256_and_si256(_mm256_cmpeq_epi64(_mm256_srli_epi64(back, 16), key), back));
+    const __m128i half = _mm_or_si128(_mm256_castsi256_si128(equal), _mm256_extracti128_si256(equal, 1));
+    const __m128i one = _mm_or_si128(half, _mm_unpackhi_epi64(half, half));
+    found = static_cast<std::uint32_t>(_mm_cvtsi128_si32(one)) & 0xffff;
+    if (found != 0 || _mm256_extract_epi64(back, 3) == 0) break;
+    hash = acl_second_hash(hash);
+  }
+  return found;
+}
+
+[[gnu::target("avx2")]] void find_keys_avx2(const acl_table& table, const acl_classifier& c,
+                                            std::span<const std::uint64_t> keys, std::uint32_t* found) noexcept {
+  if (c.hash_lines == 0) return find_keys(table, c, keys, found);
+  for (std::size_t i = 0; i < keys.size(); ++i) found[i] = find_exact_avx2(table, c, keys[i], keys[i] * c.multiplier);
+}
+
 [[gnu::target("avx2")]] void find_pairs_avx2(const acl_table& table, const acl_classifier& c, const Question* asked,
                                              Pending& pending) noexcept {
   if (c.hash_lines == 0) return find_pairs(table, c, asked, pending);
-  const std::uint8_t* lines = table.base + std::uint64_t{c.hash_line} * acl_line_bytes;
-  for (std::size_t i = 0; i < pending.count; ++i) {
-    const __m256i key = _mm256_set1_epi64x(static_cast<long long>(pending.key[i]));
-    std::uint64_t hash = pending.hash[i];
-    std::uint32_t found = 0;
-    for (int turn = 0; turn < 2; ++turn) {
-      const auto* slots =
-          reinterpret_cast<const __m256i*>(lines + std::uint64_t{acl_home_line(hash, c.hash_lines)} * acl_line_bytes);
-      const __m256i front = _mm256_loadu_si256(slots), back = _mm256_loadu_si256(slots + 1);
-      const __m256i equal =
-          _mm256_or_si256(_mm256_and_si256(_mm256_cmpeq_epi64(_mm256_srli_epi64(front, 16), key), front),
-                          _mm256_and_si256(_mm256_cmpeq_epi64(_mm256_srli_epi64(back, 16), key), back));
-      const __m128i half = _mm_or_si128(_mm256_castsi256_si128(equal), _mm256_extracti128_si256(equal, 1));
-      const __m128i one = _mm_or_si128(half, _mm_unpackhi_epi64(half, half));
-      found = static_cast<std::uint32_t>(_mm_cvtsi128_si32(one)) & 0xffff;
-      if (found != 0 || _mm256_extract_epi64(back, 3) == 0) break;
-      hash = acl_second_hash(hash);
-    }
-    pending.pair[i] = pair_of(table, c, asked[i], found);
-  }
+  for (std::size_t i = 0; i < pending.count; ++i)
+    pending.pair[i] = pair_of(table, c, asked[i], find_exact_avx2(table, c, pending.key[i], pending.hash[i]));
 }
 
-const auto find = __builtin_cpu_supports("avx2") ? find_pairs_avx2 : find_pairs;
+const bool has_avx2 = __builtin_cpu_supports("avx2") != 0;
+const auto find = has_avx2 ? find_pairs_avx2 : find_pairs;
+const auto find_all_keys = has_avx2 ? find_keys_avx2 : find_keys;
 
 #else
 
 constexpr auto find = find_pairs;
+constexpr auto find_all_keys = find_keys;
 
 #endif
 
@@ -155,6 +172,10 @@ void decide_batch(const Hot& hot, std::span<const Question> questions, std::span
     for (std::size_t i = 0; i < pending.count; ++i)
       rules[from + i] = acl_allows(&table, pending.pair[i], asked[i].protocol, asked[i].port);
   }
+}
+
+void find_exact_batch(const Hot& hot, std::span<const std::uint64_t> keys, std::span<std::uint32_t> found) noexcept {
+  find_all_keys(hot.raw(), hot.header().sources, keys, found.data());
 }
 
 }  // namespace acl::table
