@@ -172,6 +172,9 @@ void Daemon::begin_fetching() {
   settings.client.held = [this](const release::Reference& reference) { return folder_.held(reference); };
   settings.program = {config_.net_program, config_.net_user};
   settings.pace.interval = std::chrono::seconds(config_.source.interval_s);
+  // One publication touches a folder several times, each a "look"; a look without news costs a few hundred bytes.
+  settings.pace.burst = 32;
+  settings.pace.refill = std::chrono::milliseconds(100);
   auto fetcher = daemon::Fetcher::make(std::move(settings), *state_);
   if (!fetcher) return complain(fetcher.error(), "source");
   fetcher_ = std::move(*fetcher);

@@ -290,9 +290,11 @@ class Lab:
 
     def __exit__(self, *_):
         for process in reversed(self.started):
-            if process.poll() is None:
-                process.kill()
-                process.wait()
+            end(process, 3)
+        # And what those have left behind.
+        for name in [self.bridge, *(node.namespace for node in self.nodes.values())]:
+            for pid in subprocess.run(["ip", "netns", "pids", name], capture_output=True, text=True).stdout.split():
+                os.kill(int(pid), signal.SIGKILL)
         for node in self.nodes.values():
             subprocess.run(["ip", "netns", "del", node.namespace], capture_output=True)
         subprocess.run(["ip", "netns", "del", self.bridge], capture_output=True)
