@@ -379,6 +379,17 @@ TEST_F(Compile, ACoSignerSignsWhatHisOwnCopiesMakeAndNothingElse) {
       objects("rel").contains("head/1.2." + release::testing::key_of_signer(1).public_key().id.text() + ".minisig"));
 }
 
+TEST_F(Compile, ACoSignerOfAHeadscalePolicySaysSo) {
+  trust(1);
+  policy(R"({"acls": [{"action": "accept", "proto": "fc", "src": ["*"], "dst": ["*:*"]}]})");
+  ASSERT_EQ(compile("@rel", "--dialect headscale").exit_code, exit_yes);
+  const Outcome other = run("sign @rel --key @alice.key --rebuild @policy.hujson");
+  EXPECT_EQ(other.exit_code, exit_no);
+  EXPECT_THAT(other.err, HasSubstr("E1209"));
+  const Outcome same = run("sign @rel --key @alice.key --rebuild @policy.hujson --dialect headscale");
+  EXPECT_EQ(same.exit_code, exit_yes) << same.err;
+}
+
 TEST_F(Compile, RenewingKeepsTheTables) {
   trust(1);
   ASSERT_EQ(compile().exit_code, exit_yes);
