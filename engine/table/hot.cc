@@ -97,17 +97,18 @@ struct Pairs {
   explicit Pairs(const acl_table& table) noexcept
       : words(reinterpret_cast<const std::uint32_t*>(table.base + std::uint64_t{acl_hot_header(&table)->pair_line} *
                                                                       acl_line_bytes)),
+        sources(acl_hot_header(&table)->part.source_classes),
         destinations(acl_hot_header(&table)->destination_classes),
         lists(acl_list_offset(&table, 0)) {}
 
-  // As acl_pair; `source` is a class of the part or 0, which open() has seen to.
+  // As acl_pair. Where bytes list an address twice, `source` may be beyond the part's classes.
   [[nodiscard]] std::uint32_t word(std::uint32_t source, std::uint32_t destination) const noexcept {
-    if (source == 0 || destination - 1 >= destinations) return 0;
+    if (source - 1 >= sources || destination - 1 >= destinations) return 0;
     return words[std::uint64_t{source - 1} * destinations + (destination - 1)];
   }
 
   const std::uint32_t* words;
-  std::uint32_t destinations;
+  std::uint32_t sources, destinations;
   std::uint64_t lists;  // offset
 };
 
