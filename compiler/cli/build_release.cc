@@ -11,6 +11,7 @@
 #include "compiler/cli/commands.h"
 #include "compiler/cli/progress.h"
 #include "compiler/cli/signing.h"
+#include "compiler/emit/display.h"
 #include "compiler/questions/full_check.h"
 #include "engine/net/file.h"
 #include "engine/store/release_folder.h"
@@ -117,6 +118,16 @@ class ReleaseBuild {
     return std::move(out_);
   }
 
+  // After a failure. Blobs that were written are not taken away: another compilation into the folder may have found one and count on it.
+  void tell_what_stays() const {
+    if (blobs_ == 0) return;
+    fmt::print(stderr,
+               "aclc: {} blob{} written before that stay in \"{}\": no release names them, `aclc publish` leaves them "
+               "out, and "
+               "the next compilation uses what it needs of them\n",
+               blobs_.load(), blobs_ == 1 ? "" : "s", emit::printable(folder_->path()));
+  }
+
  private:
   [[nodiscard]] bool has(const release::Reference& reference) const {
     return has(reference, release::blob_name(reference.digest));
@@ -180,9 +191,11 @@ std::optional<BuiltRelease> build_release(const ReleaseInputs& paths, store::Fol
                                           int& exit_code) {
   const auto inputs = load_accepted(paths, exit_code);
   if (!inputs) return std::nullopt;
-  auto built = ReleaseBuild(*inputs, folder, writing).run();
+  ReleaseBuild build(*inputs, folder, writing);
+  auto built = build.run();
   if (!built) {
     exit_code = give_up(built.error());
+    build.tell_what_stays();
     return std::nullopt;
   }
   return std::move(*built);

@@ -15,11 +15,6 @@
 
 namespace acl::cli {
 
-struct ReleaseInputs {
-  std::string policy, inventory;  // paths; the inventory's may be empty (inputs.h)
-  policy::Dialect dialect = policy::Dialect::tailscale;
-};
-
 // How the release differs from the one of the folder's newest head: nodes whose leaves are new, other, or gone.
 struct Changes {
   std::string since;                        // that head, "head/1.3"; empty if there is none to compare with

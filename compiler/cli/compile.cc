@@ -171,13 +171,12 @@ int run_dry(const CompileVerb& verb) {
 }  // namespace
 
 Rebuild rebuild_release() {
-  return [](const std::string& policy, const std::string& inventory,
-            const release::Head& like) -> Expected<release::Head> {
+  return [](const ReleaseInputs& inputs, const release::Head& like) -> Expected<release::Head> {
     int exit_code = exit_yes;
-    const auto built =
-        build_release({policy, inventory, policy::Dialect::tailscale}, nullptr, Writing::none, exit_code);
+    const auto built = build_release(inputs, nullptr, Writing::none, exit_code);
     if (!built)
-      return fail(Code::E1209, fmt::format("\"{}\" cannot be compiled again", policy), "the reason stands above");
+      return fail(Code::E1209, fmt::format("\"{}\" cannot be compiled again", inputs.policy),
+                  "the reason stands above");
     release::Head head = like;
     head.contents = built->contents;
     return head;

@@ -34,6 +34,7 @@ struct Group {
   Digest key;
   std::size_t size = 0;  // how many there are
   CachedPart part;
+  std::vector<Origin> rules;  // of each rule number
 };
 
 // Runs f(i) for i below `count` on some threads; f says what went wrong. The first error by i is returned.
@@ -129,7 +130,7 @@ class Compiler {
                      const Digest& key) {
     const std::string text(reinterpret_cast<const char*>(key.bytes.data()), key.bytes.size());
     const auto [known, fresh] = index.try_emplace(text, static_cast<std::uint32_t>(groups.size()));
-    if (fresh) groups.push_back({node, key, 0, {}});
+    if (fresh) groups.push_back({node, key, 0, {}, {}});
     ++groups[known->second].size;
     return known->second;
   }
@@ -167,7 +168,7 @@ class Compiler {
       Group& group = groups[i];
       const std::size_t so_far = done += group.size;
       if (options_.progress) options_.progress(so_far);
-      if (const CachedPart* known = cached(group.key); known != nullptr) {
+      if (const CachedPart* known = cached(group.key); known != nullptr && rules_of(*known, group.rules)) {
         group.part = *known;
         return {};
       }
@@ -202,6 +203,17 @@ class Compiler {
     return out;
   }
 
+  // False if the cache has an id that no rule has.
+  [[nodiscard]] bool rules_of(const CachedPart& part, std::vector<Origin>& out) const {
+    out.clear();
+    for (const std::uint64_t id : part.rule_ids) {
+      const auto rule = ids_.rule(id);
+      if (!rule) return false;
+      out.push_back(*rule);
+    }
+    return true;
+  }
+
   Expected<void> build_hot_group(Group& group, unsigned thread) {
     const std::vector<PacketRule> rules = reader_.packets(group.node);
     auto built = build_hot(resolved_, addresses_, rules, resolved_.inventory->nodes[group.node].addresses.size(),
@@ -214,6 +226,7 @@ class Compiler {
     pairs_ += built->addresses;
     group.part.own_classes = std::move(built->own_classes);
     group.part.rule_ids = ids(built->rules);
+    group.rules = std::move(built->rules);
     return keep(group.part, built->bytes);
   }
 
@@ -225,6 +238,7 @@ class Compiler {
       if (auto same = prove->ssh(group.node, built->bytes, built->rules); !same) return same;
     }
     group.part.rule_ids = ids(built->rules);
+    group.rules = std::move(built->rules);
     return keep(group.part, built->bytes);
   }
 
@@ -302,6 +316,8 @@ class Compiler {
     const Prover* prove = prover();
     if (prove == nullptr) return {};
     if (auto same = prove->known(node, part.bytes, scratches_[thread]); !same) return same;
+    if (auto same = prove->ids(node, part.bytes, hot_[hot_of_[node]].rules, ssh_[ssh_of_[node]].rules); !same)
+      return same;
     acl_names header;
     std::memcpy(&header, part.bytes.data(), sizeof header);
     const std::size_t end =

@@ -260,7 +260,8 @@ class HotProof {
 
 }  // namespace
 
-Prover::Prover(const resolve::Views& views, const Addresses& addresses) : views_(views), addresses_(addresses) {
+Prover::Prover(const resolve::Views& views, const Addresses& addresses)
+    : views_(views), addresses_(addresses), ids_(ids_of_rules(*views.resolved().file)) {
   const Resolved& resolved = views.resolved();
   for (const resolve::Sources& sources : resolved.sources) {
     SourceList list;
