@@ -153,7 +153,7 @@ std::string Guard::text() const {
 }
 
 Expected<void> Guard::install() {
-  const auto there = check();
+  auto there = check();
   if (there || there.error().code != Code::E1325) return there;
   // Made if it is not there, so that it can be deleted; one transaction, so that between the old and the new there is nothing.
   const auto loaded = run(fmt::format("table inet {0}\ndelete table inet {0}\n{1}", options_.table, text()), 0);

@@ -15,10 +15,10 @@ namespace {
 
 // -1: no hexadecimal digit. A table, since branches on the digits of keys are never foretold.
 constexpr auto hex_values = [] {
-  std::array<std::int8_t, 256> values{};
+  std::array<std::int16_t, 256> values{};
   for (auto& value : values) value = -1;
   for (unsigned i = 0; i < 16; ++i) {
-    values[static_cast<unsigned char>("0123456789abcdef"[i])] = static_cast<std::int8_t>(i);
+    values[static_cast<unsigned char>("0123456789abcdef"[i])] = static_cast<std::int16_t>(i);
   }
   return values;
 }();
