@@ -277,8 +277,8 @@ Expected<std::uint32_t> Guard::generation() {
   return *id;
 }
 
-// E1325 unless the table is there and without flags. Asked before libnftables is: its 1.0.6 reads memory that is not its own when
-// it lists a table with flags as JSON.
+// E1325 unless the table is there and without flags. Asked before libnftables is: what its 1.0.6 prints as JSON of a table with
+// flags ends in the middle, or does not, from run to run.
 Expected<void> Guard::check_table() {
   nlattr head{};
   head.nla_len = static_cast<std::uint16_t>(sizeof head + options_.table.size() + 1);
