@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
@@ -31,6 +32,16 @@ tl::unexpected<Diagnostic> unavailable(std::string_view what) {
               "it needs CAP_NET_ADMIN and a kernel with nf_tables (CONFIG_NF_TABLES, CONFIG_NF_TABLES_INET)");
 }
 
+tl::unexpected<Diagnostic> missing(const std::string& table) {
+  return fail(Code::E1325, fmt::format("nftables has no table \"inet {}\"", table),
+              "it is put back; who took it away?");
+}
+
+tl::unexpected<Diagnostic> altered(const std::string& table) {
+  return fail(Code::E1325, fmt::format("somebody changed nftables' table \"inet {}\"", table),
+              fmt::format("it is put back; compare `nft list table inet {}` with docs/decisions/0009", table));
+}
+
 bool is_word(std::string_view text, std::string_view more) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [&](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
@@ -54,20 +65,15 @@ Expected<std::string> run(const std::string& commands, unsigned output_flags) {
 
 constexpr unsigned listing_flags = NFT_CTX_OUTPUT_JSON | NFT_CTX_OUTPUT_HANDLE | NFT_CTX_OUTPUT_NUMERIC_ALL;
 
-// The table, as libnftables-json(5) has it. E1325 if it is not there.
+// The table, as libnftables-json(5) has it; check_table() was content with it. What cannot be read is not as it should be.
 Expected<Json> list(const std::string& table) {
-  auto listed = run(fmt::format("list table inet {}\n", table), listing_flags);
+  const auto listed = run(fmt::format("list table inet {}\n", table), listing_flags);
   if (!listed) {
-    if (listed.error().message.find("No such file or directory") == std::string::npos) {
-      return tl::unexpected(listed.error());
-    }
-    return fail(Code::E1325, fmt::format("nftables has no table \"inet {}\"", table),
-                "it is put back; who took it away?");
+    const bool gone = listed.error().message.find("No such file or directory") != std::string::npos;
+    return gone ? missing(table) : tl::unexpected(listed.error());
   }
   Json json = Json::parse(*listed, nullptr, false);
-  if (json.is_discarded() || !json.contains("nftables") || !json["nftables"].is_array()) {
-    return unavailable("nftables lists no table");
-  }
+  if (json.is_discarded() || !json.contains("nftables") || !json["nftables"].is_array()) return altered(table);
   return json;
 }
 
@@ -153,7 +159,7 @@ std::string Guard::text() const {
 }
 
 Expected<void> Guard::install() {
-  const auto there = check();
+  auto there = check();
   if (there || there.error().code != Code::E1325) return there;
   // Made if it is not there, so that it can be deleted; one transaction, so that between the old and the new there is nothing.
   const auto loaded = run(fmt::format("table inet {0}\ndelete table inet {0}\n{1}", options_.table, text()), 0);
@@ -175,17 +181,16 @@ Expected<void> Guard::check() {
   if (!now) return tl::unexpected(now.error());
   if (checked_ == *now) return {};
   checked_.reset();
+  if (auto plain = check_table(); !plain) return plain;
   const auto listed = list(options_.table);
   if (!listed) return tl::unexpected(listed.error());
-  if (comparable(*listed) != expected(options_)) {
-    return fail(Code::E1325, fmt::format("somebody changed nftables' table \"inet {}\"", options_.table),
-                "it is put back; compare `nft list table inet " + options_.table + "` with docs/decisions/0009");
-  }
+  if (comparable(*listed) != expected(options_)) return altered(options_.table);
   checked_ = *now;
   return {};
 }
 
-Expected<std::uint64_t> Guard::dropped() const {
+Expected<std::uint64_t> Guard::dropped() {
+  if (auto plain = check_table(); !plain) return tl::unexpected(plain.error());
   const auto listed = list(options_.table);
   if (!listed) return tl::unexpected(listed.error());
   std::uint64_t packets = 0;
@@ -200,54 +205,93 @@ Expected<std::uint64_t> Guard::dropped() const {
   return packets;
 }
 
-// Every change of any table, by anybody, gives the rules of this network namespace another generation number.
-Expected<std::uint32_t> Guard::generation() {
+// One question to nf_tables. Head, family, then attributes of four bytes and a value each, in what is asked as in what is answered.
+Expected<Guard::Answer> Guard::ask(std::uint16_t type, std::uint8_t family, std::span<const std::uint8_t> attributes) {
   if (netlink_ < 0) {
     netlink_ = ::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
     if (netlink_ < 0) return unavailable(fmt::format("no netlink socket: {}", std::strerror(errno)));
   }
-  struct {
-    nlmsghdr head;
-    nfgenmsg family;
-  } request{};
-  request.head.nlmsg_len = sizeof request;
-  request.head.nlmsg_type = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETGEN;
-  request.head.nlmsg_flags = NLM_F_REQUEST;
-  request.head.nlmsg_seq = ++sequence_;
-  request.family.version = NFNETLINK_V0;
-  if (::send(netlink_, &request, sizeof request, 0) != sizeof request) {
+  constexpr std::size_t before_attributes = sizeof(nlmsghdr) + sizeof(nfgenmsg);
+  nlmsghdr head{};
+  head.nlmsg_len = static_cast<std::uint32_t>(before_attributes + attributes.size());
+  head.nlmsg_type = static_cast<std::uint16_t>(NFNL_SUBSYS_NFTABLES << 8 | type);
+  head.nlmsg_flags = NLM_F_REQUEST;
+  head.nlmsg_seq = ++sequence_;
+  const nfgenmsg generic{family, NFNETLINK_V0, 0};
+  std::vector<std::uint8_t> request(head.nlmsg_len);
+  std::memcpy(request.data(), &head, sizeof head);
+  std::memcpy(request.data() + sizeof head, &generic, sizeof generic);
+  std::copy(attributes.begin(), attributes.end(), request.begin() + before_attributes);
+  if (::send(netlink_, request.data(), request.size(), 0) != static_cast<ssize_t>(request.size())) {
     return unavailable(std::strerror(errno));
   }
-  // The kernel has answered by now. Head, family, then attributes of four bytes and a number or a name.
-  std::array<std::uint8_t, 4096> answer;
-  constexpr std::size_t attributes = sizeof request;
+  // The kernel has answered by now.
+  std::array<std::uint8_t, 8192> bytes;
   for (;;) {
-    const ssize_t got = ::recv(netlink_, answer.data(), answer.size(), MSG_DONTWAIT);
+    const ssize_t got = ::recv(netlink_, bytes.data(), bytes.size(), MSG_DONTWAIT);
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return unavailable(fmt::format("no generation number: {}", std::strerror(errno)));
-    nlmsghdr head{};
-    if (static_cast<std::size_t>(got) < attributes) return unavailable("half a generation number");
-    std::memcpy(&head, answer.data(), sizeof head);
+    if (got < 0) return unavailable(fmt::format("no answer: {}", std::strerror(errno)));
+    if (static_cast<std::size_t>(got) < before_attributes) return unavailable("half an answer");
+    std::memcpy(&head, bytes.data(), sizeof head);
     if (head.nlmsg_seq != sequence_) continue;  // of a question that failed
+    Answer answer;
     if (head.nlmsg_type == NLMSG_ERROR) {
-      std::int32_t error = 0;
-      std::memcpy(&error, answer.data() + sizeof head, sizeof error);
-      return unavailable(std::strerror(-error));
+      std::memcpy(&answer.error, bytes.data() + sizeof head, sizeof answer.error);
+      answer.error = -answer.error;
+      return answer;
     }
-    const std::size_t end = std::min<std::size_t>(static_cast<std::size_t>(got), head.nlmsg_len);
-    for (std::size_t at = attributes; at + sizeof(nlattr) <= end;) {
-      nlattr attribute{};
-      std::memcpy(&attribute, answer.data() + at, sizeof attribute);
-      if (attribute.nla_len < sizeof attribute || at + attribute.nla_len > end) break;
-      if ((attribute.nla_type & NLA_TYPE_MASK) == NFTA_GEN_ID && attribute.nla_len == sizeof attribute + 4) {
-        std::uint32_t id = 0;
-        std::memcpy(&id, answer.data() + at + sizeof attribute, sizeof id);
-        return ntohl(id);
-      }
-      at += (attribute.nla_len + 3U) & ~3U;
-    }
-    return unavailable("no generation number");
+    const auto end = std::min<std::size_t>(static_cast<std::size_t>(got), head.nlmsg_len);
+    if (end > before_attributes)
+      answer.attributes.assign(bytes.begin() + before_attributes, bytes.begin() + static_cast<std::ptrdiff_t>(end));
+    return answer;
   }
+}
+
+namespace {
+
+// The attribute of that type, a number in network byte order.
+std::optional<std::uint32_t> number(std::span<const std::uint8_t> attributes, int type) {
+  while (attributes.size() >= sizeof(nlattr)) {
+    nlattr head{};
+    std::memcpy(&head, attributes.data(), sizeof head);
+    if (head.nla_len < sizeof head || head.nla_len > attributes.size()) break;
+    if ((head.nla_type & NLA_TYPE_MASK) == type && head.nla_len == sizeof head + 4) {
+      std::uint32_t value = 0;
+      std::memcpy(&value, attributes.data() + sizeof head, sizeof value);
+      return ntohl(value);
+    }
+    attributes = attributes.subspan(std::min<std::size_t>((head.nla_len + 3U) & ~3U, attributes.size()));
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+// Every change of any table, by anybody, gives the rules of this network namespace another generation number.
+Expected<std::uint32_t> Guard::generation() {
+  const auto answer = ask(NFT_MSG_GETGEN, AF_UNSPEC, {});
+  if (!answer) return tl::unexpected(answer.error());
+  if (answer->error != 0) return unavailable(std::strerror(answer->error));
+  const auto id = number(answer->attributes, NFTA_GEN_ID);
+  if (!id) return unavailable("no generation number");
+  return *id;
+}
+
+// E1325 unless the table is there and without flags. Asked before libnftables is: what its 1.0.6 prints as JSON of a table with
+// flags ends in the middle, or does not, from run to run.
+Expected<void> Guard::check_table() {
+  nlattr head{};
+  head.nla_len = static_cast<std::uint16_t>(sizeof head + options_.table.size() + 1);
+  head.nla_type = NFTA_TABLE_NAME;
+  std::vector<std::uint8_t> name((head.nla_len + 3U) & ~3U);
+  std::memcpy(name.data(), &head, sizeof head);
+  std::memcpy(name.data() + sizeof head, options_.table.data(), options_.table.size());
+  const auto answer = ask(NFT_MSG_GETTABLE, NFPROTO_INET, name);
+  if (!answer) return tl::unexpected(answer.error());
+  if (answer->error == ENOENT) return missing(options_.table);
+  if (answer->error != 0) return unavailable(std::strerror(answer->error));
+  if (number(answer->attributes, NFTA_TABLE_FLAGS).value_or(0) != 0) return altered(options_.table);
+  return {};
 }
 
 }  // namespace acl::node

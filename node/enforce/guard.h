@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -51,14 +52,20 @@ class Guard {
   Expected<void> remove();
 
   // Packets it has dropped since it was installed; lists the table.
-  Expected<std::uint64_t> dropped() const;
+  Expected<std::uint64_t> dropped();
 
   // The rules as nft(8) reads them.
   [[nodiscard]] std::string text() const;
 
  private:
   explicit Guard(GuardOptions options) : options_(std::move(options)) {}
+  struct Answer {
+    int error = 0;  // an errno, or 0
+    std::vector<std::uint8_t> attributes;
+  };
+  Expected<Answer> ask(std::uint16_t type, std::uint8_t family, std::span<const std::uint8_t> attributes);
   Expected<std::uint32_t> generation();
+  Expected<void> check_table();
 
   GuardOptions options_;
   int netlink_ = -1;

@@ -168,6 +168,11 @@ class GuardInNamespace : public testing::Test {
     tun_.reset();
     tun_ = std::make_unique<Tun>("wgt0");
     command("ip addr add 10.77.0.1/24 dev wgt0 && ip addr add fd77::1/64 dev wgt0 nodad && ip link set wgt0 up");
+    // The kernel puts the routes of new IPv6 addresses in later, by itself.
+    for (int i = 0; i < 1000 && std::system("ip -6 route show table local | grep -q '^local fd77::1 dev wgt0'") != 0;
+         ++i) {
+      ::usleep(10'000);
+    }
   }
 
   // How many datagrams the server gets when one of each family arrives by wgt0.

@@ -58,8 +58,7 @@ class NetlinkSocket {
   int fd_;
 };
 
-Expected<void> dump(int socket, int family, std::uint8_t protocol, std::uint32_t sequence,
-                    std::vector<Socket>& into) {
+Expected<void> dump(int socket, int family, std::uint8_t protocol, std::uint32_t sequence, std::vector<Socket>& into) {
   struct {
     nlmsghdr head;
     inet_diag_req_v2 question;

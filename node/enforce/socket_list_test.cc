@@ -154,6 +154,12 @@ class SocketListInNamespace : public testing::Test {
     ASSERT_EQ(std::system("ip link set lo up && ip addr add 10.77.0.1/32 dev lo && ip addr add 10.77.0.2/32 dev lo && "
                           "ip addr add fd77::1/128 dev lo nodad && ip addr add fd77::2/128 dev lo nodad"),
               0);
+    // The kernel puts the routes of new IPv6 addresses in later, by itself.
+    for (int i = 0; i < 1000; ++i) {
+      if (std::system("test $(ip -6 route show table local | grep -cE '^local fd77::[12] ') = 2") == 0) return;
+      ::usleep(10'000);
+    }
+    FAIL() << "no routes to fd77::1 and fd77::2";
   }
   void TearDown() override {
     for (const int fd : fds_) ::close(fd);

@@ -21,7 +21,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::size_t buffer_size = std::size_t{256} * 1024;
+constexpr std::size_t buffer_size = std::size_t{64} * 1024;
 // A peer takes some 300 bytes of an answer.
 constexpr std::size_t most_answer_bytes = std::size_t{512} << 20;
 constexpr std::chrono::milliseconds kernel_patience{1000};

@@ -319,12 +319,13 @@ TEST_F(WireGuardGoLong, FiveThousandPeersCostLittleToAskAgain) {
   std::string set = "set=1\n";
   for (int i = 0; i < peers; ++i) {
     Key key{};
-    key[0] = static_cast<std::uint8_t>(i);
-    key[1] = static_cast<std::uint8_t>(i >> 8);
-    key[31] = 1;
+    for (std::uint32_t at = 0, mixed = static_cast<std::uint32_t>(i) + 1; at < key.size(); ++at) {
+      mixed = mixed * 1664525 + 1013904223;
+      key[at] = static_cast<std::uint8_t>(mixed >> 24);
+    }
     set += "public_key=" + hex(key) + "\n";
     set += "allowed_ip=10." + std::to_string(77 + i / 65536) + "." + std::to_string(i / 256 % 256) + "." +
-           std::to_string(i % 256) + "/32\nallowed_ip=fd77::" + testing::hex(key).substr(0, 4) + "/128\n";
+           std::to_string(i % 256) + "/32\nallowed_ip=fd77::" + std::to_string(i) + "/128\n";
   }
   ASSERT_TRUE(configure(set + "\n"));
   DevicePoll poll(name_, "");

@@ -125,7 +125,7 @@ Expected<net::Prefix> parse_allowed_ip(View entry) {
 Expected<void> parse_peer(View peer, Reading& into) {
   std::optional<Key> public_key;
   View allowed;
-  const auto read = each_attribute(peer, [&](int type, View payload) -> Expected<void> {
+  auto read = each_attribute(peer, [&](int type, View payload) -> Expected<void> {
     if (type == WGPEER_A_PUBLIC_KEY) {
       const auto value = key(payload);
       if (!value) return tl::unexpected(value.error());

@@ -52,7 +52,7 @@ std::vector<Peer> two_peers() {
 }
 
 TEST(Netlink, ADumpOfSeveralMessagesIsOneReading) {
-  for (const std::size_t per_message : {1, 2, 100}) {
+  for (const std::size_t per_message : {1U, 2U, 100U}) {
     const Read read = read_all(print_netlink(family, 5, 17, key_of(9), two_peers(), per_message), 5);
     EXPECT_EQ(read.error, "");
     Reading expected = testing::reading_of(two_peers());

@@ -13,20 +13,24 @@
 namespace acl::node {
 namespace {
 
-int hex_digit(char c) noexcept {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  return -1;
-}
+// -1: no hexadecimal digit. A table, since branches on the digits of keys are never foretold.
+constexpr auto hex_values = [] {
+  std::array<std::int16_t, 256> values{};
+  for (auto& value : values) value = -1;
+  for (unsigned i = 0; i < 16; ++i) {
+    values[static_cast<unsigned char>("0123456789abcdef"[i])] = static_cast<std::int16_t>(i);
+  }
+  return values;
+}();
 
 bool decode_key(std::string_view hex, Key& out) noexcept {
   if (hex.size() != out.size() * 2) return false;
   int bad = 0;
   for (std::size_t i = 0; i < out.size(); ++i) {
-    const int high = hex_digit(hex[2 * i]);
-    const int low = hex_digit(hex[2 * i + 1]);
+    const int high = hex_values[static_cast<unsigned char>(hex[2 * i])];
+    const int low = hex_values[static_cast<unsigned char>(hex[2 * i + 1])];
     bad |= high | low;
-    out[i] = static_cast<std::uint8_t>(high << 4 | low);
+    out[i] = static_cast<std::uint8_t>(high * 16 + low);
   }
   return bad >= 0;
 }
