@@ -11,6 +11,7 @@
 #include "compiler/cli/commands.h"
 #include "compiler/cli/progress.h"
 #include "compiler/cli/signing.h"
+#include "compiler/emit/display.h"
 #include "compiler/questions/full_check.h"
 #include "engine/net/file.h"
 #include "engine/store/release_folder.h"
@@ -77,7 +78,8 @@ Expected<void> compare_leaf(const inventory::Inventory& inventory, const tables:
 
 class ReleaseBuild {
  public:
-  ReleaseBuild(const Inputs& inputs, store::Folder* folder) : inputs_(inputs), folder_(folder) {}
+  ReleaseBuild(const Inputs& inputs, store::Folder* folder, Writing writing)
+      : inputs_(inputs), folder_(folder), writing_(writing) {}
 
   Expected<BuiltRelease> run() {
     const resolve::Resolved resolved =
@@ -102,7 +104,7 @@ class ReleaseBuild {
     out_.contents.rules = compiled->rules;
     out_.contents.policy = release::digest_of(release::as_bytes(inputs_.policy->source.text()));
     out_.contents.inventory = release::digest_of(release::as_bytes(inputs_.inventory.source->text()));
-    if (folder_ != nullptr) {
+    if (folder_ != nullptr && writing_ == Writing::all) {
       if (auto ok = folder_->settle(); !ok) return tl::unexpected(ok.error());
       // Only once everything is on the disk: what the cache names is there.
       const std::string path = folder_->path() + "/" + cache_name;
@@ -111,14 +113,28 @@ class ReleaseBuild {
       }
     }
     out_.written_blobs = blobs_;
+    out_.written_pages = pages_;
     out_.written_bytes = bytes_;
     return std::move(out_);
   }
 
+  // After a failure. Blobs that were written are not taken away: another compilation into the folder may have found one and count on it.
+  void tell_what_stays() const {
+    if (blobs_ == 0) return;
+    fmt::print(stderr,
+               "aclc: {} blob{} written before that stay in \"{}\": no release names them, `aclc publish` leaves them "
+               "out, and "
+               "the next compilation uses what it needs of them\n",
+               blobs_.load(), blobs_ == 1 ? "" : "s", emit::printable(folder_->path()));
+  }
+
  private:
   [[nodiscard]] bool has(const release::Reference& reference) const {
+    return has(reference, release::blob_name(reference.digest));
+  }
+  [[nodiscard]] bool has(const release::Reference& reference, const std::string& name) const {
     struct stat status {};
-    const std::string path = folder_->path_of(release::blob_name(reference.digest));
+    const std::string path = folder_->path_of(name);
     return ::stat(path.c_str(), &status) == 0 && static_cast<std::uint64_t>(status.st_size) == reference.length;
   }
   // Called by several threads, of which two may have built the same part: it is written and counted once.
@@ -127,10 +143,15 @@ class ReleaseBuild {
       const std::lock_guard lock(taken_mutex_);
       if (!taken_.insert(reference.digest).second) return {};
     }
-    const auto fresh = folder_->put(release::blob_name(reference.digest), bytes);
+    return put(reference, release::blob_name(reference.digest), bytes, blobs_);
+  }
+  // Counts what was not there.
+  Expected<void> put(const release::Reference& reference, const std::string& name, release::ByteView bytes,
+                     std::atomic<std::uint64_t>& count) {
+    const auto fresh = writing_ == Writing::all ? folder_->put(name, bytes) : Expected<bool>(!has(reference, name));
     if (!fresh) return tl::unexpected(fresh.error());
     if (*fresh) {
-      ++blobs_;
+      ++count;
       bytes_ += bytes.size();
     }
     return {};
@@ -147,13 +168,7 @@ class ReleaseBuild {
     out_.changes.removed = before.size();
     const auto built = tree.finish([&](const release::Reference& reference, release::ByteView page) -> Expected<void> {
       if (folder_ == nullptr) return {};
-      const auto fresh = folder_->put(release::page_name(reference.digest), page);
-      if (!fresh) return tl::unexpected(fresh.error());
-      if (*fresh) {
-        ++out_.written_pages;
-        bytes_ += page.size();
-      }
-      return {};
+      return put(reference, release::page_name(reference.digest), page, pages_);
     });
     if (!built) return tl::unexpected(built.error());
     out_.contents.root = built->root;
@@ -163,7 +178,8 @@ class ReleaseBuild {
 
   const Inputs& inputs_;
   store::Folder* folder_;
-  std::atomic<std::uint64_t> blobs_ = 0, bytes_ = 0;
+  Writing writing_;
+  std::atomic<std::uint64_t> blobs_ = 0, pages_ = 0, bytes_ = 0;
   std::mutex taken_mutex_;
   std::set<release::Digest> taken_;  // blobs that some thread writes or has written
   BuiltRelease out_;
@@ -171,12 +187,15 @@ class ReleaseBuild {
 
 }  // namespace
 
-std::optional<BuiltRelease> build_release(const ReleaseInputs& paths, store::Folder* folder, int& exit_code) {
+std::optional<BuiltRelease> build_release(const ReleaseInputs& paths, store::Folder* folder, Writing writing,
+                                          int& exit_code) {
   const auto inputs = load_accepted(paths, exit_code);
   if (!inputs) return std::nullopt;
-  auto built = ReleaseBuild(*inputs, folder).run();
+  ReleaseBuild build(*inputs, folder, writing);
+  auto built = build.run();
   if (!built) {
     exit_code = give_up(built.error());
+    build.tell_what_stays();
     return std::nullopt;
   }
   return std::move(*built);

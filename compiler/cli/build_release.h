@@ -2,6 +2,8 @@
 // `aclc sign --rebuild` share.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,11 +14,6 @@
 #include "engine/store/folder.h"
 
 namespace acl::cli {
-
-struct ReleaseInputs {
-  std::string policy, inventory;  // paths; the inventory's may be empty (inputs.h)
-  policy::Dialect dialect = policy::Dialect::tailscale;
-};
 
 // How the release differs from the one of the folder's newest head: nodes whose leaves are new, other, or gone.
 struct Changes {
@@ -33,8 +30,12 @@ struct BuiltRelease {
   std::uint64_t written_blobs = 0, written_pages = 0, written_bytes = 0;
 };
 
-// Checks the policy as on saving, its tests included, compiles, proves, and puts blobs and pages into the folder. Without a folder
-// nothing is written and nothing of an earlier compilation is used. On failure all is said and `exit_code` set.
-std::optional<BuiltRelease> build_release(const ReleaseInputs& inputs, store::Folder* folder, int& exit_code);
+enum class Writing : std::uint8_t { all, none };
+
+// Checks the policy as on saving, its tests included, compiles, proves, and puts blobs and pages into the folder; with Writing::none
+// only counts those that it would put. Without a folder nothing is written and nothing of an earlier compilation is used. On
+// failure all is said and `exit_code` set.
+std::optional<BuiltRelease> build_release(const ReleaseInputs& inputs, store::Folder* folder, Writing writing,
+                                          int& exit_code);
 
 }  // namespace acl::cli

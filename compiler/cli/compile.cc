@@ -1,5 +1,6 @@
 // aclc compile: a policy and an inventory into a release folder: tables of all nodes, proved equal to their rules, and the next
-// head. Needs neither key nor trust, and leaves `latest` alone: `aclc sign` moves it.
+// head. Needs neither key nor trust, and leaves `latest` alone: `aclc sign` moves it. With --dry-run it does the same work, says the
+// same and writes nothing; then there need be no folder.
 //
 // Exit code: 0 compiled, 1 the policy is refused, a node has no key, a table would not fit or not mean its rules, 2 no inventory
 // or wrong usage, 3 unreadable or unwritable.
@@ -10,6 +11,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 
 #include "compiler/cli/build_release.h"
 #include "compiler/cli/commands.h"
@@ -24,6 +26,11 @@ struct CompileVerb {
   ReleaseInputs inputs;
   std::string out, valid = "30d", grace = "72h";
   release::OnExpiry on_expiry = release::OnExpiry::ssh_restricted;
+  bool dry_run = false;
+
+  [[nodiscard]] store::Validity validity() const {
+    return {wall_clock(), parse_seconds(valid).value_or(0), parse_seconds(grace).value_or(0), on_expiry};
+  }
 };
 
 std::string bytes_text(std::uint64_t bytes) {
@@ -72,7 +79,8 @@ std::string sizes_text(const tables::Compiled::Counts& counts, const release::Tr
   return out;
 }
 
-std::string report(const BuiltRelease& built, const store::StoredHead& head, double seconds) {
+// What was built. Sizes are those of the whole release.
+std::string report(const BuiltRelease& built, double seconds) {
   const auto& counts = built.counts;
   std::string out = fmt::format("{}, each table proved equal to its rules; {} built anew, {:.2f} s\n",
                                 count_text(counts.nodes, "node"), count_text(counts.built, "part"), seconds);
@@ -83,11 +91,14 @@ std::string report(const BuiltRelease& built, const store::StoredHead& head, dou
   out += sizes_text(counts, built.tree);
   out += fmt::format("  a node's hot part: median {}, largest {}\n", bytes_text(counts.median_hot),
                      bytes_text(counts.largest_hot));
-  out += changes_text(built.changes);
-  out += fmt::format("wrote {}, {} and {} ({})\n", release::head_name(head.head.generation),
+  return out;
+}
+
+// `verb`: "wrote" or "would write".
+std::string written_text(std::string_view verb, const BuiltRelease& built, const store::StoredHead& head) {
+  return fmt::format("{} {}, {} and {} ({})\n", verb, release::head_name(head.head.generation),
                      count_text(built.written_blobs, "blob"), count_text(built.written_pages, "page"),
                      bytes_text(built.written_bytes));
-  return out;
 }
 
 // Nothing takes effect by being compiled.
@@ -109,36 +120,63 @@ int leave(const CompileVerb& verb, bool was_there, int exit_code) {
   return exit_code;
 }
 
+class Stopwatch {
+ public:
+  [[nodiscard]] double seconds() const {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  }
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
 int run_compile(const CompileVerb& verb) {
-  const auto start = std::chrono::steady_clock::now();
+  const Stopwatch stopwatch;
   std::error_code ignored;
   const bool was_there = std::filesystem::exists(verb.out, ignored);
   auto folder = store::Folder::create(verb.out);
   if (!folder) return give_up(folder.error());
   int exit_code = exit_yes;
-  const auto built = build_release(verb.inputs, &*folder, exit_code);
+  const auto built = build_release(verb.inputs, &*folder, Writing::all, exit_code);
   if (!built) return leave(verb, was_there, exit_code);
-  store::Validity validity;
-  validity.created = wall_clock();
-  validity.valid = parse_seconds(verb.valid).value_or(0);
-  validity.grace = parse_seconds(verb.grace).value_or(0);
-  validity.on_expiry = verb.on_expiry;
-  const auto head = store::put_next_head(*folder, built->contents, validity);
+  const auto head = store::put_next_head(*folder, built->contents, verb.validity());
   if (!head) return give_up(head.error());
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  const std::string out = report(*built, *head, seconds) + next_step(verb.out, head->head);
+  const std::string out = report(*built, stopwatch.seconds()) + changes_text(built->changes) +
+                          written_text("wrote", *built, *head) + next_step(verb.out, head->head);
   return print_out(out) ? exit_yes : exit_unreadable;
+}
+
+// Of a folder that does not exist, or none, there is nothing to compare with.
+int run_dry(const CompileVerb& verb) {
+  const Stopwatch stopwatch;
+  std::optional<store::Folder> folder;
+  std::error_code ignored;
+  if (std::filesystem::exists(verb.out, ignored)) {
+    auto opened = store::Folder::open(verb.out);
+    if (!opened) return give_up(opened.error());
+    folder = std::move(*opened);
+  }
+  int exit_code = exit_yes;
+  const auto built = build_release(verb.inputs, folder ? &*folder : nullptr, Writing::none, exit_code);
+  if (!built) return exit_code;
+  std::string out = report(*built, stopwatch.seconds());
+  if (folder) {
+    const auto head = store::next_head(*folder, built->contents, verb.validity());
+    if (!head) return give_up(head.error());
+    out += changes_text(built->changes) + written_text("would write", *built, *head);
+  }
+  return print_out(out + "nothing was written\n") ? exit_yes : exit_unreadable;
 }
 
 }  // namespace
 
 Rebuild rebuild_release() {
-  return [](const std::string& policy, const std::string& inventory,
-            const release::Head& like) -> Expected<release::Head> {
+  return [](const ReleaseInputs& inputs, const release::Head& like) -> Expected<release::Head> {
     int exit_code = exit_yes;
-    const auto built = build_release({policy, inventory, policy::Dialect::tailscale}, nullptr, exit_code);
+    const auto built = build_release(inputs, nullptr, Writing::none, exit_code);
     if (!built)
-      return fail(Code::E1209, fmt::format("\"{}\" cannot be compiled again", policy), "the reason stands above");
+      return fail(Code::E1209, fmt::format("\"{}\" cannot be compiled again", inputs.policy),
+                  "the reason stands above");
     release::Head head = like;
     head.contents = built->contents;
     return head;
@@ -150,7 +188,8 @@ void add_compile(CLI::App& app, int& exit_code) {
   CLI::App* sub = app.add_subcommand("compile", "Compile the tables of all nodes into a release folder");
   sub->add_option("POLICY", verb->inputs.policy, "policy file; - reads standard input")->required();
   add_inventory_option(*sub, verb->inputs.inventory);
-  sub->add_option("--out", verb->out, "the release folder, made if need be")->required()->type_name("DIR");
+  auto* out = sub->add_option("--out", verb->out, "the release folder, made if need be")->type_name("DIR");
+  sub->add_flag("--dry-run", verb->dry_run, "do all but write: what would change; --out may be left out");
   const CLI::Validator duration(
       [](std::string& text) {
         return parse_seconds(text) ? std::string()
@@ -171,7 +210,10 @@ void add_compile(CLI::App& app, int& exit_code) {
                       .description("keep|ssh-restricted|deny"))
       ->type_name("");
   add_dialect_option(*sub, verb->inputs.dialect);
-  sub->callback([verb, &exit_code] { exit_code = run_compile(*verb); });
+  sub->callback([verb, out, &exit_code] {
+    if (out->count() == 0 && !verb->dry_run) throw CLI::RequiredError("--out");
+    exit_code = verb->dry_run ? run_dry(*verb) : run_compile(*verb);
+  });
 }
 
 }  // namespace acl::cli

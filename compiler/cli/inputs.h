@@ -36,6 +36,12 @@ struct Inputs {
   LoadedFile inventory;
 };
 
+// What a release is compiled from.
+struct ReleaseInputs {
+  std::string policy, inventory;  // paths; the inventory's may be empty
+  policy::Dialect dialect = policy::Dialect::tailscale;
+};
+
 // Reads both for a verb that needs them. On failure all is said, and `exit_code` tells how: no inventory 2, refused 1,
 // unreadable 3.
 std::optional<Inputs> load_inputs(const std::string& policy, const std::string& inventory_option,

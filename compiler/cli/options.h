@@ -7,14 +7,15 @@
 
 namespace CLI {
 class App;
-}
+class Option;
+}  // namespace CLI
 
 namespace acl::cli {
 
 // --dialect tailscale|headscale
-void add_dialect_option(CLI::App& verb, policy::Dialect& dialect);
+CLI::Option& add_dialect_option(CLI::App& verb, policy::Dialect& dialect);
 
 // --inventory FILE
-void add_inventory_option(CLI::App& verb, std::string& file);
+CLI::Option& add_inventory_option(CLI::App& verb, std::string& file);
 
 }  // namespace acl::cli

@@ -9,6 +9,7 @@
 
 #include "compiler/cli/commands.h"
 #include "compiler/cli/inputs.h"
+#include "compiler/cli/options.h"
 #include "compiler/cli/signing.h"
 
 namespace acl::cli {
@@ -17,7 +18,8 @@ namespace {
 using release::Head;
 
 struct SignOptions {
-  std::string folder, key, policy, inventory;
+  std::string folder, key;
+  ReleaseInputs rebuilt;  // without --rebuild no policy
   int passphrase_fd = from_terminal;
 };
 
@@ -77,13 +79,13 @@ std::string differences(const release::Contents& a, const release::Contents& b) 
 }
 
 Expected<void> check_rebuild(const SignOptions& options, const Rebuild& rebuild, const Head& head) {
-  const auto made = rebuild(options.policy, options.inventory, head);
+  const auto made = rebuild(options.rebuilt, head);
   if (!made) return tl::unexpected<Diagnostic>(made.error());
   const std::string differs = differences(made->contents, head.contents);
   if (differs.empty()) return {};
   return fail(Code::E1024,
               fmt::format("\"{}\" is not what \"{}\" makes: {} differ", release::head_name(head.generation),
-                          options.policy, differs),
+                          options.rebuilt.policy, differs),
               "nothing was signed");
 }
 
@@ -101,7 +103,7 @@ int run_sign(const SignOptions& options, const Rebuild& rebuild) {
   if (!found) return give_up(found.error());
   // What is about to be signed is told before the passphrase is asked for.
   if (!print_out(describe(found->head.head))) return exit_unreadable;
-  if (!options.policy.empty()) {
+  if (!options.rebuilt.policy.empty()) {
     if (auto same = check_rebuild(options, rebuild, found->head.head); !same) return give_up(same.error());
     if (!print_out("rebuilt: the same\n")) return exit_unreadable;
   }
@@ -123,13 +125,11 @@ void add_sign(CLI::App& app, int& exit_code, Rebuild rebuild) {
       ->check(CLI::Range(0, 1 << 20))
       ->type_name("N");
   if (rebuild) {
-    CLI::Option* const policy =
-        verb->add_option("--rebuild", options->policy, "compile this policy again, and sign only if all is equal")
-            ->type_name("POLICY");
-    verb->add_option("--inventory", options->inventory,
-                     "for --rebuild; default: inventory.hujson or inventory.json beside the policy")
-        ->needs(policy)
-        ->type_name("FILE");
+    CLI::Option* const policy = verb->add_option("--rebuild", options->rebuilt.policy,
+                                                 "compile this policy again, and sign only if all is equal")
+                                    ->type_name("POLICY");
+    add_inventory_option(*verb, options->rebuilt.inventory).needs(policy);
+    add_dialect_option(*verb, options->rebuilt.dialect).needs(policy);
   }
   verb->callback([options, rebuild = std::move(rebuild), &exit_code] { exit_code = run_sign(*options, rebuild); });
 }

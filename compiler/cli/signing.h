@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "compiler/cli/inputs.h"
 #include "engine/release/head.h"
 #include "engine/release/secret_key.h"
 #include "engine/release/trust.h"
@@ -23,8 +24,7 @@ namespace acl::cli {
 
 // Compiles a policy and an inventory again, as `like` was compiled, and tells the head that comes out: its contents count.
 // For `aclc sign --rebuild`.
-using Rebuild = std::function<Expected<release::Head>(const std::string& policy, const std::string& inventory,
-                                                      const release::Head& like)>;
+using Rebuild = std::function<Expected<release::Head>(const ReleaseInputs& inputs, const release::Head& like)>;
 
 // What `compile` does, without a folder (compile.cc).
 Rebuild rebuild_release();

@@ -262,8 +262,8 @@ TEST_F(Signing, RebuildSignsOnlyWhatIsEqual) {
   const release::Head head = compile();
   release::Contents made = head.contents;
   std::string asked;
-  rebuild = [&](const std::string& policy, const std::string& inventory, const release::Head& like) {
-    asked = policy + " " + inventory;
+  rebuild = [&](const ReleaseInputs& inputs, const release::Head& like) {
+    asked = inputs.policy + " " + inputs.inventory + (inputs.dialect == policy::Dialect::headscale ? " headscale" : "");
     release::Head out = like;
     out.contents = made;
     return Expected<release::Head>(out);
@@ -274,8 +274,10 @@ TEST_F(Signing, RebuildSignsOnlyWhatIsEqual) {
   EXPECT_THAT(refused.err, HasSubstr("rules differ"));
   EXPECT_EQ(asked, "p i");
   made = head.contents;
-  EXPECT_EQ(run("sign @rel --key @alice.key --rebuild p").exit_code, exit_yes);
-  EXPECT_EQ(run("sign @rel --key @alice.key --inventory i").exit_code, exit_usage);
+  EXPECT_EQ(run("sign @rel --key @alice.key --rebuild p --dialect headscale").exit_code, exit_yes);
+  EXPECT_EQ(asked, "p  headscale");
+  for (const char* alone : {"--inventory i", "--dialect headscale"})
+    EXPECT_EQ(run(std::string("sign @rel --key @alice.key ") + alone).exit_code, exit_usage) << alone;
 }
 
 TEST_F(Signing, AnExpiredHeadIsNotSigned) {

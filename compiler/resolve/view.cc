@@ -36,11 +36,8 @@ Views::Views(const Resolved& resolved) : resolved_(resolved) {
   for (std::uint32_t r = 0; r < resolved.rules.size(); ++r) {
     if (resolved.sources[resolved.rules[r].sources].covers_all) covering_all_.push_back(r);
   }
-  devices_of_.resize(resolved.inventory->users.size());
-  for (NodeId node = 0; node < nodes; ++node) {
-    const inventory::Node& device = resolved.inventory->nodes[node];
-    if (device.tags.empty() && device.user != inventory::none) devices_of_[device.user].push_back(node);
-  }
+  devices_of_.resize(resolved.inventory->users.size() + 1);
+  for (NodeId node = 0; node < nodes; ++node) devices_of_[person_of(node)].push_back(node);
   std::vector<NodeId> by_name(nodes);
   std::iota(by_name.begin(), by_name.end(), 0);
   const auto& all = resolved.inventory->nodes;
@@ -50,6 +47,13 @@ Views::Views(const Resolved& resolved) : resolved_(resolved) {
   name_order_.resize(nodes);
   for (std::uint32_t place = 0; place < nodes; ++place) name_order_[by_name[place]] = place;
 }
+
+std::size_t Views::person_of(NodeId node) const noexcept {
+  const inventory::Node& device = resolved_.inventory->nodes[node];
+  return device.tags.empty() && device.user != inventory::none ? device.user : resolved_.inventory->users.size();
+}
+
+const std::vector<NodeId>& Views::same_person(NodeId node) const { return devices_of_[person_of(node)]; }
 
 std::span<const std::uint32_t> Views::covering(NodeId node) const noexcept {
   return {covering_.data() + covering_first_[node], covering_.data() + covering_first_[node + 1]};

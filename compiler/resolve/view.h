@@ -83,6 +83,8 @@ class Views {
   // The rule concerns every node.
   [[nodiscard]] bool everywhere(std::uint32_t rule) const { return everywhere_[rule]; }
   [[nodiscard]] const std::vector<std::uint32_t>& covering_all() const noexcept { return covering_all_; }
+  // The devices of the node's user, of a tagged node or one without a user all that are no user's; ascending.
+  [[nodiscard]] const std::vector<NodeId>& same_person(NodeId node) const;
   // Nodes in the order of their names: position of each node.
   [[nodiscard]] const std::vector<std::uint32_t>& name_order() const noexcept { return name_order_; }
 
@@ -115,6 +117,8 @@ class Views {
   // An approved subnet route of the node overlaps the entry, or it is internet and the node an exit.
   [[nodiscard]] bool routes_entry(NodeId node, const Entry& entry, const SelectorSet& set) const;
   [[nodiscard]] bool receives_entry(NodeId node, const Entry& entry, const SelectorSet& set) const;
+  // Index into devices_of_.
+  [[nodiscard]] std::size_t person_of(NodeId node) const noexcept;
   void join_via(std::vector<RuleView>& views) const;
   void add_principals(SshRuleView& view, const std::vector<NodeId>& nodes) const;
 
@@ -125,7 +129,7 @@ class Views {
   std::vector<std::uint32_t> covering_;
   std::vector<std::uint32_t> covering_all_;
   std::vector<std::uint32_t> name_order_;
-  std::vector<std::vector<NodeId>> devices_of_;  // of each user: untagged devices, ascending
+  std::vector<std::vector<NodeId>> devices_of_;  // of each user: untagged devices, ascending; then those of nobody
 };
 
 template <class F>

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <charconv>
 #include <cstring>
 #include <mutex>
 #include <thread>
@@ -13,6 +12,7 @@
 #include "compiler/table/hot_builder.h"
 #include "compiler/table/names_builder.h"
 #include "compiler/table/node_rules.h"
+#include "compiler/table/part_keys.h"
 #include "compiler/table/prove.h"
 #include "compiler/table/ssh_builder.h"
 #include "engine/release/directory.h"
@@ -28,48 +28,13 @@ using resolve::Resolved;
 
 namespace {
 
-// Raised when a part's bytes or the meaning of a key change: then nothing of an old cache fits.
-constexpr std::uint32_t cache_version = 2;
-
-// Bytes that are only hashed.
-struct KeyBytes {
-  std::vector<std::uint8_t> bytes;
-
-  template <class T>
-  void add(T value) {
-    static_assert(std::is_integral_v<T> || std::is_enum_v<T>);
-    const std::size_t at = bytes.size();
-    bytes.resize(at + sizeof value);
-    std::memcpy(bytes.data() + at, &value, sizeof value);
-  }
-  void add(std::string_view text) {
-    add(text.size());
-    const std::size_t at = bytes.size();
-    bytes.resize(at + text.size());
-    std::memcpy(bytes.data() + at, text.data(), text.size());
-  }
-  void add(const Digest& digest) { bytes.insert(bytes.end(), digest.bytes.begin(), digest.bytes.end()); }
-  void add(const net::Address& address) {
-    add(address.family());
-    add(address.high());
-    add(address.low());
-  }
-  void add(const std::vector<Interval>& intervals) {
-    add(intervals.size());
-    for (const Interval& interval : intervals) {
-      add(interval.first);
-      add(interval.last);
-    }
-  }
-  [[nodiscard]] Digest digest() const { return release::digest_of(bytes); }
-};
-
 // Nodes that share a part.
 struct Group {
   NodeId node = 0;  // one of them
   Digest key;
   std::size_t size = 0;  // how many there are
   CachedPart part;
+  std::vector<Origin> rules;  // of each rule number
 };
 
 // Runs f(i) for i below `count` on some threads; f says what went wrong. The first error by i is returned.
@@ -103,13 +68,14 @@ Expected<void> in_parallel(unsigned threads, std::size_t count, F f) {
 class Compiler {
  public:
   Compiler(const resolve::Views& views, const CompileOptions& options)
-      : resolved_(views.resolved()),
+      : views_(views),
+        resolved_(views.resolved()),
         options_(options),
         addresses_(resolved_),
         reader_(views),
         ids_(*resolved_.file),
+        keys_(views, addresses_, reader_, ids_),
         threads_(options.threads != 0 ? options.threads : std::max(1U, std::thread::hardware_concurrency())) {
-    if (options.prove) prover_.emplace(views, addresses_);
     scratches_.resize(threads_);
     for (unsigned i = 0; i < threads_; ++i) known_.emplace_back(views);
     for (unsigned i = 0; i < threads_; ++i) classifiers_.emplace_back(addresses_, resolved_.node_count());
@@ -117,7 +83,6 @@ class Compiler {
 
   Expected<Compiled> run() {
     if (auto ok = check_keys(); !ok) return tl::unexpected(ok.error());
-    digest_sources();
     if (auto ok = group_nodes(); !ok) return tl::unexpected(ok.error());
     if (auto ok = build_groups(hot_, [&](Group& g, unsigned t) { return build_hot_group(g, t); }); !ok)
       return tl::unexpected(ok.error());
@@ -159,76 +124,13 @@ class Compiler {
         "add \"key\" to each in the inventory, or \"binding\": \"none\" where its addresses are believed without one");
   }
 
-  // --- what parts depend on ---------------------------------------------------------------------------------------------
-
-  // One digest for each set of sources, from its addresses and intervals alone.
-  void digest_sources() {
-    for (std::uint32_t id = 0; id < resolved_.sources.size(); ++id) {
-      KeyBytes bytes;
-      std::vector<Rank> ranks;
-      for (const NodeId node : resolved_.sources[id].nodes) {
-        const auto own = addresses_.of(node);
-        ranks.insert(ranks.end(), own.begin(), own.end());
-      }
-      std::sort(ranks.begin(), ranks.end());
-      bytes.add(ranks.size());
-      for (const Rank rank : ranks) bytes.add(addresses_.list[rank]);
-      bytes.add(addresses_.literals[id]);
-      source_digests_.push_back(bytes.digest());
-    }
-    // Of logins: the sources of each SSH rule with whose they are, and what the rule says.
-    for (const resolve::SshRule& rule : resolved_.ssh) {
-      KeyBytes bytes;
-      bytes.add(ids_.of({resolve::Section::ssh, rule.index}));
-      for (const NodeId node : rule.sources) {
-        const inventory::Node& device = resolved_.inventory->nodes[node];
-        for (const Rank rank : addresses_.of(node)) bytes.add(addresses_.list[rank]);
-        // Where it matters whose a device is: an account of one's own name, and autogroup:self.
-        if (rule.localpart_domains.empty() && !rule.self) continue;
-        const bool owned = device.tags.empty() && device.user != inventory::none;
-        bytes.add(owned ? std::string_view(resolved_.inventory->users[device.user].login) : std::string_view());
-      }
-      login_digests_.push_back(bytes.digest());
-    }
-  }
-
-  [[nodiscard]] Digest hot_key(const std::vector<PacketRule>& rules, std::size_t own_count) const {
-    KeyBytes bytes;
-    bytes.add(cache_version);
-    bytes.add(acl_kind_hot);
-    bytes.add(own_count);
-    for (const PacketRule& rule : rules) {
-      bytes.add(source_digests_[rule.sources]);
-      bytes.add(rule.protocol);
-      const auto& ports = resolved_.port_lists[rule.ports];
-      bytes.add(ports.size());
-      for (const policy::PortRange& range : ports) {
-        bytes.add(range.first);
-        bytes.add(range.last);
-      }
-      bytes.add(ids_.of(rule.origin));
-      bytes.add(rule.own);
-      bytes.add(rule.behind);
-    }
-    return bytes.digest();
-  }
-
-  [[nodiscard]] Digest ssh_key(NodeId node) const {
-    KeyBytes bytes;
-    bytes.add(cache_version);
-    bytes.add(acl_kind_ssh);
-    for (const NodeRuleReader::LoginPart& part : reader_.login_parts(node)) {
-      bytes.add(login_digests_[part.rule]);
-      bytes.add(part.person);
-    }
-    return bytes.digest();
-  }
+  // --- which nodes share what -------------------------------------------------------------------------------------------
 
   std::uint32_t join(std::unordered_map<std::string, std::uint32_t>& index, std::vector<Group>& groups, NodeId node,
                      const Digest& key) {
     const std::string text(reinterpret_cast<const char*>(key.bytes.data()), key.bytes.size());
     const auto [known, fresh] = index.try_emplace(text, static_cast<std::uint32_t>(groups.size()));
-    if (fresh) groups.push_back({node, key, 0, {}});
+    if (fresh) groups.push_back({node, key, 0, {}, {}});
     ++groups[known->second].size;
     return known->second;
   }
@@ -239,8 +141,8 @@ class Compiler {
     const auto read = [&](std::size_t i, unsigned) -> Expected<void> {
       const auto node = static_cast<NodeId>(i);
       if (!enforces(node)) return {};
-      hot_keys[i] = hot_key(reader_.packets(node), resolved_.inventory->nodes[node].addresses.size());
-      ssh_keys[i] = ssh_key(node);
+      hot_keys[i] = keys_.hot(reader_.packets(node), resolved_.inventory->nodes[node].addresses.size());
+      ssh_keys[i] = keys_.ssh(node);
       return {};
     };
     if (auto ok = in_parallel(threads_, count, read); !ok) return ok;
@@ -266,7 +168,7 @@ class Compiler {
       Group& group = groups[i];
       const std::size_t so_far = done += group.size;
       if (options_.progress) options_.progress(so_far);
-      if (const CachedPart* known = cached(group.key); known != nullptr) {
+      if (const CachedPart* known = cached(group.key); known != nullptr && rules_of(*known, group.rules)) {
         group.part = *known;
         return {};
       }
@@ -282,6 +184,13 @@ class Compiler {
     return !options_.has || options_.has(known->second.blob) ? &known->second : nullptr;
   }
 
+  // Null if nothing is to be proved. Made for the first part that is built.
+  const Prover* prover() {
+    if (!options_.prove) return nullptr;
+    std::call_once(prover_made_, [&] { prover_.emplace(views_, addresses_); });
+    return &*prover_;
+  }
+
   // Gives the part's bytes away; what stays is its reference.
   Expected<void> keep(CachedPart& part, const std::vector<std::uint8_t>& bytes) {
     part.blob = release::reference_to(bytes);
@@ -294,19 +203,30 @@ class Compiler {
     return out;
   }
 
+  // False if the cache has an id that no rule has.
+  [[nodiscard]] bool rules_of(const CachedPart& part, std::vector<Origin>& out) const {
+    out.clear();
+    for (const std::uint64_t id : part.rule_ids) {
+      const auto rule = ids_.rule(id);
+      if (!rule) return false;
+      out.push_back(*rule);
+    }
+    return true;
+  }
+
   Expected<void> build_hot_group(Group& group, unsigned thread) {
     const std::vector<PacketRule> rules = reader_.packets(group.node);
     auto built = build_hot(resolved_, addresses_, rules, resolved_.inventory->nodes[group.node].addresses.size(),
                            classifiers_[thread]);
     if (!built) return tl::unexpected(in_node(std::move(built.error()), group.node));
-    if (prover_) {
-      if (auto same = prover_->hot(group.node, built->bytes, built->own_classes, built->rules, scratches_[thread]);
-          !same)
+    if (const Prover* prove = prover(); prove != nullptr) {
+      if (auto same = prove->hot(group.node, built->bytes, built->own_classes, built->rules, scratches_[thread]); !same)
         return same;
     }
     pairs_ += built->addresses;
     group.part.own_classes = std::move(built->own_classes);
     group.part.rule_ids = ids(built->rules);
+    group.rules = std::move(built->rules);
     return keep(group.part, built->bytes);
   }
 
@@ -314,10 +234,11 @@ class Compiler {
     const std::vector<LoginRule> rules = reader_.logins(group.node);
     auto built = build_ssh(resolved_, addresses_, rules, classifiers_[thread]);
     if (!built) return tl::unexpected(in_node(std::move(built.error()), group.node));
-    if (prover_) {
-      if (auto same = prover_->ssh(group.node, built->bytes, built->rules); !same) return same;
+    if (const Prover* prove = prover(); prove != nullptr) {
+      if (auto same = prove->ssh(group.node, built->bytes, built->rules); !same) return same;
     }
     group.part.rule_ids = ids(built->rules);
+    group.rules = std::move(built->rules);
     return keep(group.part, built->bytes);
   }
 
@@ -341,8 +262,10 @@ class Compiler {
       same_known[place->second].push_back(node);
     }
     proved_capabilities_.resize(threads_);
+    names_parts_.resize(threads_);
     return in_parallel(threads_, same_known.size(), [&](std::size_t i, unsigned thread) -> Expected<void> {
-      const std::vector<std::uint8_t> blocks = known_[thread].blocks(same_known[i].front());
+      const Digest known = keys_.known_by(same_known[i].front());
+      std::vector<std::uint8_t> blocks;  // once a part is built
       std::unordered_map<std::string, CachedPart> parts;
       for (const NodeId node : same_known[i]) {
         const std::vector<CapabilityRule> capabilities = reader_.capabilities(node);
@@ -352,7 +275,7 @@ class Compiler {
         text.push_back(static_cast<char>(resolved_.inventory->nodes[node].addresses.size()));
         const auto [place, fresh] = parts.try_emplace(std::move(text));
         if (fresh) {
-          if (auto ok = build_names_part(node, capabilities, blocks, thread, place->second); !ok) return ok;
+          if (auto ok = make_names_part(node, known, capabilities, blocks, thread, place->second); !ok) return ok;
         }
         names_[node] = place->second;
       }
@@ -360,27 +283,41 @@ class Compiler {
     });
   }
 
-  Expected<void> build_names_part(NodeId node, const std::vector<CapabilityRule>& capabilities,
-                                  const std::vector<std::uint8_t>& blocks, unsigned thread, CachedPart& part) {
+  Expected<void> make_names_part(NodeId node, const Digest& known, const std::vector<CapabilityRule>& capabilities,
+                                 std::vector<std::uint8_t>& blocks, unsigned thread, CachedPart& part) {
     NamesInput input;
     input.capabilities = capabilities;
     input.own_count = resolved_.inventory->nodes[node].addresses.size();
     input.hot_rules = hot_[hot_of_[node]].part.rule_ids;
     input.ssh_rules = ssh_[ssh_of_[node]].part.rule_ids;
-    input.known = blocks;
+    const Digest key = keys_.names(known, capabilities, input.own_count, input.hot_rules, input.ssh_rules);
+    if (const CachedPart* before = cached(key); before != nullptr) {
+      part = *before;
+    } else {
+      if (blocks.empty()) blocks = known_[thread].blocks(node);
+      input.known = blocks;
+      if (auto ok = build_names_part(node, input, thread, part); !ok) return ok;
+    }
+    names_parts_[thread].emplace_back(key, part);
+    return {};
+  }
+
+  Expected<void> build_names_part(NodeId node, const NamesInput& input, unsigned thread, CachedPart& part) {
     auto built = build_names(resolved_, addresses_, ids_, input, classifiers_[thread]);
     if (!built) return tl::unexpected(in_node(std::move(built.error()), node));
-    if (auto same = prove_names(node, key(capabilities), *built, thread); !same) return same;
+    const std::vector<CapabilityRule> rules(input.capabilities.begin(), input.capabilities.end());
+    if (auto same = prove_names(node, key(rules), *built, thread); !same) return same;
     part.own_classes = std::move(built->own_classes);
-    part.blob = release::reference_to(built->bytes);
-    if (cached(part.blob.digest) != nullptr || !options_.put) return {};
-    return options_.put(part.blob, built->bytes);
+    return keep(part, built->bytes);
   }
 
   // Capabilities stand first in the part: where the same rules made the same bytes before, they are proved.
   Expected<void> prove_names(NodeId node, const std::string& rules, const NamesPart& part, unsigned thread) {
-    if (!prover_) return {};
-    if (auto same = prover_->known(node, part.bytes, scratches_[thread]); !same) return same;
+    const Prover* prove = prover();
+    if (prove == nullptr) return {};
+    if (auto same = prove->known(node, part.bytes, scratches_[thread]); !same) return same;
+    if (auto same = prove->ids(node, part.bytes, hot_[hot_of_[node]].rules, ssh_[ssh_of_[node]].rules); !same)
+      return same;
     acl_names header;
     std::memcpy(&header, part.bytes.data(), sizeof header);
     const std::size_t end =
@@ -388,7 +325,7 @@ class Compiler {
     const std::string_view text = release::as_text(std::span(part.bytes).subspan(sizeof header, end - sizeof header));
     const auto [proved, fresh] = proved_capabilities_[thread].try_emplace(rules, text);
     if (!fresh && proved->second == text) return {};
-    return prover_->capabilities(node, part.bytes, part.own_classes);
+    return prove->capabilities(node, part.bytes, part.own_classes);
   }
 
   Expected<void> write_directory() {
@@ -468,8 +405,8 @@ class Compiler {
       out.counts.largest_hot = hot_sizes.back();
       out.counts.median_hot = hot_sizes[hot_sizes.size() / 2];
     }
-    for (const CachedPart& names : names_) {
-      if (names.blob.length != 0) out.cache.emplace(names.blob.digest, CachedPart{names.blob, {}, {}});
+    for (auto& parts : names_parts_) {
+      for (auto& [key, part] : parts) out.cache.emplace(key, std::move(part));
     }
     for (auto* groups : {&hot_, &ssh_}) {
       for (Group& group : *groups) out.cache.emplace(group.key, std::move(group.part));
@@ -477,20 +414,23 @@ class Compiler {
     return out;
   }
 
+  const resolve::Views& views_;
   const Resolved& resolved_;
   const CompileOptions& options_;
   Addresses addresses_;
   NodeRuleReader reader_;
   RuleIds ids_;
+  PartKeys keys_;
   std::vector<KnownSets> known_;  // by thread
   unsigned threads_;
+  std::once_flag prover_made_;
   std::optional<Prover> prover_;
   std::vector<Classifier> classifiers_;     // one for each thread
   std::vector<Prover::Scratch> scratches_;  // the same
-  std::vector<Digest> source_digests_, login_digests_;
   std::vector<Group> hot_, ssh_;
   std::vector<std::uint32_t> hot_of_, ssh_of_;                                     // of each node
   std::vector<CachedPart> names_;                                                  // of each node
+  std::vector<std::vector<std::pair<Digest, CachedPart>>> names_parts_;            // by thread: those made
   std::vector<std::unordered_map<std::string, std::string>> proved_capabilities_;  // by thread: rules → bytes
   std::atomic<std::uint64_t> built_ = 0, pairs_ = 0;
   std::uint64_t directory_bytes_ = 0;
@@ -498,68 +438,6 @@ class Compiler {
 };
 
 }  // namespace
-
-// --- the cache --------------------------------------------------------------------------------------------------------
-
-std::string print_cache(const Cache& cache) {
-  std::string out = fmt::format("aclc cache {}\n", cache_version);
-  for (const auto& [key, part] : cache) {
-    out += fmt::format("{} {} {} {}", key.text(), part.blob.digest.text(), part.blob.length, part.own_classes.size());
-    for (const std::uint16_t one : part.own_classes) out += fmt::format(" {}", one);
-    for (const std::uint64_t id : part.rule_ids) out += fmt::format(" {}", id);
-    out += '\n';
-  }
-  return out;
-}
-
-namespace {
-
-// The numbers up to the end of the line; nothing if something else stands there.
-template <class T>
-bool read_number(std::string_view& line, T& out) {
-  if (!line.empty() && line.front() == ' ') line.remove_prefix(1);
-  const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), out);
-  if (error != std::errc() || end == line.data()) return false;
-  line.remove_prefix(static_cast<std::size_t>(end - line.data()));
-  return true;
-}
-
-bool read_part(std::string_view line, Digest& key, CachedPart& part) {
-  if (line.size() < 130) return false;
-  const auto first = Digest::parse(line.substr(0, 64)), second = Digest::parse(line.substr(65, 64));
-  if (!first || !second) return false;
-  key = *first;
-  part.blob.digest = *second;
-  line.remove_prefix(129);
-  std::size_t own = 0;
-  if (!read_number(line, part.blob.length) || !read_number(line, own) || own > table::most_own) return false;
-  for (; own > 0; --own) {
-    if (!read_number(line, part.own_classes.emplace_back())) return false;
-  }
-  while (!line.empty()) {
-    if (!read_number(line, part.rule_ids.emplace_back())) return false;
-  }
-  return true;
-}
-
-}  // namespace
-
-Cache parse_cache(std::string_view text) {
-  Cache out;
-  const std::string head = fmt::format("aclc cache {}\n", cache_version);
-  if (text.substr(0, head.size()) != head) return {};
-  text.remove_prefix(head.size());
-  while (!text.empty()) {
-    const std::size_t end = text.find('\n');
-    if (end == std::string_view::npos) return {};
-    Digest key;
-    CachedPart part;
-    if (!read_part(text.substr(0, end), key, part)) return {};
-    out.emplace_hint(out.end(), key, std::move(part));
-    text.remove_prefix(end + 1);
-  }
-  return out;
-}
 
 Expected<Compiled> compile(const resolve::Views& views, const CompileOptions& options) {
   return Compiler(views, options).run();

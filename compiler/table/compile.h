@@ -4,38 +4,20 @@
 // nothing is kept of it but its digest, so that memory does not grow with the sizes of all tables. Work is spread over threads;
 // what comes out does not depend on their number. An error of any part ends the whole.
 //
-// A Cache carries over what was built before: a part is known by a digest of all that it depends on, so that a changed policy costs
-// what it changes. What is in a cache was proved when it was made, and is believed: a cache is trusted like the folder it is in.
+// A cache (cache.h) carries over what was built and proved before, so that a changed policy costs what it changes.
 #pragma once
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "compiler/resolve/view.h"
+#include "compiler/table/cache.h"
 #include "engine/net/diagnostic.h"
-#include "engine/release/digest.h"
 #include "engine/release/page.h"
 
 namespace acl::tables {
-
-// What a built part is, beside its bytes.
-struct CachedPart {
-  release::Reference blob;
-  std::vector<std::uint16_t> own_classes;
-  std::vector<std::uint64_t> rule_ids;  // of each rule number
-
-  friend bool operator==(const CachedPart&, const CachedPart&) = default;
-};
-// By the digest of what the part was built from, of a names part by its own; ordered, so that it prints the same.
-using Cache = std::map<release::Digest, CachedPart>;
-
-std::string print_cache(const Cache& cache);
-// Anything that is not a cache of this version is an empty one.
-Cache parse_cache(std::string_view text);
 
 struct NodeLeaf {
   resolve::NodeId node = 0;

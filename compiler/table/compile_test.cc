@@ -249,6 +249,39 @@ TEST(Cache, ForgetsADeviceThatChangesHands) {
   expect_as_anew(net("ana@example.com"), own, net("bo@example.com"), own);
 }
 
+// The names part depends on whom rules make a node know and on what capabilities say, beside the rules of the other parts.
+TEST(Cache, ForgetsWhomANodeKnewAndWhatItsSourcesMayDo) {
+  const auto grants = [](const std::string& source, const std::string& value) {
+    return R"({"tagOwners":{"tag:db":["ana@example.com"],"tag:web":["ana@example.com"]},"grants":[)"
+           R"({"src":[")" +
+           source + R"("],"dst":["tag:web"],"ip":["tcp:443"]},)" +
+           R"({"src":["bo@example.com"],"dst":["tag:db"],"app":{"example.com/cap/db":[{"role":")" + value +
+           R"("}]}}]})";
+  };
+  const std::string inventory = company().inventory(), before = grants("ana@example.com", "reader");
+  expect_as_anew(inventory, before, inventory, grants("ana@example.com", "writer"));
+  expect_as_anew(inventory, before, inventory, grants("bo@example.com", "reader"));
+  expect_as_anew(inventory, before, inventory, grants("*", "reader"));
+  expect_as_anew(inventory, grants("*", "reader"), company().node("late", "bo@example.com").inventory(),
+                 grants("*", "reader"));
+}
+
+// Nothing is built where nothing changed: no part is handed over again, of whatever kind.
+TEST(Cache, LeavesNothingToWriteWhereNothingChanged) {
+  const Setting setting(company().inventory(), policy);
+  const auto first = compile_all(setting);
+  ASSERT_TRUE(first);
+  const auto second = compile_all(setting, &first->compiled.cache);
+  ASSERT_TRUE(second);
+  EXPECT_EQ(second->compiled.cache, first->compiled.cache);
+  for (const char* node : {"laptop", "desk", "db-1", "db-2", "web"}) {
+    for (std::size_t which = 0; which < 3; ++which) {
+      EXPECT_EQ(second->part(node, which), first->part(node, which));
+      EXPECT_FALSE(second->blobs.contains(second->part(node, which))) << node << which;
+    }
+  }
+}
+
 TEST(Cache, ComesBackFromItsText) {
   const Output out = compile_texts(company().inventory(), policy);
   const std::string text = print_cache(out.compiled.cache);

@@ -46,6 +46,14 @@ struct Part {
   std::vector<Origin> rules;
 };
 
+// The header of a part: acl_hot, acl_ssh or acl_names.
+template <class Header>
+Header header_of(const Part& part) {
+  Header header;
+  std::memcpy(&header, part.bytes.data(), sizeof header);
+  return header;
+}
+
 // Changes the part; false if there is nothing of that kind to change.
 using Fault = std::function<bool(Part&, Random&)>;
 

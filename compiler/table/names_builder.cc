@@ -194,6 +194,18 @@ std::uint64_t RuleIds::of(const resolve::Origin& origin) const {
   return allow_all_;
 }
 
+std::optional<resolve::Origin> RuleIds::rule(std::uint64_t id) const {
+  const table::RulePlace* place = provenance_.find(id);
+  if (place == nullptr) return std::nullopt;
+  switch (place->section) {
+    case table::RuleSection::grants: return resolve::Origin{resolve::Section::grants, place->index};
+    case table::RuleSection::acls: return resolve::Origin{resolve::Section::acls, place->index};
+    case table::RuleSection::ssh: return resolve::Origin{resolve::Section::ssh, place->index};
+    case table::RuleSection::allow_all: break;
+  }
+  return resolve::Origin{};
+}
+
 // --- identities -------------------------------------------------------------------------------------------------------
 
 std::vector<table::Identity> identities(const Resolved& resolved) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -22,6 +23,8 @@ class RuleIds {
   // `file` must be an accepted policy.
   explicit RuleIds(const policy::PolicyFile& file);
   [[nodiscard]] std::uint64_t of(const resolve::Origin& origin) const;
+  // The rule of an id; nothing if there is none.
+  [[nodiscard]] std::optional<resolve::Origin> rule(std::uint64_t id) const;
   [[nodiscard]] const table::Provenance& provenance() const noexcept { return provenance_; }
 
  private:

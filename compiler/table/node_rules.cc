@@ -130,18 +130,19 @@ NodeRuleReader::LoginSources NodeRuleReader::login_sources(NodeId node, const Ss
 
 std::vector<LoginRule> NodeRuleReader::logins(NodeId node) const {
   const Resolved& resolved = views_.resolved();
-  const auto person = [&](NodeId id) {
-    const inventory::Node& device = resolved.inventory->nodes[id];
-    return device.tags.empty() ? device.user : none;
-  };
   std::vector<LoginRule> out;
   for (std::uint32_t i = 0; i < resolved.ssh.size(); ++i) {
     const SshRule& rule = resolved.ssh[i];
     const LoginSources sources = login_sources(node, rule);
     if (sources == LoginSources::none) continue;
     LoginRule login{i, {}};
-    for (const NodeId source : rule.sources) {
-      if (sources == LoginSources::all || person(source) == person(node)) login.sources.push_back(source);
+    if (sources == LoginSources::all) {
+      login.sources = rule.sources;
+    } else {
+      // Those of a person are few among the sources, and the tagged ones are no person's.
+      const std::vector<NodeId>& same = views_.same_person(node);
+      std::copy_if(same.begin(), same.end(), std::back_inserter(login.sources),
+                   [&](NodeId source) { return is_in(rule.sources, source); });
     }
     if (!login.sources.empty()) out.push_back(std::move(login));
   }

@@ -6,6 +6,7 @@
 
 #include "compiler/policy/ports.h"
 #include "compiler/table/prove_shared.h"
+#include "compiler/table/prove_sources.h"
 #include "engine/table/hot.h"
 
 namespace acl::tables {
@@ -37,18 +38,13 @@ struct Passage {
   }
 };
 
-// One bit for each of the node's sets of sources.
-using Mask = std::vector<std::uint64_t>;
-
 class HotProof {
  public:
   HotProof(const Prover& prover, Prover::Scratch& scratch, NodeId node, const table::Hot& hot,
            std::span<const std::uint16_t> own_classes, std::span<const resolve::Origin> rules)
       : prover_(prover),
-        masks_(scratch.masks),
-        touched_(scratch.touched),
+        scratch_(scratch),
         resolved_(prover.views().resolved()),
-        addresses_(prover.addresses()),
         node_(node),
         hot_(hot),
         own_classes_(own_classes),
@@ -59,10 +55,9 @@ class HotProof {
     if (has_aliases(hot_.bytes(), hot_.header().sources)) return differs(resolved_, node_, "two networks pass for one");
     local_ = places_behind(resolved_, node_);
     read_rules();
-    class_masks_.assign(hot_.header().part.source_classes + 1, {});
-    class_masks_[0] = Mask(words_);
-    if (!check_sources() || !check_pieces()) return differs(resolved_, node_, difference_);
-    return check_pairs();
+    SourceProof sources(prover_, hot_, columns_, scratch_);
+    if (!sources.run()) return differs(resolved_, node_, sources.difference());
+    return check_pairs(sources);
   }
 
  private:
@@ -92,23 +87,6 @@ class HotProof {
       same_as_.push_back(
           firsts.try_emplace({rule, sequence, passages_[i].ports.first, passages_[i].ports.last}, i).first->second);
     }
-    words_ = (columns_.size() + 63) / 64;
-    if (masks_.size() < addresses_.list.size() * words_) masks_.resize(addresses_.list.size() * words_);
-    touched_.assign((addresses_.list.size() + 63) / 64, 0);
-    for (std::size_t i = 0; i < columns_.size(); ++i) {
-      for (const Rank rank : prover_.sources(columns_[i]).ranks) touch(rank)[i / 64] |= std::uint64_t{1} << (i % 64);
-    }
-    for (std::size_t i = 0; i < columns_.size(); ++i) {
-      for (const Interval& range : prover_.sources(columns_[i]).others) {
-        ranges_.push_back({range, i});
-        const auto first = std::lower_bound(addresses_.list.begin(), addresses_.list.end(), range.first);
-        const auto last = std::upper_bound(first, addresses_.list.end(), range.last);
-        each_touched(static_cast<std::size_t>(first - addresses_.list.begin()),
-                     static_cast<std::size_t>(last - addresses_.list.begin()),
-                     [&](Rank rank) { masks_[rank * words_ + i / 64] |= std::uint64_t{1} << (i % 64); });
-      }
-    }
-    cut_ranges();
   }
 
   // Whether a rule leads to anything that is at the node. An exit of one family is sent the rules about the internet of both.
@@ -122,169 +100,6 @@ class HotProof {
       return std::any_of(own.begin(), own.end(), [&](const Address& address) { return holds(entry, address); }) ||
              std::any_of(local_.begin(), local_.end(), overlaps);
     });
-  }
-
-  // The mask of a node's address that is listed as a source by itself.
-  std::uint64_t* touch(Rank rank) {
-    std::uint64_t* mask = masks_.data() + rank * words_;
-    const std::uint64_t bit = std::uint64_t{1} << (rank % 64);
-    if ((touched_[rank / 64] & bit) == 0) std::fill(mask, mask + words_, 0);
-    touched_[rank / 64] |= bit;
-    return mask;
-  }
-  [[nodiscard]] bool is_touched(std::size_t rank) const { return (touched_[rank / 64] >> (rank % 64) & 1) != 0; }
-  // Calls f for each touched rank in [first, last), in order.
-  template <class F>
-  void each_touched(std::size_t first, std::size_t last, F f) const {
-    for (std::size_t word = first / 64; word < touched_.size() && word * 64 < last; ++word) {
-      for (std::uint64_t bits = touched_[word]; bits != 0; bits &= bits - 1) {
-        const std::size_t rank = word * 64 + static_cast<std::size_t>(std::countr_zero(bits));
-        if (rank >= first && rank < last) f(static_cast<Rank>(rank));
-      }
-    }
-  }
-
-  // The address space cut at every bound of a range: the mask of each piece, for addresses that are no node's.
-  void cut_ranges() {
-    std::vector<Address> bounds = {Address::v4(0), Address::v6(0, 0)};
-    for (const auto& [range, column] : ranges_) {
-      bounds.push_back(range.first);
-      const Address next = resolve::successor(range.last);
-      if (next != range.last) bounds.push_back(next);
-    }
-    std::sort(bounds.begin(), bounds.end());
-    bounds.erase(std::unique(bounds.begin(), bounds.end()), bounds.end());
-    piece_starts_ = std::move(bounds);
-    piece_masks_.assign(piece_starts_.size() * words_, 0);
-    for (const auto& [range, column] : ranges_) {
-      auto at = std::lower_bound(piece_starts_.begin(), piece_starts_.end(), range.first) - piece_starts_.begin();
-      for (; static_cast<std::size_t>(at) < piece_starts_.size() &&
-             piece_starts_[static_cast<std::size_t>(at)] <= range.last;
-           ++at)
-        piece_masks_[static_cast<std::size_t>(at) * words_ + column / 64] |= std::uint64_t{1} << (column % 64);
-    }
-  }
-  [[nodiscard]] const std::uint64_t* mask_elsewhere(const Address& address) const {
-    const auto after = std::upper_bound(piece_starts_.begin(), piece_starts_.end(), address);
-    return piece_masks_.data() + static_cast<std::size_t>(after - piece_starts_.begin() - 1) * words_;
-  }
-
-  // --- sources ---
-
-  // False once something differs; what is in difference_.
-  bool check_class(const Address& address, std::uint32_t found, const std::uint64_t* expected) {
-    const bool none = std::all_of(expected, expected + words_, [](std::uint64_t word) { return word == 0; });
-    if (none != (found == 0)) {
-      return differ(fmt::format("{} {} a source and {} in the table", address.text(), none ? "is not" : "is",
-                                found == 0 ? "none" : "one"));
-    }
-    if (none) return true;
-    Mask& mask = class_masks_[found];
-    if (mask.empty()) mask.assign(expected, expected + words_);
-    if (!std::equal(mask.begin(), mask.end(), expected))
-      return differ(fmt::format("{} is in class {} with sources of other rules", address.text(), found));
-    return true;
-  }
-  bool differ(std::string what) {
-    if (difference_.empty()) difference_ = std::move(what);
-    return false;
-  }
-
-  // What the table says of a source, by the steps of the lookup, and whether it lists it by itself.
-  struct Found {
-    std::uint32_t number;
-    bool exact;
-  };
-  [[nodiscard]] Found find(const Address& address) const {
-    const acl_table& table = hot_.raw();
-    const acl_classifier& c = hot_.header().sources;
-    if (address.is_v4()) {
-      const auto bits = static_cast<std::uint32_t>(address.low());
-      const std::uint32_t exact = acl_find_exact(&table, &c, bits);
-      return exact != 0 ? Found{exact, true} : Found{acl_find_v4_interval(&table, c.v4_line, c.v4_count, bits), false};
-    }
-    const std::uint32_t space =
-        acl_find_space(&table, &c, address.high(), static_cast<std::uint32_t>(address.low() >> 32));
-    const std::uint64_t key = std::uint64_t{space} << 32 | (address.low() & 0xffffffff);
-    const std::uint32_t exact = space == 0 ? 0 : acl_find_exact(&table, &c, key);
-    if (exact != 0) return {exact, true};
-    return {acl_find_v6_interval(&table, c.v6_line, c.v6_count, address.high(), address.low()), false};
-  }
-  [[nodiscard]] bool is_exact(const Address& address) const { return find(address).exact; }
-
-  // An address that is no node's, and whether the table lists it.
-  bool check_other(const Address& address) {
-    const Found found = find(address);
-    if (!check_class(address, found.number, mask_elsewhere(address))) return false;
-    if (found.exact) others_.insert(address);
-    return true;
-  }
-
-  // An address beside a source: a source itself, which has its own turn, or not listed.
-  bool check_neighbour(const Address& address, std::size_t rank) {
-    const bool node = rank < addresses_.list.size() && addresses_.list[rank] == address;
-    return (node && is_touched(rank)) || check_other(address);
-  }
-
-  bool check_sources() {
-    std::uint64_t exact = 0;
-    const auto& list = addresses_.list;
-    bool same = true;
-    each_touched(0, list.size(), [&](Rank rank) {
-      if (!same) return;
-      const Address& address = list[rank];
-      const Found found = find(address);
-      exact += found.exact ? 1U : 0U;
-      const Address before = resolve::predecessor(address), after = resolve::successor(address);
-      // At an end of the family there is no neighbour; an address before the first is at no rank.
-      same = check_class(address, found.number, masks_.data() + rank * words_) &&
-             (before == address || check_neighbour(before, rank == 0 ? list.size() : rank - std::size_t{1})) &&
-             (after == address || check_neighbour(after, rank + std::size_t{1}));
-    });
-    if (!same) return false;
-    for (const auto& [range, column] : ranges_) {
-      // Where ranges begin and end there may be a piece of one address, which the table lists.
-      for (const Address& address :
-           {resolve::predecessor(range.first), range.first, range.last, resolve::successor(range.last)}) {
-        const auto place = std::lower_bound(list.begin(), list.end(), address) - list.begin();
-        if (!check_neighbour(address, static_cast<std::size_t>(place))) return false;
-      }
-    }
-    const std::size_t listed = occupied_slots(hot_.bytes(), hot_.header().sources);
-    if (listed == exact + others_.size()) return true;
-    return differ(fmt::format("it lists {} addresses where {} are expected", listed, exact + others_.size()));
-  }
-
-  // What is not listed one by one: the table's intervals and the rules' pieces, cut at each other's bounds.
-  bool check_pieces() {
-    std::vector<Address> bounds = piece_starts_;
-    const acl_classifier& c = hot_.header().sources;
-    const auto* v4 =
-        reinterpret_cast<const std::uint32_t*>(hot_.bytes().data() + std::size_t{c.v4_line} * acl_line_bytes);
-    const auto* v6 =
-        reinterpret_cast<const std::uint64_t*>(hot_.bytes().data() + std::size_t{c.v6_line} * acl_line_bytes);
-    for (std::size_t i = 0; i < c.v4_count; ++i) bounds.push_back(Address::v4(v4[i]));
-    for (std::size_t i = 0; i < c.v6_count; ++i) bounds.push_back(Address::v6(v6[2 * i], v6[2 * i + 1]));
-    std::sort(bounds.begin(), bounds.end());
-    bounds.erase(std::unique(bounds.begin(), bounds.end()), bounds.end());
-    for (std::size_t i = 0; i < bounds.size(); ++i) {
-      const bool more = i + 1 < bounds.size() && bounds[i + 1].family() == bounds[i].family();
-      const Address end = bounds[i].is_v4() ? Address::v4(0xffffffff) : Address::v6(ones, ones);
-      const Address last = more ? resolve::predecessor(bounds[i + 1]) : end;
-      // The first address of the piece that is no source by itself; a piece may have none.
-      Address address = bounds[i];
-      while (address != last && is_listed(address)) address = resolve::successor(address);
-      if (is_listed(address)) continue;
-      if (!check_class(address, hot_.source_class(address), mask_elsewhere(address))) return false;
-    }
-    return true;
-  }
-  [[nodiscard]] bool is_listed(const Address& address) const {
-    const auto place = std::lower_bound(addresses_.list.begin(), addresses_.list.end(), address);
-    if (place != addresses_.list.end() && *place == address &&
-        is_touched(static_cast<std::size_t>(place - addresses_.list.begin())))
-      return true;
-    return is_exact(address);
   }
 
   // --- destinations, protocols, ports ---
@@ -345,7 +160,7 @@ class HotProof {
     return out;
   }
 
-  Expected<void> check_pairs() {
+  Expected<void> check_pairs(const SourceProof& sources) {
     // Destinations of one class must be alike; one of each is then compared in full.
     std::map<std::uint32_t, std::pair<Address, std::vector<std::uint32_t>>> classes;
     for (const auto& [address, number] : destinations()) {
@@ -361,22 +176,23 @@ class HotProof {
             resolved_, node_,
             fmt::format("the destinations {} and {} are in one class", address.text(), known->second.first.text()));
     }
-    for (std::uint32_t source = 1; source < class_masks_.size(); ++source) {
-      if (class_masks_[source].empty()) continue;  // a class that no address has
+    std::vector<const Passage*> passages;
+    for (std::uint32_t source = 1; source <= hot_.header().part.source_classes; ++source) {
+      if (!sources.is_used(source)) continue;  // a class that no address has
       for (const auto& [number, destination] : classes) {
-        if (auto ok = check_pair(source, number, destination.second, destination.first); !ok) return ok;
+        passages.clear();
+        for (const std::uint32_t i : destination.second) {
+          if (sources.is_named(source, passages_[i].column)) passages.push_back(&passages_[i]);
+        }
+        if (auto ok = check_pair(source, number, passages, destination.first); !ok) return ok;
       }
     }
     return {};
   }
 
-  Expected<void> check_pair(std::uint32_t source, std::uint32_t destination, const std::vector<std::uint32_t>& reached,
-                            const Address& address) {
-    std::vector<const Passage*> passages;
-    for (const std::uint32_t i : reached) {
-      const std::size_t column = passages_[i].column;
-      if ((class_masks_[source][column / 64] >> (column % 64) & 1) != 0) passages.push_back(&passages_[i]);
-    }
+  // `passages`: those that have both the source and the destination, in the order in which rules are asked.
+  Expected<void> check_pair(std::uint32_t source, std::uint32_t destination,
+                            const std::vector<const Passage*>& passages, const Address& address) {
     // Every bound of (protocol, port): the beginning of a range and what follows its end.
     bounds_.assign({0});
     const auto add = [&](std::uint32_t protocol, const policy::PortRange& ports) {
@@ -427,10 +243,8 @@ class HotProof {
   }
 
   const Prover& prover_;
-  std::vector<std::uint64_t>& masks_;    // of each touched address: one bit a column
-  std::vector<std::uint64_t>& touched_;  // addresses of nodes that are sources by themselves, not by lying in a range
+  Prover::Scratch& scratch_;
   const Resolved& resolved_;
-  const Addresses& addresses_;
   NodeId node_;
   const table::Hot& hot_;
   std::span<const std::uint16_t> own_classes_;
@@ -440,20 +254,14 @@ class HotProof {
   std::vector<std::pair<std::uint32_t, std::uint32_t>> order_;  // of each passage: its rule, its place in it
   std::vector<std::uint32_t> same_as_;  // of each passage: the first one of the same destination and ports
   std::vector<std::uint32_t> columns_;  // sets of sources
-  std::size_t words_ = 0;
-  std::vector<std::pair<Interval, std::size_t>> ranges_;
-  std::vector<Address> piece_starts_;
-  std::vector<std::uint64_t> piece_masks_;
-  std::vector<Mask> class_masks_;
-  std::string difference_;    // the first one, of sources
-  std::set<Address> others_;  // listed addresses that are no node's
   std::vector<Interval> local_;
   std::vector<std::uint32_t> bounds_;
 };
 
 }  // namespace
 
-Prover::Prover(const resolve::Views& views, const Addresses& addresses) : views_(views), addresses_(addresses) {
+Prover::Prover(const resolve::Views& views, const Addresses& addresses)
+    : views_(views), addresses_(addresses), ids_(ids_of_rules(*views.resolved().file)) {
   const Resolved& resolved = views.resolved();
   for (const resolve::Sources& sources : resolved.sources) {
     SourceList list;
@@ -471,6 +279,8 @@ Prover::Prover(const resolve::Views& views, const Addresses& addresses) : views_
         list.others.push_back({entry.first, entry.last});
       }
     }
+    // In the order of the addresses, in which memory about them is.
+    std::sort(list.ranks.begin(), list.ranks.end());
     sources_.push_back(std::move(list));
   }
   for (Rank rank = 0; rank < addresses.list.size(); ++rank) rank_of_.emplace(addresses.list[rank].text(), rank);

@@ -13,12 +13,15 @@
 // Two points between two neighbouring bounds are treated alike by both sides, so this is all there is: no address, protocol or port
 // is left out. The ssh part is compared for every source address of the inventory × (every account that is named on either side,
 // one that is not, whether it exists, whether it is user id 0): action, rule, and what else the login's terms are. Of the names part,
-// capabilities are compared for every source and destination as above, in their order, and who is known.
+// capabilities are compared for every source and destination as above, in their order, who is known, and which rule of the policy each
+// rule number of the other parts is.
 //
 // Out: nothing, or E1207 with the first difference.
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <unordered_map>
@@ -52,6 +55,12 @@ class Prover {
   [[nodiscard]] Expected<void> capabilities(NodeId node, std::span<const std::uint8_t> bytes,
                                             std::span<const std::uint16_t> own_classes) const;
 
+  // Of the names part, too: the ids of the rules. `hot`, `ssh`: which rule each rule number of these parts stands for.
+  [[nodiscard]] Expected<void> ids(NodeId node, std::span<const std::uint8_t> bytes,
+                                   std::span<const resolve::Origin> hot, std::span<const resolve::Origin> ssh) const;
+  // The id of a rule; nothing if there is no such rule.
+  [[nodiscard]] std::optional<std::uint64_t> id_of(const resolve::Origin& origin) const;
+
   // A set of sources, told apart into addresses of nodes and the rest. For prove.cc.
   struct SourceList {
     std::vector<Rank> ranks;
@@ -68,7 +77,8 @@ class Prover {
   const Addresses& addresses_;
   std::vector<SourceList> sources_;
   std::vector<std::uint32_t> rule_of_;
-  std::unordered_map<std::string, Rank> rank_of_;  // of an address's text
+  std::map<resolve::Section, std::vector<std::uint64_t>> ids_;  // of each rule
+  std::unordered_map<std::string, Rank> rank_of_;               // of an address's text
 };
 
 }  // namespace acl::tables

@@ -214,13 +214,14 @@ class NamesProof {
   }
 
   void add_values(const Award& award, std::vector<std::string>& out) const {
+    const std::uint64_t id = prover_.id_of(award.grant->origin).value_or(0);
     for (const resolve::CapabilityValue& one : resolved_.capability_maps[award.view->rule->capabilities]) {
       const std::size_t before = out.size();
       if (one.value != resolve::none) {
         for (const hujson::Value value : hujson::Value(resolved_.file->tree, one.value))
-          out.push_back(fmt::format("{} {}", one.name, hujson::minimize(value)));
+          out.push_back(fmt::format("{} {} {}", one.name, hujson::minimize(value), id));
       }
-      if (out.size() == before) out.push_back(fmt::format("{} ", one.name));
+      if (out.size() == before) out.push_back(fmt::format("{}  {}", one.name, id));
     }
   }
 
@@ -240,7 +241,7 @@ class NamesProof {
         if (std::binary_search(from.begin(), from.end(), i)) add_values(awards_[i], wanted);
       }
       for (const table::Capability& one : part_.capabilities(source, destination.number))
-        got.push_back(fmt::format("{} {}", one.name, one.value));
+        got.push_back(fmt::format("{} {} {}", one.name, one.value, one.rule_id));
       if (wanted != got)
         return differs(resolved_, node_,
                        fmt::format("{} has other capabilities at {}", source.text(), destination.address.text()));

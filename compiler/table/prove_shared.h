@@ -23,6 +23,9 @@ inline bool holds(const resolve::Entry& entry, const net::Address& address) noex
   return entry.kind == resolve::EntryKind::any || (entry.first <= address && address <= entry.last);
 }
 
+// The ids of all rules, by section and index, made from the policy's tree (prove_ids.cc).
+std::map<resolve::Section, std::vector<std::uint64_t>> ids_of_rules(const policy::PolicyFile& file);
+
 // How many addresses a part lists one by one.
 inline std::size_t occupied_slots(std::span<const std::uint8_t> part, const acl_classifier& c) noexcept {
   const auto* slots = reinterpret_cast<const std::uint64_t*>(part.data() + std::size_t{c.hash_line} * acl_line_bytes);

@@ -5,7 +5,6 @@
 
 #include "compiler/table/faults.h"
 #include "engine/table/ssh.h"
-#include "tests/generate/hujson_text.h"
 #include "tests/generate/tailnet.h"
 
 namespace acl::tables {
@@ -13,21 +12,10 @@ namespace {
 
 using net::Address;
 
-std::pair<std::string, std::string> random_texts(std::uint64_t seed) {
-  const auto model = generate::tailnet_model(generate::random_choices(seed * 7919, 60 + seed * 37 % 500));
-  return {generate::inventory_text(model.tailnet), generate::policy_text(model.policy)};
-}
-
-acl_ssh ssh_header(const Part& part) {
-  acl_ssh header;
-  std::memcpy(&header, part.bytes.data(), sizeof header);
-  return header;
-}
-
 template <class F>
 Fault change_login_rule(F change) {
   return [change](Part& part, Random& random) {
-    const acl_ssh header = ssh_header(part);
+    const acl_ssh header = header_of<acl_ssh>(part);
     if (header.rules == 0) return false;
     return change(section<acl_ssh_rule>(part.bytes, header.rule_line)[below(random, header.rules)], random);
   };
@@ -35,8 +23,8 @@ Fault change_login_rule(F change) {
 
 std::map<std::string, Fault> ssh_faults() {
   std::map<std::string, Fault> faults;
-  add_classifier_faults(faults, {[](const Part& part) { return ssh_header(part).sources; },
-                                 [](const Part& part) { return ssh_header(part).part.source_classes; }});
+  add_classifier_faults(faults, {[](const Part& part) { return header_of<acl_ssh>(part).sources; },
+                                 [](const Part& part) { return header_of<acl_ssh>(part).part.source_classes; }});
   faults.erase("a source interval moved");  // logins have none
   faults.erase("a source interval's class");
   faults["another action"] = change_login_rule([](acl_ssh_rule& rule, Random&) {
@@ -62,20 +50,20 @@ std::map<std::string, Fault> ssh_faults() {
     return true;
   });
   faults["a letter of a text"] = [](Part& part, Random& random) {
-    const acl_ssh header = ssh_header(part);
+    const acl_ssh header = header_of<acl_ssh>(part);
     if (header.text_bytes <= 4) return false;
     section<std::uint8_t>(part.bytes, header.text_line)[4 + below(random, header.text_bytes - 4)] ^= 1;
     return true;
   };
   faults["a word"] = [](Part& part, Random& random) {
-    const acl_ssh header = ssh_header(part);
+    const acl_ssh header = header_of<acl_ssh>(part);
     if (header.words == 0) return false;
     auto* words = section<std::uint32_t>(part.bytes, header.word_line);
     std::uint32_t& word = words[below(random, header.words)];
     return std::exchange(word, words[below(random, header.words)]) != word;
   };
   faults["an account of one's own name, given or taken"] = [](Part& part, Random& random) {
-    const acl_ssh header = ssh_header(part);
+    const acl_ssh header = header_of<acl_ssh>(part);
     if (header.part.source_classes == 0) return false;
     const acl_ssh_class& one =
         section<acl_ssh_class>(part.bytes, header.class_line)[below(random, header.part.source_classes)];
@@ -84,7 +72,7 @@ std::map<std::string, Fault> ssh_faults() {
     return true;
   };
   faults["two classes swapped"] = [](Part& part, Random& random) {
-    const acl_ssh header = ssh_header(part);
+    const acl_ssh header = header_of<acl_ssh>(part);
     if (header.part.source_classes < 2) return false;
     auto* classes = section<acl_ssh_class>(part.bytes, header.class_line);
     const std::size_t a = below(random, header.part.source_classes);
@@ -137,7 +125,7 @@ TEST(Proof, FindsEveryFaultInAnSshPart) {
   Fates fates;
   Random random(2);
   const auto faults = ssh_faults();
-  each_node(1000, random_texts, [&](const Setting& setting, const Prover& prover, NodeId node) {
+  each_node(1000, generate::random_texts, [&](const Setting& setting, const Prover& prover, NodeId node) {
     auto built = setting.ssh(node);
     ASSERT_TRUE(built);
     if (built->rules.empty()) return;

@@ -5,7 +5,6 @@
 
 #include "compiler/table/faults.h"
 #include "engine/table/hot.h"
-#include "tests/generate/hujson_text.h"
 #include "tests/generate/tailnet.h"
 
 namespace acl::tables {
@@ -13,27 +12,16 @@ namespace {
 
 using net::Address;
 
-std::pair<std::string, std::string> random_texts(std::uint64_t seed) {
-  const auto model = generate::tailnet_model(generate::random_choices(seed * 7919, 60 + seed * 37 % 500));
-  return {generate::inventory_text(model.tailnet), generate::policy_text(model.policy)};
-}
-
-acl_hot hot_header(const Part& part) {
-  acl_hot header;
-  std::memcpy(&header, part.bytes.data(), sizeof header);
-  return header;
-}
-
 // Short lists only: their words.
 std::vector<std::size_t> list_words(const Part& part) {
   std::vector<std::size_t> out;
-  for (std::size_t i = 0; i < hot_header(part).list_words; ++i) out.push_back(i);
+  for (std::size_t i = 0; i < header_of<acl_hot>(part).list_words; ++i) out.push_back(i);
   return out;
 }
 
 Fault change_word(const std::function<std::uint64_t(std::uint64_t, Random&, const acl_hot&)>& change) {
   return [change](Part& part, Random& random) {
-    const acl_hot header = hot_header(part);
+    const acl_hot header = header_of<acl_hot>(part);
     const auto words = list_words(part);
     if (words.empty()) return false;
     std::uint64_t& word = section<std::uint64_t>(part.bytes, header.list_line)[words[below(random, words.size())]];
@@ -45,8 +33,8 @@ Fault change_word(const std::function<std::uint64_t(std::uint64_t, Random&, cons
 
 std::map<std::string, Fault> hot_faults() {
   std::map<std::string, Fault> faults;
-  add_classifier_faults(faults, {[](const Part& part) { return hot_header(part).sources; },
-                                 [](const Part& part) { return hot_header(part).part.source_classes; }});
+  add_classifier_faults(faults, {[](const Part& part) { return header_of<acl_hot>(part).sources; },
+                                 [](const Part& part) { return header_of<acl_hot>(part).part.source_classes; }});
   const std::uint64_t from_one = std::uint64_t{1} << 40, to_one = std::uint64_t{1} << 16;
   faults["a range begins earlier"] =
       change_word([=](std::uint64_t word, Random&, const acl_hot&) { return word - from_one; });
@@ -65,7 +53,7 @@ std::map<std::string, Fault> hot_faults() {
     return true;
   };
   faults["two pairs swapped"] = [](Part& part, Random& random) {
-    const acl_hot header = hot_header(part);
+    const acl_hot header = header_of<acl_hot>(part);
     const std::size_t count = std::size_t{header.part.source_classes} * header.destination_classes;
     if (count < 2) return false;
     auto* pairs = section<std::uint32_t>(part.bytes, header.pair_line);
@@ -75,14 +63,14 @@ std::map<std::string, Fault> hot_faults() {
     return true;
   };
   faults["a pair emptied"] = [](Part& part, Random& random) {
-    const acl_hot header = hot_header(part);
+    const acl_hot header = header_of<acl_hot>(part);
     const std::size_t count = std::size_t{header.part.source_classes} * header.destination_classes;
     if (count == 0) return false;
     std::uint32_t& pair = section<std::uint32_t>(part.bytes, header.pair_line)[below(random, count)];
     return std::exchange(pair, 0U) != 0;
   };
   faults["another class of an own address"] = [](Part& part, Random& random) {
-    const std::uint32_t classes = hot_header(part).destination_classes;
+    const std::uint32_t classes = header_of<acl_hot>(part).destination_classes;
     if (part.own_classes.empty() || classes == 0) return false;
     std::uint16_t& number = part.own_classes[below(random, part.own_classes.size())];
     number = static_cast<std::uint16_t>((number + 1 + below(random, classes)) % (classes + 1));
@@ -91,7 +79,7 @@ std::map<std::string, Fault> hot_faults() {
   for (const bool move : {true, false}) {
     faults[move ? "a destination interval moved" : "a destination interval's class"] = [move](Part& part,
                                                                                               Random& random) {
-      const acl_hot header = hot_header(part);
+      const acl_hot header = header_of<acl_hot>(part);
       return change_interval(part, header.destinations, header.destination_classes, move, random);
     };
   }
@@ -154,7 +142,7 @@ TEST(Proof, FindsEveryFaultInAHotPart) {
   Fates fates;
   Random random(1);
   const auto faults = hot_faults();
-  each_node(400, random_texts, [&](const Setting& setting, const Prover& prover, NodeId node) {
+  each_node(400, generate::random_texts, [&](const Setting& setting, const Prover& prover, NodeId node) {
     auto built = setting.hot(node);
     ASSERT_TRUE(built);
     const Part whole{built->bytes, built->own_classes, built->rules};

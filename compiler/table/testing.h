@@ -7,6 +7,7 @@
 #include <cstring>
 #include <memory>
 #include <set>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -66,7 +67,9 @@ class Setting {
     Classifier classifier(addresses(), resolved_.node_count());
     return build_ssh(resolved_, addresses(), reader().logins(node), classifier);
   }
-  [[nodiscard]] Expected<NamesPart> names(NodeId node) const {
+  // `hot`, `ssh`: which rule each rule number of the node's other parts stands for.
+  [[nodiscard]] Expected<NamesPart> names(NodeId node, std::span<const resolve::Origin> hot = {},
+                                          std::span<const resolve::Origin> ssh = {}) const {
     Classifier classifier(addresses(), resolved_.node_count());
     KnownSets known(views());
     const Bytes blocks = known.blocks(node);
@@ -75,10 +78,19 @@ class Setting {
     input.capabilities = rules;
     input.own_count = reader().own(node).size();
     input.known = blocks;
+    const std::vector<std::uint64_t> hot_ids = ids_of(hot), ssh_ids = ids_of(ssh);
+    input.hot_rules = hot_ids;
+    input.ssh_rules = ssh_ids;
     return build_names(resolved_, addresses(), ids(), input, classifier);
   }
 
  private:
+  [[nodiscard]] std::vector<std::uint64_t> ids_of(std::span<const resolve::Origin> rules) const {
+    std::vector<std::uint64_t> out;
+    for (const resolve::Origin& rule : rules) out.push_back(ids_->of(rule));
+    return out;
+  }
+
   SourceText source_;
   inventory::LoadedInventory inventory_;
   policy::Loaded policy_;

@@ -13,6 +13,7 @@ bool decode_base64(std::string_view text, std::span<std::uint8_t> out) noexcept 
   unsigned char all = 0;
   for (const char c : text) all = static_cast<unsigned char>(all | static_cast<unsigned char>(c));
   if ((all & 0x80U) != 0) return false;
+  if (out.empty()) return true;  // nor does it take null for the place of nothing
   return sodium_base642bin(out.data(), out.size(), text.data(), text.size(), nullptr, &length, &end,
                            sodium_base64_VARIANT_ORIGINAL) == 0 &&
          length == out.size() && end == text.data() + text.size();

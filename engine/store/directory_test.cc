@@ -29,8 +29,6 @@ const std::string page = "page/" + std::string(64, 'a');
 const std::string blob = "blob/" + std::string(64, 'b');
 const std::string signature = "head/1.7.E7620F1842B4E81F.minisig";
 
-Deadline soon() { return within(seconds(10)); }
-
 std::unique_ptr<Target> open_folder(const std::string& path) {
   StoreOptions options;
   options.interval = std::chrono::hours(1);

@@ -5,12 +5,12 @@
 #include <algorithm>
 #include <thread>
 
+#include "engine/net/backoff.h"
 #include "engine/release/text.h"
 #include "engine/store/etcd_client.h"
 #include "engine/store/etcd_reply.h"
 #include "engine/store/etcd_watch.h"
 #include "engine/store/object.h"
-#include "engine/store/watch_timer.h"
 
 namespace acl::store {
 
@@ -124,7 +124,7 @@ Expected<void> EtcdStore::keep_lease(Deadline deadline) {
 Expected<void> EtcdStore::lock(Deadline deadline) {
   if (!mark_.empty()) return {};
   if (auto lease = take_lease(deadline); !lease) return lease;
-  const std::string mark = fmt::format("{:016x}", static_cast<std::uint64_t>(random_share() * 0x1p53)) + lease_;
+  const std::string mark = fmt::format("{:016x}", static_cast<std::uint64_t>(net::random_share() * 0x1p53)) + lease_;
   for (;;) {
     const auto txn = transact(
         etcd::txn({etcd::is_absent(lock_key())}, {etcd::op_put(lock_key(), mark, lease_)}, {etcd::op_read(lock_key())}),

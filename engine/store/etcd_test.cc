@@ -21,8 +21,6 @@ using std::chrono::seconds;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-Deadline soon() { return within(seconds(20)); }
-
 std::string name_of(std::string_view kind, int number) { return fmt::format("{}/{:064x}", kind, number); }
 
 class EtcdStores : public ::testing::Test {

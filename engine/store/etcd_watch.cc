@@ -6,8 +6,8 @@
 
 #include <initializer_list>
 
+#include "engine/net/backoff.h"
 #include "engine/release/text.h"
-#include "engine/store/backoff.h"
 #include "engine/store/etcd_client.h"
 #include "engine/store/etcd_reply.h"
 #include "engine/store/http_stream.h"
@@ -167,7 +167,7 @@ void EtcdWatch::begin_later(Diagnostic why) {
   trouble_ = std::move(why);
   ++failures_;
   member_ = (member_ + 1) % options_.members.size();
-  alarm_.set(retry_delay({}, failures_, random_share()));
+  alarm_.set(net::retry_delay({}, failures_, net::random_share()));
 }
 
 bool EtcdWatch::step() {

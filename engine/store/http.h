@@ -13,6 +13,7 @@
 // Errors: E1102 not reached or broken off, E1104 too slow, E1105 too long, E1106 a reply that is none. A status is no error here.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -29,6 +30,7 @@ struct HttpOptions {
   std::string ca_file;
   std::string certificate_file;
   std::string key_file;
+  const std::atomic<bool>* stop = nullptr;  // StoreOptions::stop
 };
 
 struct HttpRequest {

@@ -56,6 +56,25 @@ TEST(HttpClients, EndlessDataIsEndedAtTheLimit) {
   EXPECT_LT(sent, std::size_t{64} << 20);
 }
 
+TEST(HttpClients, AnAnswerThatDoesNotComeIsBrokenOffFromAnotherThread) {
+  std::atomic<bool> stop{false};
+  std::atomic<bool> asked{false};
+  const FalseServer server([&](std::string_view, const FalseServer::Send& send) {
+    asked = true;
+    while (send("")) std::this_thread::sleep_for(milliseconds(10));
+  });
+  std::thread other([&] {
+    while (!asked) std::this_thread::sleep_for(milliseconds(1));
+    stop = true;
+  });
+  HttpClient client({.tls = false, .ca_file = {}, .certificate_file = {}, .key_file = {}, .stop = &stop});
+  const auto reply = client.perform({server.url() + "/x", std::nullopt, {}, 100, within(seconds(60))});
+  other.join();
+  ASSERT_FALSE(reply);
+  EXPECT_EQ(reply.error().code, Code::E1102);
+  EXPECT_THAT(reply.error().message, HasSubstr("broken off"));
+}
+
 TEST(HttpClients, ALengthBeyondTheLimitIsRefusedBeforeItIsRead) {
   const FalseServer server(says("HTTP/1.1 200 OK\r\nContent-Length: 1000000000000\r\n\r\nx"));
   EXPECT_EQ(code_of(ask(server)), Code::E1105);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <ctime>
 #include <mutex>
@@ -23,6 +24,11 @@ std::size_t on_header(char* data, std::size_t one, std::size_t size, void* user)
     return 0;
   }
   return one * size;
+}
+
+// Called by libcurl as bytes move, and at least once a second.
+int on_progress(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+  return static_cast<const std::atomic<bool>*>(user)->load(std::memory_order_relaxed) ? 1 : 0;
 }
 
 void set_up_tls(CURL* easy, const HttpOptions& options) {
@@ -82,6 +88,11 @@ void set_up(CURL* easy, const HttpOptions& options, const HttpRequest& request, 
   curl_easy_reset(easy);
   set_up_refusals(easy, options);
   if (options.tls) set_up_tls(easy, options);
+  if (options.stop != nullptr) {
+    curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
+    curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, on_progress);
+    curl_easy_setopt(easy, CURLOPT_XFERINFODATA, const_cast<std::atomic<bool>*>(options.stop));
+  }
   curl_easy_setopt(easy, CURLOPT_URL, request.url.c_str());
   curl_easy_setopt(easy, CURLOPT_USERAGENT, "aclc");
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer.error);
@@ -129,6 +140,7 @@ Diagnostic transfer_error(CURLcode result, const HttpRequest& request, const Tra
     return make_diagnostic(Code::E1104, fmt::format("{} took too long: {}", url, quoted(why)),
                            "the server or the way to it is slow; it will be tried again");
   }
+  if (result == CURLE_ABORTED_BY_CALLBACK) return make_diagnostic(Code::E1102, fmt::format("{} was broken off", url));
   if (result == CURLE_PEER_FAILED_VERIFICATION) {
     return make_diagnostic(Code::E1102,
                            fmt::format("{}: the server's certificate is not believed: {}", url, quoted(why)),

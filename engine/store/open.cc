@@ -23,7 +23,7 @@ namespace {
 constexpr std::size_t longest_password_file = 4096;
 
 HttpOptions http_options(const StoreOptions& options, bool tls) {
-  return {tls, options.ca_file, options.certificate_file, options.key_file};
+  return {tls, options.ca_file, options.certificate_file, options.key_file, options.stop};
 }
 
 Expected<std::string> read_password(const std::string& path) {
@@ -53,11 +53,12 @@ Expected<std::unique_ptr<Target>> open_etcd(std::string_view text, const StoreUr
   etcd.http = http_options(options, tls);
   etcd.user = options.user;
   etcd.interval = options.interval;
-  if (options.user.empty() != options.password_file.empty()) {
+  if (options.user.empty() != (options.password_file.empty() && options.password.empty())) {
     return fail(Code::E1113, "a user of etcd needs a password, and a password a user",
                 "give both, --user NAME --password-file FILE, or neither");
   }
-  if (!options.user.empty()) {
+  etcd.password = options.password;
+  if (!options.password_file.empty()) {
     auto password = read_password(options.password_file);
     if (!password) return tl::unexpected(password.error());
     etcd.password = std::move(*password);

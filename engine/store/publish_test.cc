@@ -27,8 +27,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-Deadline soon() { return within(seconds(20)); }
-
 using Objects = release::testing::Store;
 
 void write_objects(const std::string& path, const Objects& objects) {

@@ -176,7 +176,7 @@ Expected<StoredTrust> follow_chain(const Folder& folder, const std::string& from
   return trust;
 }
 
-Expected<StoredHead> put_next_head(Folder& folder, const Contents& contents, const Validity& validity) {
+Expected<StoredHead> next_head(const Folder& folder, const Contents& contents, const Validity& validity) {
   const bool lengths = validity.valid > 0 && validity.valid <= longest_duration && validity.grace >= 0 &&
                        validity.grace <= longest_duration;
   if (!lengths || validity.created < 0 || validity.created > last_time_there_is - validity.valid) {
@@ -204,9 +204,16 @@ Expected<StoredHead> put_next_head(Folder& folder, const Contents& contents, con
   out.head.on_expiry = validity.on_expiry;
   out.head.contents = contents;
   out.text = print_head(out.head);
-  if (auto settled = folder.settle(); !settled) return pass_on(settled);
-  if (const auto put = folder.put(head_name(out.head.generation), as_bytes(out.text)); !put) return pass_on(put);
   return out;
+}
+
+Expected<StoredHead> put_next_head(Folder& folder, const Contents& contents, const Validity& validity) {
+  auto next = next_head(folder, contents, validity);
+  if (!next) return next;
+  if (auto settled = folder.settle(); !settled) return pass_on(settled);
+  const auto put = folder.put(head_name(next->head.generation), as_bytes(next->text));
+  if (!put) return pass_on(put);
+  return next;
 }
 
 Expected<bool> advance_latest(Folder& folder, const StoredHead& head, std::string& why) {

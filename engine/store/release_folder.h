@@ -64,6 +64,8 @@ struct Validity {
   release::OnExpiry on_expiry = release::OnExpiry::ssh_restricted;
 };
 
+// The head that put_next_head would write now.
+Expected<StoredHead> next_head(const Folder& folder, const release::Contents& contents, const Validity& validity);
 // Writes head/<v>.<gen> with the next generation (the highest in the folder + 1, first 1) and the current trust version (0 if
 // there is none), after settling what was put before. Leaves `latest` alone. E1001: a validity that no head may have.
 Expected<StoredHead> put_next_head(Folder& folder, const release::Contents& contents, const Validity& validity);

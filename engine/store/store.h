@@ -13,6 +13,7 @@
 // reached, E1103 refused, E1104 too slow, E1105 too long, E1106 malformed. None of them changes what is in the store.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -113,14 +114,18 @@ struct StoreOptions {
   // TLS: this side's certificate and key (PEM), for servers that ask for them.
   std::string certificate_file;
   std::string key_file;
-  // etcd's users: the password is the first line of the file, which others must not be able to read.
+  // etcd's users: the password is the first line of the file, which others must not be able to read; or it is given as it is,
+  // by a caller that has read it (then there is no file).
   std::string user;
   std::string password_file;
+  std::string password;
   // Blobs are not here but in this other store (a URL, too): for etcd, which takes no large ones.
   std::string blobs;
   // How often a watch says "look" without being told: the way to follow https, elsewhere for what no notice reaches (a file
   // system shared over the network, an etcd member cut off from the others). Up to a fifth more, at random.
   std::chrono::milliseconds interval{30'000};
+  // Set by another thread, it ends a read that is under way over the network within about a second (E1102). Outlives the store.
+  const std::atomic<bool>* stop = nullptr;
 };
 
 // Opens a store for reading, or for writing. Nothing is connected yet. E1101: a text that names no store; E1110: one that

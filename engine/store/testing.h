@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <optional>
 #include <string>
@@ -13,6 +14,9 @@
 #include "engine/store/store.h"
 
 namespace acl::store::testing {
+
+// Enough for anything that does not hang.
+inline Deadline soon() { return within(std::chrono::seconds(20)); }
 
 // A new folder, removed with all that is in it.
 class TempFolder {

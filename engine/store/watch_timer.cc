@@ -2,23 +2,16 @@
 
 #include <fmt/format.h>
 #include <poll.h>
-#include <sys/random.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdint>
 
-#include "engine/store/backoff.h"
+#include "engine/net/backoff.h"
 #include "engine/store/store.h"
 
 namespace acl::store {
-
-double random_share() noexcept {
-  std::uint32_t bits = 0;
-  if (getrandom(&bits, sizeof bits, GRND_NONBLOCK) != sizeof bits) return 0.5;
-  return static_cast<double>(bits) / 4294967296.0;
-}
 
 Alarm::Alarm() noexcept : fd_(timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)) {}
 
@@ -48,7 +41,7 @@ WatchTimer::WatchTimer(std::chrono::milliseconds interval) noexcept
 
 bool WatchTimer::due() noexcept {
   if (!alarm_.rang()) return false;
-  alarm_.set(spread(interval_, random_share()));
+  alarm_.set(net::spread(interval_, net::random_share()));
   return true;
 }
 

@@ -9,9 +9,6 @@
 
 namespace acl::store {
 
-// In [0, 1), from the system's random numbers.
-double random_share() noexcept;
-
 // A timerfd on the clock that never jumps. Arms once.
 class Alarm {
  public:

@@ -211,54 +211,40 @@ ACL_LOOKUP acl_u64 acl_begins(acl_u64 word, acl_u64 limit) { return acl_not_abov
 // a list is 0: its range would end at protocol 0, port 0, which is written with the range of all ports.)
 //
 // Words ascend and do not overlap, so the word that holds `at`, if any, is the last that does not begin above it, and words
-// can be compared whole. Which way a search turns cannot be predicted, so nothing here branches on it: a long list is
-// quartered by three loads that do not wait for each other, and of the last few words those that begin in time are counted.
+// can be compared whole. Which way a search turns cannot be predicted, so it does not branch on it: only the length of the list
+// decides how many steps there are, and the next step's place is chosen, not jumped to.
 ACL_LOOKUP acl_u64 acl_search_list(const struct acl_table* table, acl_u32 pair, acl_u32 at, int any) {
-  acl_u64 limit = (acl_u64)at << 40 | 0xffffffffffULL, last = 0;
-  acl_u32 first = pair >> 8, count = pair & 0xff, from, left, begun = 0, i, step;
+  const acl_u64 limit = (acl_u64)at << 40 | 0xffffffffffULL;
+  acl_u32 count = pair & 0xff, left, step;
+  acl_u32 from = pair >> 8, end;  // words; 32 bits, of which the verifier soon knows nothing, and so walks a loop once
   const acl_u64* word;
   if (pair == 0) return 0;
   if (count == acl_long_list) {
-    word = (const acl_u64*)acl_at(table, acl_list_offset(table, first));
+    word = (const acl_u64*)acl_at(table, acl_list_offset(table, from));
     ACL_CHECK(word);
     count = (acl_u32)(*word >> 16);
-    ++first;
+    ++from;
   }
-  from = first;
+  end = from + count;
   left = count;
-  if (left > acl_short_list) {
-    for (step = 0; step < acl_most_steps / 2; ++step) {
-      acl_u32 quarter = left / 4;
-      const acl_u64 *second, *third;
-      if (left <= acl_short_list) break;
-      word = (const acl_u64*)acl_at(table, acl_list_offset(table, from + quarter));
-      second = (const acl_u64*)acl_at(table, acl_list_offset(table, from + 2 * quarter));
-      third = (const acl_u64*)acl_at(table, acl_list_offset(table, from + 3 * quarter));
-      ACL_CHECK(word);
-      ACL_CHECK(second);
-      ACL_CHECK(third);
-      from += (acl_u32)(acl_begins(*word, limit) + acl_begins(*second, limit) + acl_begins(*third, limit)) * quarter;
-      left -= 3 * quarter;
-    }
+  for (step = 0; step < acl_most_steps; ++step) {
+    acl_u32 half = left / 2;
+    if (left <= 1) break;
+    word = (const acl_u64*)acl_at(table, acl_list_offset(table, from + half));
+    ACL_CHECK(word);
+#if defined(__bpf__)
+    from += half & (0 - (acl_u32)acl_begins(*word, limit));
+#else
+    from = *word <= limit ? from + half : from;  // a conditional move, which a product is not
+#endif
+    left -= half;
   }
-  // A list begins in the part, so that a line's length behind its beginning is in the map, which is longer by as much.
   word = (const acl_u64*)acl_at(table, acl_list_offset(table, from));
   ACL_CHECK(word);
-  for (i = 0; i < acl_short_list; ++i) {
-#if defined(__bpf__)
-    if (i >= left || word[i] > limit) break;
-    ++begun;
-    last = word[i];
-#else
-    if (i >= left) break;
-    begun += word[i] <= limit;
-    last = word[i] <= limit ? word[i] : last;
-#endif
-  }
-  // `from` begins in time unless it is the first of all.
-  if (last != 0 && ((acl_u32)(last >> 16) & 0xffffff) >= at) return last;
-  if (!any || from + begun == first + count) return 0;
-  word = (const acl_u64*)acl_at(table, acl_list_offset(table, from + begun));
+  if (*word > limit) return any ? *word : 0;  // the first of all begins above
+  if (((acl_u32)(*word >> 16) & 0xffffff) >= at) return *word;
+  if (!any || from + 1 == end) return 0;
+  word = (const acl_u64*)acl_at(table, acl_list_offset(table, from + 1));
   ACL_CHECK(word);
   return *word;
 }

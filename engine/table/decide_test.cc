@@ -89,16 +89,21 @@ class Part {
     c.space_lines = 1;
     words_.insert(words_.end(), {high, std::uint64_t{1} << 32 | 7, 0, 0, 0, 0, 0, 0});  // middle 7, number 1
     c.hash_line = line();
-    // So many lines that no second one fills up.
-    c.hash_lines = static_cast<acl_u32>(sources.size() / 3 + 1);
-    words_.resize(words_.size() + std::size_t{c.hash_lines} * acl_slots);
-    std::uint64_t* lines = words_.data() + std::size_t{c.hash_line} * acl_slots;
-    for (const Source& source : sources) {
-      const std::uint64_t key = std::uint64_t{source.space} << 32 | source.low;
-      const std::uint64_t hash = key * c.multiplier;
-      if (!put(lines + acl_home_line(hash, c.hash_lines) * acl_slots, key))
-        RC_ASSERT(put(lines + acl_home_line(acl_second_hash(hash), c.hash_lines) * acl_slots, key));
+    // As many lines as it takes for each to find room in one of its two without moving another.
+    const std::size_t begin = words_.size();
+    for (c.hash_lines = static_cast<acl_u32>(sources.size() / 3 + 1);; ++c.hash_lines) {
+      words_.resize(begin);
+      words_.resize(begin + std::size_t{c.hash_lines} * acl_slots);
+      if (std::all_of(sources.begin(), sources.end(), [&](const Source& s) { return put_source(s); })) return;
     }
+  }
+  bool put_source(const Source& source) {
+    const acl_classifier& c = hot_.sources;
+    std::uint64_t* lines = words_.data() + std::size_t{c.hash_line} * acl_slots;
+    const std::uint64_t key = std::uint64_t{source.space} << 32 | source.low;
+    const std::uint64_t hash = key * c.multiplier;
+    return put(lines + acl_home_line(hash, c.hash_lines) * acl_slots, key) ||
+           put(lines + acl_home_line(acl_second_hash(hash), c.hash_lines) * acl_slots, key);
   }
   static bool put(std::uint64_t* slots, std::uint64_t key) {
     for (std::uint32_t i = 0; i < acl_slots; ++i) {

@@ -69,12 +69,17 @@ struct Pending {
   std::size_t count = 0;
   std::array<std::uint64_t, batch>
       key;  // of an exact address; of an IPv6 address outside all spaces one that no slot has
-  std::array<std::uint64_t, batch> hash;  // which gives its first line
+  std::array<std::uint64_t, batch> line;  // offset of its first line
   std::array<std::uint32_t, batch> pair;  // word of the classes
 };
 
-void begin(const acl_table& table, const acl_classifier& c, const Question* asked, Pending& pending) noexcept {
-  for (std::size_t i = 0; i < pending.count; ++i) {
+std::uint64_t line_of(const acl_classifier& c, std::uint64_t hash) noexcept {
+  return (std::uint64_t{c.hash_line} + acl_home_line(hash, c.hash_lines)) * acl_line_bytes;
+}
+
+// What is read for every packet is copied: the compiler could not know that the arrays of Pending do not lie over it.
+void begin(const acl_table table, const acl_classifier c, const Question* asked, Pending& pending) noexcept {
+  for (std::size_t i = 0, count = pending.count; i < count; ++i) {
     std::uint64_t key = asked[i].low;
     if (asked[i].v6) {
       const std::uint32_t space =
@@ -82,62 +87,103 @@ void begin(const acl_table& table, const acl_classifier& c, const Question* aske
       key = space == 0 ? ~std::uint64_t{0} : std::uint64_t{space} << 32 | (asked[i].low & 0xffffffff);
     }
     pending.key[i] = key;
-    pending.hash[i] = key * c.multiplier;
-    prefetch(table, (std::uint64_t{c.hash_line} + acl_home_line(pending.hash[i], c.hash_lines)) * acl_line_bytes);
+    pending.line[i] = line_of(c, key * c.multiplier);
+    prefetch(table, pending.line[i]);
   }
 }
 
-// From the class of an exact address, 0 if it has none, to the word of the pair.
-inline std::uint32_t pair_of(const acl_table& table, const acl_classifier& c, const Question& asked,
-                             std::uint32_t exact) noexcept {
-  std::uint32_t source = exact;
-  if (source == 0) {
-    source = asked.v6 ? acl_find_v6_interval(&table, c.v6_line, c.v6_count, asked.high, asked.low)
-                      : acl_find_v4_interval(&table, c.v4_line, c.v4_count, static_cast<std::uint32_t>(asked.low));
+// The pair words and lists of a part, for many packets.
+struct Pairs {
+  explicit Pairs(const acl_table& table) noexcept
+      : words(reinterpret_cast<const std::uint32_t*>(table.base + std::uint64_t{acl_hot_header(&table)->pair_line} *
+                                                                      acl_line_bytes)),
+        sources(acl_hot_header(&table)->part.source_classes),
+        destinations(acl_hot_header(&table)->destination_classes),
+        lists(acl_list_offset(&table, 0)) {}
+
+  // As acl_pair. Where bytes list an address twice, `source` may be beyond the part's classes.
+  [[nodiscard]] std::uint32_t word(std::uint32_t source, std::uint32_t destination) const noexcept {
+    if (source - 1 >= sources || destination - 1 >= destinations) return 0;
+    return words[std::uint64_t{source - 1} * destinations + (destination - 1)];
   }
-  const std::uint32_t pair = acl_pair(&table, source, asked.destination);
-  prefetch(table, acl_list_offset(&table, pair >> 8));
-  return pair;
+
+  const std::uint32_t* words;
+  std::uint32_t sources, destinations;
+  std::uint64_t lists;  // offset
+};
+
+std::uint32_t interval_class(const acl_table& table, const acl_classifier& c, const Question& asked) noexcept {
+  return asked.v6 ? acl_find_v6_interval(&table, c.v6_line, c.v6_count, asked.high, asked.low)
+                  : acl_find_v4_interval(&table, c.v4_line, c.v4_count, static_cast<std::uint32_t>(asked.low));
 }
 
-void find_pairs(const acl_table& table, const acl_classifier& c, const Question* asked, Pending& pending) noexcept {
-  for (std::size_t i = 0; i < pending.count; ++i)
-    pending.pair[i] = pair_of(table, c, asked[i], acl_find_exact(&table, &c, pending.key[i]));
+void find_pairs(const acl_table table, const acl_classifier c, const Question* asked, Pending& pending) noexcept {
+  const Pairs pairs(table);
+  for (std::size_t i = 0, count = pending.count; i < count; ++i) {
+    std::uint32_t source = acl_find_exact(&table, &c, pending.key[i]);
+    if (source == 0) source = interval_class(table, c, asked[i]);
+    const std::uint32_t pair = pairs.word(source, asked[i].destination);
+    pending.pair[i] = pair;
+    prefetch(table, pairs.lists + std::uint64_t{pair >> 8} * 8);
+  }
+}
+
+void find_keys(const acl_table& table, const acl_classifier& c, std::span<const std::uint64_t> keys,
+               std::uint32_t* found) noexcept {
+  for (std::size_t i = 0; i < keys.size(); ++i) found[i] = acl_find_exact(&table, &c, keys[i]);
 }
 
 #if defined(__x86_64__)
 
-// The same, a line in two comparisons.
-[[gnu::target("avx2")]] void find_pairs_avx2(const acl_table& table, const acl_classifier& c, const Question* asked,
+// The class beside a key in a line, 0 if it is not there, in two comparisons.
+[[gnu::target("avx2")]] inline std::uint32_t class_in_line(const std::uint8_t* line, __m256i key) noexcept {
+  const auto* slots = reinterpret_cast<const __m256i*>(line);
+  const __m256i front = _mm256_cmpeq_epi64(_mm256_srli_epi64(_mm256_loadu_si256(slots), 16), key);
+  const __m256i back = _mm256_cmpeq_epi64(_mm256_srli_epi64(_mm256_loadu_si256(slots + 1), 16), key);
+  const int found = _mm256_movemask_pd(_mm256_castsi256_pd(front)) | _mm256_movemask_pd(_mm256_castsi256_pd(back)) << 4;
+  if (found == 0) return 0;
+  return static_cast<std::uint32_t>(
+      reinterpret_cast<const std::uint64_t*>(line)[__builtin_ctz(static_cast<unsigned>(found))] & 0xffff);
+}
+
+[[gnu::target("avx2")]] void find_pairs_avx2(const acl_table table, const acl_classifier c, const Question* asked,
                                              Pending& pending) noexcept {
   if (c.hash_lines == 0) return find_pairs(table, c, asked, pending);
-  const std::uint8_t* lines = table.base + std::uint64_t{c.hash_line} * acl_line_bytes;
-  for (std::size_t i = 0; i < pending.count; ++i) {
+  const Pairs pairs(table);
+  for (std::size_t i = 0, count = pending.count; i < count; ++i) {
     const __m256i key = _mm256_set1_epi64x(static_cast<long long>(pending.key[i]));
-    std::uint64_t hash = pending.hash[i];
-    std::uint32_t found = 0;
-    for (int turn = 0; turn < 2; ++turn) {
-      const auto* slots =
-          reinterpret_cast<const __m256i*>(lines + std::uint64_t{acl_home_line(hash, c.hash_lines)} * acl_line_bytes);
-      const __m256i front = _mm256_loadu_si256(slots), back = _mm256_loadu_si256(slots + 1);
-      const __m256i equal =
-          _mm256_or_si256(_mm256_and_si256(_mm256_cmpeq_epi64(_mm256_srli_epi64(front, 16), key), front),
-                          _mm256_and_si256(_mm256_cmpeq_epi64(_mm256_srli_epi64(back, 16), key), back));
-      const __m128i half = _mm_or_si128(_mm256_castsi256_si128(equal), _mm256_extracti128_si256(equal, 1));
-      const __m128i one = _mm_or_si128(half, _mm_unpackhi_epi64(half, half));
-      found = static_cast<std::uint32_t>(_mm_cvtsi128_si32(one)) & 0xffff;
-      if (found != 0 || _mm256_extract_epi64(back, 3) == 0) break;
-      hash = acl_second_hash(hash);
-    }
-    pending.pair[i] = pair_of(table, c, asked[i], found);
+    const std::uint8_t* line = table.base + pending.line[i];
+    std::uint32_t source = class_in_line(line, key);
+    if (source == 0 && reinterpret_cast<const std::uint64_t*>(line)[acl_slots - 1] != 0)
+      source = class_in_line(table.base + line_of(c, acl_second_hash(pending.key[i] * c.multiplier)), key);
+    if (source == 0) source = interval_class(table, c, asked[i]);
+    const std::uint32_t pair = pairs.word(source, asked[i].destination);
+    pending.pair[i] = pair;
+    prefetch(table, pairs.lists + std::uint64_t{pair >> 8} * 8);
   }
 }
 
-const auto find = __builtin_cpu_supports("avx2") ? find_pairs_avx2 : find_pairs;
+[[gnu::target("avx2")]] void find_keys_avx2(const acl_table& table, const acl_classifier& c,
+                                            std::span<const std::uint64_t> keys, std::uint32_t* found) noexcept {
+  if (c.hash_lines == 0) return find_keys(table, c, keys, found);
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    const __m256i key = _mm256_set1_epi64x(static_cast<long long>(keys[i]));
+    const std::uint64_t hash = keys[i] * c.multiplier;
+    const std::uint8_t* line = table.base + line_of(c, hash);
+    found[i] = class_in_line(line, key);
+    if (found[i] == 0 && reinterpret_cast<const std::uint64_t*>(line)[acl_slots - 1] != 0)
+      found[i] = class_in_line(table.base + line_of(c, acl_second_hash(hash)), key);
+  }
+}
+
+const bool has_avx2 = __builtin_cpu_supports("avx2") != 0;
+const auto find = has_avx2 ? find_pairs_avx2 : find_pairs;
+const auto find_all_keys = has_avx2 ? find_keys_avx2 : find_keys;
 
 #else
 
 constexpr auto find = find_pairs;
+constexpr auto find_all_keys = find_keys;
 
 #endif
 
@@ -155,6 +201,10 @@ void decide_batch(const Hot& hot, std::span<const Question> questions, std::span
     for (std::size_t i = 0; i < pending.count; ++i)
       rules[from + i] = acl_allows(&table, pending.pair[i], asked[i].protocol, asked[i].port);
   }
+}
+
+void find_exact_batch(const Hot& hot, std::span<const std::uint64_t> keys, std::span<std::uint32_t> found) noexcept {
+  find_all_keys(hot.raw(), hot.header().sources, keys, found.data());
 }
 
 }  // namespace acl::table

@@ -68,4 +68,7 @@ struct Question {
 };
 void decide_batch(const Hot& hot, std::span<const Question> questions, std::span<std::uint32_t> rules) noexcept;
 
+// The classes of many keys of exact sources (layout.h): found[i] is acl_find_exact(keys[i]). As long as `keys`.
+void find_exact_batch(const Hot& hot, std::span<const std::uint64_t> keys, std::span<std::uint32_t> found) noexcept;
+
 }  // namespace acl::table

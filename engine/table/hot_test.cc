@@ -151,6 +151,21 @@ TEST_F(HotPart, ABatchAnswersAsOneByOne) {
   EXPECT_EQ(rules, expected);
 }
 
+// Keys that are listed, keys beside them, keys in no space.
+TEST_F(HotPart, FindsManyKeysAsItFindsEach) {
+  std::vector<std::uint64_t> keys = {0, ~std::uint64_t{0}};
+  const acl_classifier& c = hot_.header().sources;
+  const auto* slots = reinterpret_cast<const std::uint64_t*>(made_.bytes.data() + std::size_t{c.hash_line} * 64);
+  for (std::size_t i = 0; i < std::size_t{c.hash_lines} * acl_slots; ++i) {
+    for (const std::uint64_t key : {(slots[i] >> 16) - 1, slots[i] >> 16, (slots[i] >> 16) + 1}) keys.push_back(key);
+  }
+  std::vector<std::uint32_t> found(keys.size(), 77), expected;
+  for (const std::uint64_t key : keys) expected.push_back(acl_find_exact(&hot_.raw(), &c, key));
+  find_exact_batch(hot_, keys, found);
+  EXPECT_EQ(found, expected);
+  EXPECT_TRUE(std::any_of(found.begin(), found.end(), [](std::uint32_t one) { return one != 0; }));
+}
+
 TEST_F(HotPart, IsRefusedWithWordsForEachFault) {
   const auto header = [&](auto change) { return edited<acl_hot>(made_.bytes, change); };
   expect_refused<Hot>(header([](acl_hot& h) { h.destination_classes = 65536; }),

@@ -101,8 +101,6 @@ struct acl_hot {
 // A pair word: where the list of a (source class, destination class) begins, counted in words from list_line, << 8, and its
 // length. 0: nothing is allowed. Length acl_long_list: the first word is the length << 16, the list follows.
 ACL_CONSTANT acl_long_list = 255;
-// Lists up to this length are walked, longer ones searched.
-ACL_CONSTANT acl_short_list = 8;
 
 // The SSH part. Texts lie in a heap of bytes: a text's reference is where its 2-byte length stands, the bytes follow; 0 is "no
 // text" (the heap begins with two zero bytes). A list of texts is a run of references in the words from word_line.

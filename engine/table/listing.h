@@ -13,18 +13,11 @@
 
 #include "engine/net/address.h"
 #include "engine/net/diagnostic.h"
+#include "engine/table/address_range.h"
 #include "engine/table/hot.h"
 #include "engine/table/layout.h"
 
 namespace acl::table {
-
-// Addresses of one family from `first` to `last`, both included.
-struct AddressRange {
-  net::Address first, last;
-
-  [[nodiscard]] bool is_single() const noexcept { return first == last; }
-  friend bool operator==(const AddressRange&, const AddressRange&) = default;
-};
 
 // By class, from class 1 on: exact addresses, then ranges. An exact address overrides the range that it lies in.
 using ClassRanges = std::vector<std::vector<AddressRange>>;

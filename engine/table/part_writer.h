@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "engine/net/address.h"
+#include "engine/table/address_range.h"
 #include "engine/table/layout.h"
 
 namespace acl::table {
@@ -19,12 +20,6 @@ namespace acl::table {
 struct ExactClass {
   net::Address address;
   std::uint16_t number = 0;
-};
-
-struct AddressRange {
-  net::Address first, last;  // of one family, first <= last
-
-  friend bool operator==(const AddressRange&, const AddressRange&) = default;
 };
 
 struct RangeClass {

@@ -39,6 +39,7 @@ struct {
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
   __uint(max_entries, ACL_COARSE_MARKS);
+  __uint(map_flags, BPF_F_MMAPABLE);  // the sweep exchanges stamps atomically
   __type(key, __u32);
   __type(value, acl_stamp);
 } coarse SEC(".maps");

@@ -6,64 +6,21 @@
 #include <string_view>
 #include <utility>
 
+#include "tests/generate/hujson_text.h"
+#include "tests/generate/tailnet_verdicts.h"
+#include "tests/generate/tailnet_words.h"
 #include "tests/oracle/oracle.h"
 #include "tests/oracle/select.h"
 
 namespace acl::generate {
 namespace {
 
+using namespace words;  // NOLINT(google-build-using-namespace): what sentences here are made of
 using oracle::Address;
 using oracle::Kind;
 using oracle::Ports;
 using oracle::Prefix;
 using oracle::Selector;
-
-constexpr std::array logins = {"ana@example.com",  "bo@example.com", "cy@example.com",
-                               "dee@corp.example", "eli@github",     "root@corp.example"};
-constexpr const char* stranger = "visitor@elsewhere.example";  // owns the nodes shared in
-constexpr std::array roles = {"member", "admin", "owner", "it-admin", "network-admin", "billing-admin", "auditor"};
-constexpr std::array domains = {"example.com", "corp.example"};
-constexpr std::array groups = {"group:eng", "group:ops", "group:none"};
-constexpr const char* synced_group = "group:team@example.com";
-constexpr std::array tags = {"tag:web", "tag:db", "tag:router", "tag:exit", "tag:spare"};
-constexpr std::array ipsets = {"ipset:one", "ipset:two", "ipset:three"};
-constexpr std::array postures = {"posture:managed", "posture:fresh", "posture:odd"};
-constexpr std::array services = {"svc:wiki", "svc:mail"};
-constexpr std::array accounts = {
-    "ubuntu", "root", "autogroup:nonroot", "localpart:*@example.com", "localpart:*@corp.example", "ana", "tag:foo"};
-
-// Nested, overlapping, of both families, public, 4via6, one around tailnet addresses, exit routes.
-constexpr std::array routes = {
-    "10.33.0.0/16",    "10.0.0.0/8",     "10.33.5.0/24", "0.0.0.0/0",     "::/0",
-    "10.44.0.0/16",    "192.168.1.0/24", "fd00:1::/64",  "fd00:1::/48",   "10.33.0.0/17",
-    "198.51.100.0/24", "192.168.0.0/23", "10.45.0.0/16", "2001:db8::/32", "fd7a:115c:a1e0:b1a:0:7:a21:0/112"};
-// Literals that are no routes: a single address, wider and narrower ones, the tailnet, parts of the internet.
-constexpr std::array literals = {"10.33.5.9/32",   "100.64.0.0/24",       "10.33.4.0/23",          "100.64.0.1/32",
-                                 "100.64.0.0/10",  "fd7a:115c:a1e0::/64", "fd7a:115c:a1e0::1/128", "198.51.100.8/32",
-                                 "192.168.0.0/16", "10.44.9.0/24",        "fd00:1::5/128",         "8.8.8.0/24",
-                                 "172.16.0.0/12",  "2001:db8::53/128",    "203.0.113.0/24",        "100.115.92.0/23"};
-constexpr std::array ports = {Ports{0, 65535}, Ports{22, 22},    Ports{443, 443},     Ports{8000, 8010},
-                              Ports{80, 80},   Ports{1, 65535},  Ports{65535, 65535}, Ports{1, 1},
-                              Ports{53, 53},   Ports{8005, 9000}};
-constexpr std::array<std::uint8_t, 18> protocols = {6, 17, 1, 58, 132, 2, 4, 8, 9, 33, 47, 50, 51, 99, 89, 0, 255, 6};
-constexpr std::array attributes = {"funnel", "magicdns-aaaa", "disable-ipv4", "ssh-env-vars", "drive:share"};
-
-constexpr std::array people = {Kind::user, Kind::group, Kind::member, Kind::role, Kind::user_domain};
-constexpr std::array devices = {Kind::tag, Kind::tagged};
-constexpr std::array rule_sources = {Kind::everything, Kind::user,   Kind::tag,         Kind::group,     Kind::member,
-                                     Kind::address,    Kind::prefix, Kind::user_domain, Kind::tagged,    Kind::role,
-                                     Kind::host,       Kind::ipset,  Kind::shared,      Kind::danger_all};
-constexpr std::array rule_destinations = {
-    Kind::everything,  Kind::tag,    Kind::user, Kind::group, Kind::member, Kind::address, Kind::prefix,
-    Kind::user_domain, Kind::tagged, Kind::role, Kind::host,  Kind::ipset,  Kind::service, Kind::internet};
-constexpr std::array approvers = {Kind::tag,  Kind::user,   Kind::group,      Kind::member,
-                                  Kind::role, Kind::tagged, Kind::user_domain};
-constexpr std::array attribute_targets = {Kind::everything, Kind::tag,    Kind::user,    Kind::group,  Kind::member,
-                                          Kind::role,       Kind::tagged, Kind::address, Kind::prefix, Kind::host};
-constexpr std::array ipset_targets = {Kind::prefix, Kind::address, Kind::range,
-                                      Kind::host,   Kind::ipset,   Kind::internet};
-constexpr std::array test_sources = {Kind::user, Kind::tag, Kind::group, Kind::address, Kind::host, Kind::host};
-constexpr std::array test_destinations = {Kind::address, Kind::tag, Kind::host, Kind::service, Kind::host};
 
 // Wherever a name is wanted that does not exist, a simpler selector stands in.
 class Generator {
@@ -492,67 +449,11 @@ class Generator {
       if (choose(2) == 1) test.protocol = choose(2) == 0 ? 6 : 17;
       oracle::Target target{selector(test_destinations), {pick(ports)}};
       target.ports[0].last = target.ports[0].first = std::max<std::uint16_t>(target.ports[0].first, 1);
-      if (const auto verdict = test_verdict(tailnet, test, target)) {
+      if (const auto verdict = settled_verdict(model_.policy, tailnet, test, target)) {
         (*verdict ? test.accept : test.deny).push_back(std::move(target));
         model_.policy.tests.push_back(std::move(test));
       }
     }
-  }
-
-  // Whether a test speaks of the devices there are or of any that its source might have is undecided, too: everybody whom the
-  // source names gets one more device, of another address, whose attributes nobody knows.
-  oracle::Tailnet with_stand_ins(oracle::Tailnet tailnet, const Selector& src) const {
-    std::vector<oracle::Node> added;
-    const auto add = [&](oracle::Node device) {
-      const auto below = static_cast<std::uint32_t>(added.size());
-      device.name = "stand-in-" + std::to_string(below);
-      device.addresses = {Address::v4(0x647ffffeU - below), Address::v6(0xfd7a115ca1e0ffffU, 0xffff0000U - below)};
-      added.push_back(std::move(device));
-    };
-    for (const oracle::User& user : tailnet.users) {
-      oracle::Node device;
-      device.user = user.login;
-      device.shared = user.login == stranger;
-      if (oracle::is_device_of(model_.policy, tailnet, src, device)) add(std::move(device));
-    }
-    if (src.kind == Kind::tag) {
-      oracle::Node device;
-      device.tags = {src.name};
-      add(std::move(device));
-    }
-    tailnet.nodes.insert(tailnet.nodes.end(), added.begin(), added.end());
-    return tailnet;
-  }
-
-  std::optional<bool> test_verdict(const oracle::Tailnet& real, const oracle::Test& test,
-                                   const oracle::Target& target) {
-    const auto& policy = model_.policy;
-    const oracle::Tailnet tailnet = with_stand_ins(real, test.src);
-    const oracle::Ranges from = oracle::addresses_of(policy, tailnet, test.src);
-    const oracle::Ranges to = oracle::addresses_of(policy, tailnet, target.selector);
-    // A device without the family of the destination is another undecided matter.
-    for (const oracle::Node& node : tailnet.nodes) {
-      const bool meant = oracle::is_device_of(policy, tailnet, test.src, node) ||
-                         oracle::is_device_of(policy, tailnet, target.selector, node);
-      if (meant && node.addresses.size() != 2) return std::nullopt;
-    }
-    bool accepted = false, denied = false;
-    for (const oracle::Range& source : from) {
-      for (const oracle::Range& destination : to) {
-        if (source.first != source.last || destination.first != destination.last) return std::nullopt;
-        if (source.first.family() != destination.first.family()) continue;
-        for (const std::uint8_t protocol : {std::uint8_t{6}, std::uint8_t{17}}) {
-          if (test.protocol && *test.protocol != protocol) continue;
-          for (const bool posture : {true, false}) {
-            (oracle::permits(policy, tailnet, source.first, destination.first, protocol, target.ports[0].first, posture)
-                 ? accepted
-                 : denied) = true;
-          }
-        }
-      }
-    }
-    if (accepted == denied) return std::nullopt;  // undecided, or nobody to ask about
-    return accepted;
   }
 
   void make_ssh_tests() {
@@ -569,7 +470,7 @@ class Generator {
     test.src = selector(std::array{Kind::group, Kind::tag, Kind::user, Kind::group});
     test.dst = {selector(std::array{Kind::tag, Kind::user})};
     for (const char* login : {"root", "ubuntu", "nobody"}) {
-      const auto verdict = ssh_verdict(test, login);
+      const auto verdict = settled_login(policy, model_.tailnet, test, login);
       if (!verdict) continue;
       auto& list = *verdict == oracle::LoginVerdict::deny    ? test.deny
                    : *verdict == oracle::LoginVerdict::check ? test.check
@@ -580,22 +481,6 @@ class Generator {
       model_.policy.ssh_tests.push_back(std::move(test));
   }
 
-  std::optional<oracle::LoginVerdict> ssh_verdict(const oracle::SshTest& test, const char* login) {
-    const auto& policy = model_.policy;
-    const oracle::Tailnet tailnet = with_stand_ins(model_.tailnet, test.src);
-    std::optional<oracle::LoginVerdict> verdict;
-    for (const oracle::Node& source : tailnet.nodes) {
-      if (!oracle::is_device_of(policy, tailnet, test.src, source)) continue;
-      for (const oracle::Node& destination : tailnet.nodes) {
-        if (!oracle::is_device_of(policy, tailnet, test.dst[0], destination)) continue;
-        const auto one = oracle::ssh(policy, tailnet, source, destination, login).verdict;
-        if (verdict && *verdict != one) return std::nullopt;
-        verdict = one;
-      }
-    }
-    return verdict;
-  }
-
   std::span<const std::uint8_t> choices_;
   std::size_t next_ = 0;
   Model model_;
@@ -604,5 +489,10 @@ class Generator {
 }  // namespace
 
 Model tailnet_model(std::span<const std::uint8_t> choices) { return Generator(choices).model(); }
+
+std::pair<std::string, std::string> random_texts(std::uint64_t seed) {
+  const Model model = tailnet_model(random_choices(seed * 7919, 60 + seed * 37 % 500));
+  return {inventory_text(model.tailnet), policy_text(model.policy)};
+}
 
 }  // namespace acl::generate

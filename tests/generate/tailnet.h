@@ -13,6 +13,7 @@
 #include <map>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/oracle/model.h"
@@ -30,6 +31,9 @@ Model tailnet_model(std::span<const std::uint8_t> choices);
 std::string policy_text(const oracle::Policy& policy);
 // The native inventory format.
 std::string inventory_text(const oracle::Tailnet& tailnet);
+
+// Inventory and policy of a random tailnet, as text; the same on every machine.
+std::pair<std::string, std::string> random_texts(std::uint64_t seed);
 
 // "acls dst: ipset", "section: postures", "acls proto: gre" → how many models have it.
 using Coverage = std::map<std::string, std::size_t>;

@@ -1,24 +1,13 @@
 // packet.h and flow.h as the kernel runs them (packets.bpf.c, by BPF_PROG_TEST_RUN) against the same in user space: verdict by
 // verdict, then the contents of the flow maps. That the program loads is the proof that the verifier accepts the headers.
-//
-// Needs root (CAP_BPF, CAP_NET_ADMIN) and a kernel with BPF; says so and skips elsewhere.
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
-#include <gtest/gtest.h>
-#include <linux/bpf.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstdarg>
 #include <cstdint>
-#include <cstdio>
 #include <cstring>
 #include <map>
-#include <memory>
 #include <string>
 
 #include "engine/table/flow_model.h"
 #include "tests/generate/packet_bytes.h"
+#include "tests/packets/kernel_program.h"
 #include "tests/packets/stub_table.h"
 
 namespace acl {
@@ -29,37 +18,9 @@ using generate::PacketSource;
 
 constexpr std::size_t mark_capacity = 128;  // as in packets.bpf.c
 
-struct CloseObject {
-  void operator()(bpf_object* object) const { bpf_object__close(object); }
-};
-
-std::string verifier_log;
-
-int keep_log(enum libbpf_print_level level, const char* format, va_list arguments) {
-  if (level > LIBBPF_INFO) return 0;
-  char line[4096];
-  const int length = std::vsnprintf(line, sizeof line, format, arguments);
-  verifier_log += line;
-  return length;
-}
-
-class KernelFilter : public testing::Test {
+class KernelFilter : public KernelProgram {
  protected:
-  void SetUp() override {
-    if (geteuid() != 0) GTEST_SKIP() << "NOT TESTED: loading an eBPF program needs root";
-    libbpf_set_print(keep_log);
-    object_.reset(bpf_object__open_file(ACL_BPF_OBJECT, nullptr));
-    ASSERT_TRUE(object_) << ACL_BPF_OBJECT << ": " << std::strerror(errno);
-    const int loaded = bpf_object__load(object_.get());
-    if (loaded == -EPERM || loaded == -ENOSYS) {
-      GTEST_SKIP() << "NOT TESTED: this kernel or container allows no eBPF: " << std::strerror(-loaded);
-    }
-    ASSERT_EQ(loaded, 0) << verifier_log;
-    program_ = bpf_program__fd(bpf_object__find_program_by_name(object_.get(), "packets"));
-    ASSERT_GE(program_, 0);
-  }
-
-  [[nodiscard]] int map(const char* name) const { return bpf_object__find_map_fd_by_name(object_.get(), name); }
+  KernelFilter() : KernelProgram("packets") {}
 
   // The program's return value for one frame.
   [[nodiscard]] std::uint32_t run(const Bytes& frame, bool link_header, acl_direction direction, std::uint32_t version,
@@ -70,16 +31,7 @@ class KernelFilter : public testing::Test {
     context.cb[2] = static_cast<std::uint32_t>(now);
     context.cb[3] = static_cast<std::uint32_t>(now >> 32);
     context.cb[4] = link_header ? 1 : 0;
-    bpf_test_run_opts options{};  // LIBBPF_OPTS is no C++
-    options.sz = sizeof options;
-    options.data_in = frame.data();
-    options.data_size_in = static_cast<std::uint32_t>(frame.size());
-    options.ctx_in = &context;
-    options.ctx_size_in = sizeof context;
-    options.repeat = 1;
-    const int error = bpf_prog_test_run_opts(program_, &options);
-    EXPECT_EQ(error, 0) << std::strerror(-error) << ", frame of " << frame.size() << " bytes";
-    return options.retval;
+    return KernelProgram::run(frame, &context);
   }
 
   using Entries = std::map<std::string, acl_stamp>;  // by the bytes of the key
@@ -112,9 +64,6 @@ class KernelFilter : public testing::Test {
       ASSERT_EQ(bpf_map_update_elem(map("coarse"), &index, &former, BPF_ANY), 0);
     }
   }
-
-  std::unique_ptr<bpf_object, CloseObject> object_;
-  int program_ = -1;
 };
 
 TEST_F(KernelFilter, AgreesWithUserSpaceOnAMillionRandomPackets) {

@@ -1,24 +1,18 @@
 // The lookup of decision tables (engine/table/decide.h) as the kernel runs it (lookup.bpf.c, by BPF_PROG_TEST_RUN) against the same in
 // user space, on hot parts of random policies and on one with lists and intervals of every kind.
-//
-// Needs root (CAP_BPF, CAP_NET_ADMIN) and a kernel with BPF; says so and skips elsewhere.
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
-#include <gtest/gtest.h>
-#include <linux/bpf.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
+#include <array>
 #include <cerrno>
-#include <cstdarg>
 #include <cstring>
-#include <memory>
 #include <random>
+#include <set>
 
 #include "compiler/table/testing.h"
 #include "engine/table/hot.h"
 #include "tests/generate/hujson_text.h"
 #include "tests/generate/tailnet.h"
+#include "tests/packets/kernel_program.h"
 #include "tests/packets/lookup.h"
 
 namespace acl {
@@ -27,45 +21,23 @@ namespace {
 using net::Address;
 using tables::Setting;
 
-std::string verifier_log;
-
-int keep_log(enum libbpf_print_level level, const char* format, va_list arguments) {
-  if (level > LIBBPF_INFO) return 0;
-  char line[4096];
-  const int length = std::vsnprintf(line, sizeof line, format, arguments);
-  verifier_log += line;
-  return length;
-}
-
-struct CloseObject {
-  void operator()(bpf_object* object) const { bpf_object__close(object); }
-};
-
-class KernelLookup : public testing::Test {
+class KernelLookup : public KernelProgram {
  protected:
+  KernelLookup() : KernelProgram("lookup") {}
+
   void SetUp() override {
-    if (geteuid() != 0) GTEST_SKIP() << "NOT TESTED: loading an eBPF program needs root";
-    libbpf_set_print(keep_log);
-    object_.reset(bpf_object__open_file(ACL_BPF_OBJECT, nullptr));
-    ASSERT_TRUE(object_) << ACL_BPF_OBJECT << ": " << std::strerror(errno);
-    const int loaded = bpf_object__load(object_.get());
-    if (loaded == -EPERM || loaded == -ENOSYS) {
-      GTEST_SKIP() << "NOT TESTED: this kernel or container allows no eBPF: " << std::strerror(-loaded);
-    }
-    ASSERT_EQ(loaded, 0) << verifier_log;
-    program_ = bpf_program__fd(bpf_object__find_program_by_name(object_.get(), "lookup"));
-    ASSERT_GE(program_, 0);
-    part_ = static_cast<std::uint8_t*>(map("parts", ACL_TABLE_BYTES));
-    answer_ = static_cast<lookup_answer*>(map("answers", sizeof(lookup_answer)));
+    KernelProgram::SetUp();
+    if (!ready()) return;
+    part_ = static_cast<std::uint8_t*>(memory_of("parts", ACL_TABLE_BYTES));
+    answer_ = static_cast<lookup_answer*>(memory_of("answers", sizeof(lookup_answer)));
   }
   void TearDown() override {
     if (part_ != nullptr) munmap(part_, ACL_TABLE_BYTES);
     if (answer_ != nullptr) munmap(answer_, sizeof(lookup_answer));
   }
 
-  void* map(const char* name, std::size_t size) const {
-    void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED,
-                        bpf_object__find_map_fd_by_name(object_.get(), name), 0);
+  void* memory_of(const char* name, std::size_t size) const {
+    void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, map(name), 0);
     EXPECT_NE(memory, MAP_FAILED) << name << ": " << std::strerror(errno);
     return memory == MAP_FAILED ? nullptr : memory;
   }
@@ -77,14 +49,7 @@ class KernelLookup : public testing::Test {
   }
 
   [[nodiscard]] lookup_answer in_kernel(const lookup_question& question) const {
-    bpf_test_run_opts options{};  // LIBBPF_OPTS is no C++
-    options.sz = sizeof options;
-    options.data_in = &question;
-    options.data_size_in = sizeof question;
-    options.repeat = 1;
-    const int error = bpf_prog_test_run_opts(program_, &options);
-    EXPECT_EQ(error, 0) << std::strerror(-error);
-    EXPECT_EQ(options.retval, 0U);
+    EXPECT_EQ(run({reinterpret_cast<const std::uint8_t*>(&question), sizeof question}), 0U);
     return *answer_;
   }
 
@@ -138,8 +103,6 @@ class KernelLookup : public testing::Test {
     return allowed;
   }
 
-  std::unique_ptr<bpf_object, CloseObject> object_;
-  int program_ = -1;
   std::uint8_t* part_ = nullptr;
   lookup_answer* answer_ = nullptr;
 };
@@ -161,7 +124,7 @@ TEST_F(KernelLookup, AgreesWithUserSpaceOnTablesOfRandomPolicies) {
   EXPECT_GT(allowed, 1000);
 }
 
-// Short lists, lists that are searched, lists whose length needs a word of its own; 3,000 sources; networks as sources of both families;
+// Lists of one range and of many, lists whose length needs a word of its own; 3,000 sources; networks as sources of both families;
 // destinations behind the node.
 std::string large_policy() {
   const auto ports = [](int first, int count) {

@@ -1,9 +1,9 @@
-#include "engine/store/backoff.h"
+#include "engine/net/backoff.h"
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
-namespace acl::store {
+namespace acl::net {
 namespace {
 
 using std::chrono::milliseconds;
@@ -39,4 +39,4 @@ TEST(Backoffs, SpreadAnIntervalByUpToAFifth) {
 }
 
 }  // namespace
-}  // namespace acl::store
+}  // namespace acl::net

@@ -1,6 +1,6 @@
 // How long to wait after failures, so that a store that was down is not run over by all nodes at once when it is back.
 //
-// Pure: the number of failures and a random number go in, a time comes out. Doubles from `base` to `longest`; the upper half of
+// Pure but for random_share: the number of failures and a random number go in, a time comes out. Doubles from `base` to `longest`; the upper half of
 // each time is left to chance ("equal jitter", https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
 #pragma once
 
@@ -8,7 +8,7 @@
 #include <chrono>
 #include <cstdint>
 
-namespace acl::store {
+namespace acl::net {
 
 struct Backoff {
   std::chrono::milliseconds base{500};
@@ -32,4 +32,7 @@ constexpr std::chrono::milliseconds spread(std::chrono::milliseconds interval, d
          std::chrono::milliseconds(static_cast<std::int64_t>(static_cast<double>(interval.count()) * 0.2 * share));
 }
 
-}  // namespace acl::store
+// In [0, 1), from the system's random numbers.
+double random_share() noexcept;
+
+}  // namespace acl::net

@@ -1,0 +1,214 @@
+#include "node/daemon/answers.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+namespace acl::node {
+
+// Members in the order in which they are written, for those who read with their eyes.
+using json = nlohmann::ordered_json;
+
+namespace {
+
+std::string dump(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
+
+// What is not printable ASCII or whole UTF-8 beyond the controls, escaped.
+std::string printable(const std::string& text) {
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7f)
+      out += fmt::format("\\x{:02x}", byte);
+    else
+      out += c;
+  }
+  return out;
+}
+
+std::string text_of(const json& object, const char* key) {
+  const auto found = object.find(key);
+  if (found == object.end() || found->is_null()) return {};
+  return found->is_string() ? printable(found->get<std::string>()) : found->dump();
+}
+
+std::string joined(const json& object, const char* key) {
+  std::string out;
+  if (const auto found = object.find(key); found != object.end() && found->is_array()) {
+    for (const json& one : *found) {
+      if (one.is_string()) out += (out.empty() ? "" : ", ") + printable(one.get<std::string>());
+    }
+  }
+  return out;
+}
+
+json or_null(const std::string& text) { return text.empty() ? json(nullptr) : json(text); }
+
+std::string duration_text(std::int64_t seconds) {
+  if (seconds < 120) return fmt::format("{} s", seconds);
+  if (seconds < 7200) return fmt::format("{} min", seconds / 60);
+  if (seconds < 172'800) return fmt::format("{} h", seconds / 3600);
+  return fmt::format("{} days", seconds / 86'400);
+}
+
+json parse(std::string_view text) { return json::parse(text, nullptr, false); }
+
+}  // namespace
+
+std::string_view mode_name(Mode mode) noexcept {
+  switch (mode) {
+    case Mode::deny_all: return "deny-all";
+    case Mode::enforcing: return "enforcing";
+    case Mode::break_glass: return "break-glass";
+  }
+  return "deny-all";
+}
+
+std::string status_json(const Status& status) {
+  json out;
+  out["state"] = mode_name(status.mode);
+  out["generation"] = status.generation ? json(status.generation->number) : json(nullptr);
+  out["trust_version"] = status.trust_version;
+  out["age_s"] = status.generation ? json(status.age_s) : json(nullptr);
+  out["expires"] = status.expires ? json(release::print_time(*status.expires)) : json(nullptr);
+  out["standing"] = status.standing;
+  out["source"] = status.source;
+  out["trust_fingerprint"] = or_null(status.trust_fingerprint);
+  out["backend"] = or_null(status.backend);
+  out["interface"] = status.interface;
+  out["attached"] = status.attached;
+  out["guarded"] = status.guarded;
+  out["known_nodes"] = status.known;
+  out["admitted_sources"] = status.admitted;
+  out["binding_failures"] = status.binding_failures;
+  out["passed_packets"] = status.passed;
+  out["dropped_packets"] = status.dropped;
+  out["last_error"] = or_null(status.last_error);
+  out["last_error_at"] = status.last_error.empty() ? json(nullptr) : json(release::print_time(status.last_error_at));
+  return dump(out);
+}
+
+std::string whois_json(const net::Address& address, const Whois& answer) {
+  json out;
+  out["address"] = address.text();
+  out["known"] = answer.known;
+  out["own"] = answer.own;
+  out["node"] = or_null(answer.node);
+  out["user"] = or_null(answer.user);
+  out["tags"] = answer.tags;
+  out["routers"] = answer.routers;
+  out["key"] = or_null(answer.key);
+  out["bound"] = answer.bound;
+  out["capabilities"] = json::array();
+  for (const Whois::Capability& one : answer.capabilities) {
+    json value = one.value.empty() ? json(nullptr) : parse(one.value);
+    if (value.is_discarded()) value = one.value;
+    out["capabilities"].push_back({{"name", one.name}, {"value", std::move(value)}, {"rule", one.rule}});
+  }
+  return dump(out);
+}
+
+std::string why_json(const Why& answer) {
+  json out;
+  out["verdict"] = answer.allowed ? "allow" : "deny";
+  out["rule"] = or_null(answer.rule);
+  out["file"] = or_null(answer.file);
+  out["line"] = answer.line != 0 ? json(answer.line) : json(nullptr);
+  out["layers"] = json::array();
+  for (const Layer& layer : answer.layers)
+    out["layers"].push_back({{"name", layer.name}, {"ok", layer.ok}, {"reason", layer.reason}});
+  out["nearest"] = json::array();
+  for (const Near& near : answer.nearest) {
+    out["nearest"].push_back({{"rule", near.rule},
+                              {"file", or_null(answer.file)},
+                              {"line", near.line != 0 ? json(near.line) : json(nullptr)},
+                              {"failed", near.failed}});
+  }
+  return dump(out);
+}
+
+std::string status_text(std::string_view text) {
+  const json status = parse(text);
+  if (!status.is_object()) return {};
+  std::string out;
+  const auto line = [&](std::string_view name, const std::string& value) {
+    if (!value.empty()) out += fmt::format("{:<12} {}\n", name, value);
+  };
+  line("state", text_of(status, "state"));
+  if (status.contains("generation") && status["generation"].is_number()) {
+    const std::int64_t age = status.value("age_s", std::int64_t{0});
+    line("release", fmt::format("{}.{}, {} old", text_of(status, "trust_version"), text_of(status, "generation"),
+                                duration_text(age)));
+    line("expires", fmt::format("{} ({})", text_of(status, "expires"), text_of(status, "standing")));
+  } else {
+    line("release", "none: everything is denied but what break-glass allows");
+  }
+  line("source", text_of(status, "source"));
+  line("trust", text_of(status, "trust_fingerprint"));
+  line("interface", fmt::format("{}, {}, {}", text_of(status, "interface"),
+                                status.value("attached", false) ? "filter attached by " + text_of(status, "backend")
+                                                                : "NOT ATTACHED",
+                                status.value("guarded", false) ? "guarded" : "NO GUARD"));
+  line("nodes",
+       fmt::format("{} known, {} source ranges admitted, {} not bound by WireGuard", text_of(status, "known_nodes"),
+                   text_of(status, "admitted_sources"), text_of(status, "binding_failures")));
+  line("packets in",
+       fmt::format("{} passed, {} dropped", text_of(status, "passed_packets"), text_of(status, "dropped_packets")));
+  const std::string error = text_of(status, "last_error");
+  if (!error.empty()) line("last error", fmt::format("{} ({})", error, text_of(status, "last_error_at")));
+  return out;
+}
+
+std::string whois_text(std::string_view text) {
+  const json whois = parse(text);
+  if (!whois.is_object()) return {};
+  const std::string address = text_of(whois, "address");
+  if (whois.value("own", false))
+    return fmt::format("{} is this node's own address, which is nobody's identity\n", address);
+  if (!whois.value("known", false)) return fmt::format("{} belongs to nobody that this node knows\n", address);
+  const std::string node = text_of(whois, "node"), user = text_of(whois, "user"), tags = joined(whois, "tags");
+  std::string out = node.empty() ? fmt::format("{} is behind {}\n", address, joined(whois, "routers"))
+                                 : fmt::format("{} is {}\n", address, node);
+  if (!user.empty()) out += fmt::format("  user   {}\n", user);
+  if (!tags.empty()) out += fmt::format("  tags   {}\n", tags);
+  if (const std::string key = text_of(whois, "key"); !key.empty()) out += fmt::format("  key    {}\n", key);
+  out += fmt::format("  bound  {}\n", whois.value("bound", false)
+                                          ? "yes: WireGuard takes this address from that key only"
+                                          : "NO: WireGuard has it at another peer or at none; its packets are dropped");
+  if (const auto found = whois.find("capabilities"); found != whois.end() && found->is_array()) {
+    for (const json& one : *found)
+      out += fmt::format("  may    {} {}  ({})\n", text_of(one, "name"),
+                         one.contains("value") ? printable(one["value"].dump()) : "", text_of(one, "rule"));
+  }
+  return out;
+}
+
+std::string why_text(std::string_view text) {
+  const json why = parse(text);
+  if (!why.is_object()) return {};
+  std::string out = text_of(why, "verdict") == "allow" ? "yes\n" : "no\n";
+  if (const auto layers = why.find("layers"); layers != why.end() && layers->is_array()) {
+    for (const json& layer : *layers)
+      out += fmt::format("  {:<8} {}  {}\n", text_of(layer, "name"), layer.value("ok", false) ? "ok" : "NO",
+                         text_of(layer, "reason"));
+  }
+  const auto place = [](const json& rule) {
+    const std::string line = text_of(rule, "line");
+    return line.empty() ? text_of(rule, "rule")
+                        : fmt::format("{}:{}: {}", text_of(rule, "file"), line, text_of(rule, "rule"));
+  };
+  if (!text_of(why, "rule").empty()) out += fmt::format("  by {}\n", place(why));
+  if (const auto nearest = why.find("nearest"); nearest != why.end() && nearest->is_array() && !nearest->empty()) {
+    out += "nearest rules:\n";
+    for (const json& rule : *nearest) out += fmt::format("  {}: {}\n", place(rule), text_of(rule, "failed"));
+  }
+  return out;
+}
+
+bool says_yes(std::string_view text) {
+  const json answer = parse(text);
+  if (!answer.is_object()) return false;
+  return text_of(answer, "verdict") == "allow" || text_of(answer, "state") == "enforcing";
+}
+
+}  // namespace acl::node

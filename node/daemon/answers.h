@@ -1,0 +1,52 @@
+// Answers: the JSON of what a node says about itself, and the text that people get of it.
+//
+// `why` has the members of `aclc can --json`; the others are described in aclnode(8). Every text in it may come from a policy or from
+// the network, so JSON escapes all that is not plain and text shows it escaped.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "engine/release/head.h"
+#include "engine/release/time.h"
+#include "node/daemon/questions.h"
+
+namespace acl::node {
+
+enum class Mode : std::uint8_t { deny_all, enforcing, break_glass };
+std::string_view mode_name(Mode mode) noexcept;  // "deny-all"
+
+struct Status {
+  Mode mode = Mode::deny_all;
+  std::optional<release::Generation> generation;
+  std::uint64_t trust_version = 0;
+  std::int64_t age_s = 0;  // since the release was made
+  std::optional<release::Time> expires;
+  std::string standing;  // "current", "grace", "expired", "none"
+  std::string source;
+  std::string trust_fingerprint;
+  std::string backend;  // "tcx", "clsact"
+  std::string interface;
+  bool attached = false;
+  bool guarded = false;
+  std::uint64_t known = 0, admitted = 0;  // nodes; ranges of source addresses
+  std::uint64_t binding_failures = 0;
+  std::uint64_t passed = 0, dropped = 0;  // incoming packets since the filter was first attached
+  std::string last_error;
+  release::Time last_error_at = 0;
+};
+
+std::string status_json(const Status& status);
+std::string whois_json(const net::Address& address, const Whois& answer);
+std::string why_json(const Why& answer);
+
+// From the JSON of an answer: what people read. Empty if it is not of that form.
+std::string status_text(std::string_view json);
+std::string whois_text(std::string_view json);
+std::string why_text(std::string_view json);
+// Of `why`: whether it passes. Of `status`: whether the node enforces a table.
+bool says_yes(std::string_view json);
+
+}  // namespace acl::node

@@ -1,0 +1,112 @@
+#include "node/daemon/answers.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace acl::node {
+namespace {
+
+using ::testing::HasSubstr;
+
+Status enforcing() {
+  Status s;
+  s.mode = Mode::enforcing;
+  s.generation = release::Generation{2, 17};
+  s.trust_version = 2;
+  s.age_s = 7300;
+  s.expires = release::Time{1'790'000'000};
+  s.standing = "current";
+  s.source = "https://policy.example.com/release";
+  s.trust_fingerprint = "5e0a";
+  s.backend = "tcx";
+  s.interface = "wg0";
+  s.attached = s.guarded = true;
+  s.binding_failures = 1;
+  s.last_error = "could not reach \"https://…\"";
+  s.last_error_at = 1'790'000'100;
+  return s;
+}
+
+TEST(Answers, StatusHasTheMembersThatToolsRelyOn) {
+  EXPECT_EQ(
+      status_json(enforcing()),
+      R"({"state":"enforcing","generation":17,"trust_version":2,"age_s":7300,"expires":"2026-09-21T14:13:20Z","standing":"current",)"
+      R"("source":"https://policy.example.com/release","trust_fingerprint":"5e0a","backend":"tcx","interface":"wg0","attached":true,)"
+      R"("guarded":true,"known_nodes":0,"admitted_sources":0,"binding_failures":1,"passed_packets":0,"dropped_packets":0,)"
+      R"("last_error":"could not reach \"https://…\"","last_error_at":"2026-09-21T14:15:00Z"})");
+  EXPECT_TRUE(says_yes(status_json(enforcing())));
+}
+
+TEST(Answers, WithoutAReleaseNothingIsClaimed) {
+  Status none;
+  none.interface = "wg0";
+  const std::string text = status_json(none);
+  EXPECT_THAT(text, HasSubstr(R"("state":"deny-all","generation":null)"));
+  EXPECT_FALSE(says_yes(text));
+  EXPECT_THAT(status_text(text), HasSubstr("NOT ATTACHED"));
+  EXPECT_THAT(status_text(text), HasSubstr("everything is denied"));
+}
+
+TEST(Answers, StatusReadsAsLines) {
+  EXPECT_EQ(status_text(status_json(enforcing())),
+            "state        enforcing\n"
+            "release      2.17, 2 h old\n"
+            "expires      2026-09-21T14:13:20Z (current)\n"
+            "source       https://policy.example.com/release\n"
+            "trust        5e0a\n"
+            "interface    wg0, filter attached by tcx, guarded\n"
+            "nodes        0 known, 0 source ranges admitted, 1 not bound by WireGuard\n"
+            "packets in   0 passed, 0 dropped\n"
+            "last error   could not reach \"https://…\" (2026-09-21T14:15:00Z)\n");
+}
+
+TEST(Answers, WhyHasTheShapeOfAclcCan) {
+  Why why;
+  why.file = "policy.hujson";
+  why.layers = {{"known", true, "100.64.0.5 is ann-laptop"}, {"packet", false, "no rule"}};
+  why.nearest = {{"acls[3]", 14, "it allows 443/tcp"}};
+  const std::string text = why_json(why);
+  EXPECT_EQ(
+      text,
+      R"({"verdict":"deny","rule":null,"file":"policy.hujson","line":null,"layers":[{"name":"known","ok":true,"reason":"100.64.0.5 is ann-laptop"},)"
+      R"({"name":"packet","ok":false,"reason":"no rule"}],"nearest":[{"rule":"acls[3]","file":"policy.hujson","line":14,"failed":"it allows 443/tcp"}]})");
+  EXPECT_EQ(why_text(text),
+            "no\n  known    ok  100.64.0.5 is ann-laptop\n  packet   NO  no rule\nnearest rules:\n  policy.hujson:14: "
+            "acls[3]: it allows 443/tcp\n");
+  EXPECT_FALSE(says_yes(text));
+}
+
+TEST(Answers, ControlCharactersOfAPolicyDoNotReachTheTerminal) {
+  Whois whois;
+  whois.known = true;
+  whois.node = "web\x1b[2J\n";
+  const std::string text = whois_json(*net::Address::parse("100.64.0.5"), whois);
+  EXPECT_THAT(text, ::testing::Not(HasSubstr("\x1b")));
+  EXPECT_THAT(whois_text(text), HasSubstr("is web\\x1b[2J\\x0a\n"));
+}
+
+TEST(Answers, ACapabilitysValueIsJson) {
+  Whois whois;
+  whois.known = whois.bound = true;
+  whois.node = "ann";
+  whois.capabilities = {{"example.com/cap", R"({"role":"admin"})", "grants[1]"},
+                        {"example.com/other", "", "grants[2]"}};
+  const std::string text = whois_json(*net::Address::parse("fd7a::5"), whois);
+  EXPECT_THAT(
+      text,
+      HasSubstr(
+          R"({"name":"example.com/cap","value":{"role":"admin"},"rule":"grants[1]"},{"name":"example.com/other","value":null)"));
+  EXPECT_THAT(whois_text(text), HasSubstr("may    example.com/cap {\"role\":\"admin\"}  (grants[1])"));
+}
+
+TEST(Answers, TextOfSomethingElseIsEmpty) {
+  for (const char* odd : {"", "[]", "3", "{"}) {
+    EXPECT_EQ(status_text(odd), "");
+    EXPECT_EQ(why_text(odd), "");
+    EXPECT_EQ(whois_text(odd), "");
+    EXPECT_FALSE(says_yes(odd));
+  }
+}
+
+}  // namespace
+}  // namespace acl::node

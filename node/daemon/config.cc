@@ -1,0 +1,325 @@
+#include "node/daemon/config.h"
+
+#include <fmt/format.h>
+
+#include <bit>
+#include <charconv>
+#include <optional>
+
+#define TOML_EXCEPTIONS 0
+#include <toml++/toml.h>
+
+#include "engine/net/file.h"
+#include "engine/net/suggest.h"
+#include "engine/release/base64.h"
+#include "engine/release/text.h"
+
+namespace acl::node {
+
+using release::quoted;
+
+namespace {
+
+constexpr std::size_t config_limit = 1 << 20;
+// Names of interfaces are at most 15 bytes (IFNAMSIZ of linux/if.h, with its zero byte 16).
+constexpr std::size_t longest_interface = 15;
+
+struct ProtocolName {
+  std::string_view name;
+  std::uint8_t number;
+};
+constexpr ProtocolName protocols[] = {{"tcp", 6}, {"udp", 17}, {"sctp", 132}, {"icmp", 1}, {"ipv6-icmp", 58}};
+
+template <class T>
+std::optional<T> parse_number(std::string_view text) {
+  T value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (text.empty() || error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+// "22/tcp", "8000-8100/udp", "*/icmp"; without a protocol it is TCP.
+std::optional<PortSpan> parse_ports(std::string_view text) {
+  PortSpan span;
+  const std::size_t slash = text.find('/');
+  if (slash != std::string_view::npos) {
+    const std::string_view name = text.substr(slash + 1);
+    bool known = false;
+    for (const ProtocolName& one : protocols) {
+      if (one.name != name) continue;
+      span.protocol = one.number;
+      known = true;
+    }
+    if (!known) return std::nullopt;
+    text = text.substr(0, slash);
+  }
+  if (text == "*") {
+    span.last = 65535;
+    return span;
+  }
+  if (span.protocol == 1 || span.protocol == 58) return std::nullopt;
+  const std::size_t dash = text.find('-');
+  const auto first = parse_number<std::uint16_t>(text.substr(0, dash));
+  const auto last = dash == std::string_view::npos ? first : parse_number<std::uint16_t>(text.substr(dash + 1));
+  if (!first || !last || *last < *first) return std::nullopt;
+  span.first = *first;
+  span.last = *last;
+  return span;
+}
+
+std::string ports_text(const PortSpan& span) {
+  std::string out = span.first == 0 && span.last == 65535 ? "*"
+                    : span.first == span.last             ? std::to_string(span.first)
+                                                          : fmt::format("{}-{}", span.first, span.last);
+  for (const ProtocolName& one : protocols) {
+    if (one.number == span.protocol) out += fmt::format("/{}", one.name);
+  }
+  return out;
+}
+
+class Reader {
+ public:
+  explicit Reader(const std::string& name) : name_(name) {}
+
+  Expected<Config> read(const toml::table& table) {
+    Config config;
+    text(table, "interface", config.interface);
+    text(table, "source", config.source.url);
+    text(table, "trust", config.trust);
+    text(table, "state_dir", config.state_dir);
+    text(table, "run_dir", config.run_dir);
+    text(table, "bpffs_dir", config.bpffs_dir);
+    text(table, "wireguard_socket", config.wireguard_socket);
+    text(table, "net_program", config.net_program);
+    text(table, "net_user", config.net_user);
+    text(table, "group", config.group);
+    text(table, "decisions", config.decisions);
+    text(table, "ca_file", config.source.ca_file);
+    text(table, "certificate_file", config.source.certificate_file);
+    text(table, "key_file", config.source.key_file);
+    text(table, "user", config.source.user);
+    text(table, "password_file", config.source.password_file);
+    text(table, "blobs", config.source.blobs);
+    number(table, "interval", config.source.interval_s, 1, 86'400);
+    number(table, "flow_records", config.flow_records, 1'024, 16'777'216);
+    number(table, "flow_marks", config.flow_marks, 1'024, 16'777'216);
+    number(table, "mark", config.mark, 1, 0x80000000U);
+    break_glass(table, config.break_glass);
+    only(table);
+    check(table, config);
+    if (fault_) return tl::unexpected(std::move(*fault_));
+    return config;
+  }
+
+ private:
+  void text(const toml::table& table, std::string_view key, std::string& out) {
+    known_.push_back(key);
+    const toml::node* node = table.get(key);
+    if (node == nullptr) return;
+    const auto value = node->value_exact<std::string>();
+    if (!value) return wrong(*node, fmt::format("\"{}\" is a text: {} = \"…\"", key, key));
+    if (value->find('\0') != std::string::npos || value->find('\n') != std::string::npos)
+      return wrong(*node, fmt::format("\"{}\" = {} has a zero byte or a line end in it", key, quoted(*value)));
+    out = *value;
+  }
+  void number(const toml::table& table, std::string_view key, std::uint32_t& out, std::uint32_t least,
+              std::uint32_t most) {
+    known_.push_back(key);
+    const toml::node* node = table.get(key);
+    if (node == nullptr) return;
+    const auto value = node->value_exact<std::int64_t>();
+    if (!value || *value < least || *value > most)
+      return wrong(*node, fmt::format("\"{}\" is a number from {} to {}", key, least, most));
+    out = static_cast<std::uint32_t>(*value);
+  }
+
+  void break_glass(const toml::table& table, std::vector<BreakGlass>& out) {
+    known_.push_back("break_glass");
+    const toml::node* node = table.get("break_glass");
+    if (node == nullptr) return;
+    const toml::array* entries = node->as_array();
+    if (entries == nullptr || !entries->is_homogeneous(toml::node_type::table))
+      return wrong(*node, "\"break_glass\" entries are written [[break_glass]]");
+    std::swap(known_, outer_);
+    for (const toml::node& entry : *entries) {
+      known_.clear();
+      out.push_back(entry_of(*entry.as_table()));
+      only(*entry.as_table());
+    }
+    std::swap(known_, outer_);
+  }
+  BreakGlass entry_of(const toml::table& table) {
+    BreakGlass entry;
+    std::string from, key;
+    text(table, "from", from);
+    text(table, "key", key);
+    text(table, "login", entry.login);
+    const auto place = [&](std::string_view name) -> const toml::node& {
+      const toml::node* node = table.get(name);
+      return node != nullptr ? *node : static_cast<const toml::node&>(table);
+    };
+    const auto prefix = net::Prefix::parse(from);
+    if (prefix.error == net::PrefixError::none) {
+      entry.from = prefix.prefix;
+    } else {
+      wrong(place("from"), fmt::format("\"from\" = {} is no address and no prefix", quoted(from)),
+            prefix.error == net::PrefixError::host_bits ? fmt::format("the network is {}", prefix.prefix.text()) : "");
+    }
+    if (!release::decode_base64(key, entry.key))
+      wrong(place("key"), fmt::format("\"key\" = {} is no WireGuard public key", quoted(key)),
+            "44 characters, as `wg show INTERFACE peers` prints them");
+    known_.push_back("ports");
+    const toml::array* ports = table.get("ports") != nullptr ? table.get("ports")->as_array() : nullptr;
+    if (ports == nullptr || ports->empty()) {
+      wrong(place("ports"), "\"ports\" lists what may be reached", "for example ports = [\"22/tcp\"]");
+      return entry;
+    }
+    for (const toml::node& port : *ports) {
+      const auto value = port.value_exact<std::string>();
+      const auto span = value ? parse_ports(*value) : std::nullopt;
+      if (span)
+        entry.ports.push_back(*span);
+      else
+        wrong(port, value ? fmt::format("{} names no ports", quoted(*value)) : "ports are texts",
+              "write \"22/tcp\", \"8000-8100/udp\", \"*/icmp\"");
+    }
+    return entry;
+  }
+
+  // Every key of the table is one that was read.
+  void only(const toml::table& table) {
+    for (const auto& [key, node] : table) {
+      const std::string_view name = key.str();
+      bool known = false;
+      for (const std::string_view one : known_) known = known || one == name;
+      if (known) continue;
+      const auto near = nearest(name, known_);
+      wrong_at(key.source(), fmt::format("unknown key {}", quoted(name)),
+               near ? fmt::format("did you mean \"{}\"?", *near) : "aclnode.toml(5) lists the keys");
+    }
+  }
+
+  void check(const toml::table& table, const Config& config) {
+    if (fault_) return;
+    const auto place = [&](std::string_view key) {
+      const toml::node* node = table.get(key);
+      return node != nullptr ? node->source() : table.source();
+    };
+    if (config.interface.empty())
+      return wrong_at(place("interface"), "no \"interface\"", "name the WireGuard interface: interface = \"wg0\"");
+    const bool odd = config.interface.find_first_of("/ \t\"\\*") != std::string::npos || config.interface == "." ||
+                     config.interface == ".." || config.interface == "lo";
+    if (config.interface.size() > longest_interface || odd)
+      return wrong_at(place("interface"),
+                      fmt::format("{} is no name of a WireGuard interface", quoted(config.interface)));
+    if (config.source.url.empty())
+      return wrong_at(place("source"), "no \"source\"", "say where releases are: source = \"https://…\"");
+    if (!std::has_single_bit(config.mark))
+      return wrong_at(place("mark"), fmt::format("\"mark\" = {:#x} is not one bit", config.mark),
+                      "for example 0x08000000");
+    for (const auto& [key, path] : {std::pair{"trust", &config.trust},
+                                    {"state_dir", &config.state_dir},
+                                    {"run_dir", &config.run_dir},
+                                    {"bpffs_dir", &config.bpffs_dir},
+                                    {"net_program", &config.net_program}}) {
+      if (path->empty() || path->front() != '/')
+        return wrong_at(place(key), fmt::format("\"{}\" = {} is no absolute path", key, quoted(*path)));
+    }
+    if (config.source.user.empty() != config.source.password_file.empty())
+      return wrong_at(place(config.source.user.empty() ? "password_file" : "user"),
+                      "a user of etcd needs a password_file, and a password_file a user");
+  }
+
+  void wrong(const toml::node& node, std::string message, std::string help = {}) {
+    wrong_at(node.source(), std::move(message), std::move(help));
+  }
+  // The first fault counts.
+  void wrong_at(const toml::source_region& source, std::string message, std::string help = {}) {
+    if (fault_) return;
+    fault_ = make_diagnostic(Code::E1301, std::move(message), std::move(help));
+    const Position start{source.begin.line, source.begin.column}, end{source.end.line, source.end.column};
+    fault_->place = Place{name_, {}, start, end};
+  }
+
+  const std::string& name_;
+  std::vector<std::string_view> known_, outer_;
+  std::optional<Diagnostic> fault_;
+};
+
+// A text as TOML writes it (toml.io, basic strings).
+std::string toml_text(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\')
+      out += {'\\', c};
+    else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
+      out += fmt::format("\\u{:04x}", static_cast<unsigned>(static_cast<unsigned char>(c)));
+    else
+      out += c;
+  }
+  return out + '"';
+}
+
+}  // namespace
+
+Expected<Config> read_config(const std::string& path) {
+  const auto text = read_file(path, config_limit);
+  if (!text) return tl::unexpected(text.error());
+  return parse_config(*text, path);
+}
+
+Expected<Config> parse_config(std::string_view text, const std::string& name) {
+  const toml::parse_result parsed = toml::parse(text, name);
+  if (!parsed) {
+    const toml::parse_error& error = parsed.error();
+    Diagnostic diagnostic =
+        make_diagnostic(Code::E1301, std::string(error.description()), "the file is TOML: https://toml.io");
+    const Position at{error.source().begin.line, error.source().begin.column};
+    diagnostic.place = Place{name, {}, at, at};
+    return tl::unexpected(std::move(diagnostic));
+  }
+  return Reader(name).read(parsed.table());
+}
+
+std::string print_config(const Config& config) {
+  const Config defaults;
+  std::string out;
+  const auto text = [&](std::string_view key, const std::string& value, const std::string& usual) {
+    if (value != usual) out += fmt::format("{} = {}\n", key, toml_text(value));
+  };
+  const auto number = [&](std::string_view key, std::uint32_t value, std::uint32_t usual) {
+    if (value != usual) out += fmt::format("{} = {}\n", key, value);
+  };
+  text("interface", config.interface, "");
+  text("source", config.source.url, "");
+  out += fmt::format("trust = {}\n", toml_text(config.trust));
+  text("state_dir", config.state_dir, defaults.state_dir);
+  text("run_dir", config.run_dir, defaults.run_dir);
+  text("bpffs_dir", config.bpffs_dir, defaults.bpffs_dir);
+  text("wireguard_socket", config.wireguard_socket, "");
+  text("net_program", config.net_program, defaults.net_program);
+  text("net_user", config.net_user, defaults.net_user);
+  text("group", config.group, defaults.group);
+  text("decisions", config.decisions, "");
+  text("ca_file", config.source.ca_file, "");
+  text("certificate_file", config.source.certificate_file, "");
+  text("key_file", config.source.key_file, "");
+  text("user", config.source.user, "");
+  text("password_file", config.source.password_file, "");
+  text("blobs", config.source.blobs, "");
+  number("interval", config.source.interval_s, defaults.source.interval_s);
+  number("flow_records", config.flow_records, defaults.flow_records);
+  number("flow_marks", config.flow_marks, defaults.flow_marks);
+  if (config.mark != defaults.mark) out += fmt::format("mark = {:#x}\n", config.mark);
+  for (const BreakGlass& entry : config.break_glass) {
+    out += fmt::format("\n[[break_glass]]\nfrom = {}\nkey = \"{}\"\nports = [", toml_text(entry.from.text()),
+                       release::encode_base64(entry.key));
+    for (std::size_t i = 0; i < entry.ports.size(); ++i)
+      out += fmt::format("{}\"{}\"", i == 0 ? "" : ", ", ports_text(entry.ports[i]));
+    out += "]\n";
+    if (!entry.login.empty()) out += fmt::format("login = {}\n", toml_text(entry.login));
+  }
+  return out;
+}
+
+}  // namespace acl::node

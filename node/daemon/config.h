@@ -1,0 +1,78 @@
+// Config: aclnode.toml, read whole and checked, or the first thing that is wrong with it.
+//
+//     interface = "wg0"                             the WireGuard interface to guard
+//     source = "https://policy.example.com/release" where releases are: a folder, https://, etcd://, etcds:// (docs/stores.md)
+//     trust = "/etc/aclnode/trust"                  the trust set, put there by a person, never fetched
+//
+//     [[break_glass]]                               who gets in while there is no valid table, and only then
+//     from = "100.64.0.5"                           an address or prefix; believed only from
+//     key = "…"                                     … the peer with this WireGuard public key
+//     ports = ["22/tcp", "8000-8100/tcp"]
+//     login = "root"                                reserved for logins: which account
+//
+// All other keys have a default (the members below). An unknown key is an error: a misspelled one would be a setting that silently
+// does not hold. Errors: E0002 unreadable, E1301 with file, line and column.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/net/diagnostic.h"
+#include "engine/net/prefix.h"
+
+namespace acl::node {
+
+using Key = std::array<std::uint8_t, 32>;
+
+struct PortSpan {
+  std::uint8_t protocol = 6;
+  std::uint16_t first = 0, last = 0;
+
+  friend bool operator==(const PortSpan&, const PortSpan&) = default;
+};
+
+struct BreakGlass {
+  net::Prefix from;
+  Key key{};
+  std::vector<PortSpan> ports;
+  std::string login;
+};
+
+// Which store, and what it takes to read it: StoreOptions of engine/store/store.h, which only the network process knows.
+struct SourceOptions {
+  std::string url;
+  std::string ca_file, certificate_file, key_file;
+  std::string user, password_file;
+  std::string blobs;
+  std::uint32_t interval_s = 30;
+};
+
+struct Config {
+  std::string interface;
+  SourceOptions source;
+  std::string trust = "/etc/aclnode/trust";
+  std::string state_dir = "/var/lib/aclnode";
+  std::string run_dir = "/run/aclnode";
+  std::string bpffs_dir = "/sys/fs/bpf/aclnode";
+  std::string wireguard_socket;  // of a userspace implementation; empty: /var/run/wireguard/INTERFACE.sock
+  std::string net_program = "/usr/libexec/aclnode/aclnode-net";  // the network process
+  std::string net_user = "aclnode-net";                          // whom it runs as: a name, or UID:GID
+  std::string group = "aclnode";                                 // whose members may ask everything
+  std::string decisions;                                         // file for decision records; empty: standard error
+  std::uint32_t flow_records = 100'000;
+  std::uint32_t flow_marks = 100'000;
+  std::uint32_t mark = 0x08000000;  // the bit of the packet mark that says "the filter let it in"
+  std::vector<BreakGlass> break_glass;
+};
+
+Expected<Config> read_config(const std::string& path);
+// `name` is the file's, for messages.
+Expected<Config> parse_config(std::string_view text, const std::string& name);
+
+// The text of a file that parse_config reads back: what `aclnode enroll` writes. Settings that have their default are left out.
+std::string print_config(const Config& config);
+
+}  // namespace acl::node

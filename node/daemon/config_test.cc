@@ -1,0 +1,120 @@
+#include "node/daemon/config.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include "engine/release/base64.h"
+
+namespace acl::node {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr const char* least = "interface = \"wg0\"\nsource = \"/srv/release\"\n";
+
+std::string fault_of(const std::string& text) {
+  const auto config = parse_config(text, "aclnode.toml");
+  if (config) return "(accepted)";
+  const Diagnostic& d = config.error();
+  return fmt::format("{}:{}:{}: {} | {}", d.place->file, d.place->start.line, d.place->start.column, d.message, d.help);
+}
+
+std::string glass(const std::string& body) { return least + std::string("[[break_glass]]\n") + body; }
+const std::string key = release::encode_base64(Key{7});
+
+TEST(Config, InterfaceAndSourceAreEnough) {
+  const auto config = parse_config(least, "aclnode.toml");
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->interface, "wg0");
+  EXPECT_EQ(config->source.url, "/srv/release");
+  EXPECT_EQ(config->trust, "/etc/aclnode/trust");
+  EXPECT_EQ(config->flow_records, 100'000U);
+  EXPECT_TRUE(config->break_glass.empty());
+}
+
+TEST(Config, AMisspelledKeyIsAnErrorWithTheNearestOne) {
+  EXPECT_EQ(fault_of(least + std::string("sate_dir = \"/x\"\n")),
+            "aclnode.toml:3:1: unknown key \"sate_dir\" | did you mean \"state_dir\"?");
+}
+
+TEST(Config, WhatIsNoTomlIsToldWithItsPlace) {
+  EXPECT_THAT(fault_of("interface = wg0\n"), HasSubstr("aclnode.toml:1:"));
+  EXPECT_THAT(fault_of("interface = \"wg0\"\ninterface = \"wg1\"\n"), HasSubstr("aclnode.toml:2:"));
+}
+
+TEST(Config, ValuesAreOfTheirKindAndInRange) {
+  EXPECT_THAT(fault_of(std::string(least) + "flow_records = \"many\"\n"),
+              HasSubstr("aclnode.toml:3:16: \"flow_records\" is a number"));
+  EXPECT_THAT(fault_of(std::string(least) + "flow_records = 3\n"), HasSubstr("from 1024 to"));
+  EXPECT_THAT(fault_of(std::string(least) + "trust = 3\n"), HasSubstr("\"trust\" is a text"));
+  EXPECT_THAT(fault_of(std::string(least) + "mark = 3\n"), HasSubstr("not one bit"));
+  EXPECT_THAT(fault_of(std::string(least) + "state_dir = \"here\"\n"), HasSubstr("no absolute path"));
+  EXPECT_THAT(fault_of(std::string(least) + "user = \"ann\"\n"), HasSubstr("needs a password_file"));
+}
+
+TEST(Config, InterfaceAndSourceMustBeThere) {
+  EXPECT_THAT(fault_of("source = \"/srv/release\"\n"), HasSubstr("no \"interface\""));
+  EXPECT_THAT(fault_of("interface = \"wg0\"\n"), HasSubstr("no \"source\""));
+  EXPECT_THAT(fault_of("interface = \"a-name-of-16-by\"\nsource = \"/x\"\n"), HasSubstr("(accepted)"));
+  EXPECT_THAT(fault_of("interface = \"a-name-of-16-byt\"\nsource = \"/x\"\n"), HasSubstr("no name of"));
+  EXPECT_THAT(fault_of("interface = \"lo\"\nsource = \"/x\"\n"), HasSubstr("no name of"));
+  EXPECT_THAT(fault_of("interface = \"a/b\"\nsource = \"/x\"\n"), HasSubstr("no name of"));
+}
+
+TEST(Config, BreakGlassSaysWhoAndWhat) {
+  const auto config = parse_config(
+      glass(fmt::format(
+          "from = \"100.64.0.5\"\nkey = \"{}\"\nports = [\"22\", \"8000-8100/udp\", \"*/icmp\"]\nlogin = \"root\"\n",
+          key)),
+      "aclnode.toml");
+  ASSERT_TRUE(config) << config.error().message;
+  ASSERT_EQ(config->break_glass.size(), 1U);
+  const BreakGlass& entry = config->break_glass[0];
+  EXPECT_EQ(entry.from.text(), "100.64.0.5");
+  EXPECT_EQ(entry.key, Key{7});
+  EXPECT_EQ(entry.login, "root");
+  EXPECT_EQ(entry.ports, (std::vector<PortSpan>{{6, 22, 22}, {17, 8000, 8100}, {1, 0, 65535}}));
+}
+
+TEST(Config, BreakGlassMustNotBeVague) {
+  const std::string good_key = "key = \"" + key + "\"\n";
+  EXPECT_THAT(fault_of(glass(good_key + "ports = [\"22\"]\n")), HasSubstr("\"from\" = \"\" is no address"));
+  EXPECT_THAT(fault_of(glass("from = \"100.64.0.5/24\"\n" + good_key + "ports = [\"22\"]\n")),
+              HasSubstr("the network is 100.64.0.0/24"));
+  EXPECT_THAT(fault_of(glass("from = \"100.64.0.5\"\nkey = \"abc\"\nports = [\"22\"]\n")),
+              HasSubstr("no WireGuard public key"));
+  EXPECT_THAT(fault_of(glass("from = \"100.64.0.5\"\n" + good_key)), HasSubstr("\"ports\" lists"));
+  for (const char* odd : {"", "22/ssh", "70000", "9-8", "22/icmp", "-", "1-"})
+    EXPECT_THAT(fault_of(glass("from = \"100.64.0.5\"\n" + good_key + "ports = [\"" + odd + "\"]\n")),
+                HasSubstr("names no ports"))
+        << odd;
+  EXPECT_THAT(fault_of(glass("form = \"100.64.0.5\"\n" + good_key + "ports = [\"22\"]\n")), HasSubstr("\"from\""));
+  EXPECT_THAT(fault_of(least + std::string("break_glass = 3\n")), HasSubstr("[[break_glass]]"));
+}
+
+RC_GTEST_PROP(Config, WhatIsPrintedReadsBack, ()) {
+  Config config;
+  config.interface = "wg0";
+  config.source.url = "/r/" + *rc::gen::container<std::string>(
+                                  rc::gen::oneOf(rc::gen::inRange(' ', '\x7e'), rc::gen::element('"', '\\')));
+  config.state_dir = "/state";
+  config.flow_records = *rc::gen::inRange<std::uint32_t>(1024, 16'777'216);
+  config.mark = 1U << *rc::gen::inRange(0, 31);
+  for (int i = *rc::gen::inRange(0, 3); i > 0; --i) {
+    BreakGlass entry;
+    entry.from = net::Prefix(net::Address::v4(*rc::gen::arbitrary<std::uint32_t>()), *rc::gen::inRange(0U, 33U));
+    entry.key[3] = *rc::gen::arbitrary<std::uint8_t>();
+    entry.ports = {{6, 22, *rc::gen::inRange<std::uint16_t>(22, 65535)}};
+    config.break_glass.push_back(entry);
+  }
+  const auto read = parse_config(print_config(config), "x");
+  RC_ASSERT(read.has_value());
+  RC_ASSERT(print_config(*read) == print_config(config));
+  RC_ASSERT(read->source.url == config.source.url);
+  RC_ASSERT(read->break_glass.size() == config.break_glass.size());
+}
+
+}  // namespace
+}  // namespace acl::node

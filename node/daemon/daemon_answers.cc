@@ -1,0 +1,128 @@
+// What the daemon answers on its control socket, and to whom.
+#include <fmt/format.h>
+#include <grp.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+#include "engine/release/text.h"
+#include "engine/release/trust.h"
+#include "node/daemon/answers.h"
+#include "node/daemon/daemon.h"
+
+namespace acl::node {
+
+
+namespace {
+
+std::optional<gid_t> group_id(const std::string& name) {
+  if (name.empty()) return std::nullopt;
+  group entry{};
+  group* found = nullptr;
+  std::vector<char> buffer(65536);
+  if (::getgrnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found) != 0 || found == nullptr)
+    return std::nullopt;
+  return entry.gr_gid;
+}
+
+const char* standing_name(release::Standing standing) {
+  switch (standing) {
+    case release::Standing::none: return "none";
+    case release::Standing::current: return "current";
+    case release::Standing::grace: return "grace";
+    case release::Standing::expired: return "expired";
+  }
+  return "none";
+}
+
+std::string refuse() {
+  return print_error(make_diagnostic(
+      Code::E1304,
+      "root and the group of aclnode.toml may ask this; others only `whois` of this node's own addresses"));
+}
+
+std::string no_table() {
+  return print_error(make_diagnostic(Code::E1304,
+                                     "there is no valid table: everything is denied but what break-glass allows",
+                                     "`aclnode status` says why"));
+}
+
+}  // namespace
+
+Expected<void> Daemon::listen() {
+  std::error_code error;
+  std::filesystem::create_directories(config_.run_dir, error);
+  // Others look in to reach the socket.
+  if (::chmod(config_.run_dir.c_str(), 0755) != 0)
+    return fail(Code::E0003, fmt::format("cannot use \"{}\": {}", config_.run_dir, std::strerror(errno)));
+  group_ = group_id(config_.group);
+  auto server = ControlServer::listen(config_.run_dir + "/control",
+                                      [this](const Ask& ask, const Asker& asker) { return answer(ask, asker); });
+  if (!server) return tl::unexpected(server.error());
+  control_.emplace(std::move(*server));
+  return {};
+}
+
+bool Daemon::may_ask_all(const Asker& asker) const {
+  return asker.uid == 0 ||
+         (group_ && std::find(asker.groups.begin(), asker.groups.end(), *group_) != asker.groups.end());
+}
+
+std::string Daemon::answer(const Ask& ask, const Asker& asker) {
+  if (const auto* whois_ask = std::get_if<AskWhois>(&ask)) return answer_whois(*whois_ask, asker);
+  if (!may_ask_all(asker)) return refuse();
+  if (std::holds_alternative<AskStatus>(ask)) return print_answer(status_json(status()));
+  if (const auto* why_ask = std::get_if<AskWhy>(&ask)) return answer_why(*why_ask);
+  if (asker.uid != 0) return refuse();
+  const auto done = reload();
+  return done ? print_answer("{}") : print_error(done.error());
+}
+
+Status Daemon::status() const {
+  Status out;
+  enforcer_->fill(out);
+  out.source = config_.source.url;
+  if (state_) {
+    out.trust_version = state_->trust.version;
+    out.trust_fingerprint = release::digest_of(release::as_bytes(release::print_trust(state_->trust))).text();
+    out.standing = standing_name(release::standing(*state_, clocks_.wall()));
+  } else {
+    out.standing = "none";
+  }
+  if (const LoadedTable* table = enforcer_->table(); table != nullptr && out.mode == Mode::enforcing) {
+    const release::Head& head = table->release().head;
+    out.generation = head.generation;
+    out.age_s = std::max<std::int64_t>(0, clocks_.wall() - head.created);
+    out.expires = head.expires;
+  }
+  const std::string* trouble = enforcer_->trouble();
+  out.last_error = trouble != nullptr ? *trouble : last_error_;
+  out.last_error_at = trouble != nullptr ? clocks_.wall() : last_error_at_;
+  return out;
+}
+
+std::string Daemon::answer_whois(const AskWhois& ask, const Asker& asker) const {
+  const auto address = net::Address::parse(ask.address);
+  if (!address) return print_error(make_diagnostic(Code::E1305, fmt::format("{} is no address", release::quoted(ask.address))));
+  if (!may_ask_all(asker)) {
+    const auto own = enforcer_->own_addresses();
+    if (std::find(own.begin(), own.end(), *address) == own.end()) return refuse();
+  }
+  const LoadedTable* table = enforcer_->table();
+  if (table == nullptr) return no_table();
+  return print_answer(whois_json(*address, whois(*table, *address, enforcer_->owner())));
+}
+
+std::string Daemon::answer_why(const AskWhy& ask) const {
+  const auto target = parse_target(ask.target);
+  if (!target) return print_error(target.error());
+  const LoadedTable* table = enforcer_->table();
+  if (table == nullptr) return no_table();
+  const auto answered = why(*table, ask.source, *target, enforcer_->owner());
+  return answered ? print_answer(why_json(*answered)) : print_error(answered.error());
+}
+
+}  // namespace acl::node

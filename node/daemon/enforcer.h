@@ -1,0 +1,109 @@
+// Enforcer: keeps the kernel as it should be: the filter attached and in step with table, WireGuard and clock; the guard in its
+// place; flow state swept.
+//
+//   tick()             once a second, and when an interface came or went: looks after all of it
+//   wireguard_step()   when wireguard_fd() is readable: the answer to the question that tick() asked
+//   put()              another table, or none
+//
+// What fails is kept in trouble() until it no longer does, and is tried again at the next tick; what is in force stays meanwhile, with
+// one exception: if WireGuard no longer binds a source and the filter does not take the narrower table, all is denied.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/net/diagnostic.h"
+#include "node/daemon/clocks.h"
+#include "node/daemon/config.h"
+#include "node/daemon/decisions.h"
+#include "node/daemon/enforcement.h"
+#include "node/daemon/questions.h"
+#include "node/enforce/filter.h"
+#include "node/enforce/flow_maps.h"
+#include "node/enforce/flow_upkeep.h"
+#include "node/enforce/guard.h"
+#include "node/wireguard/allowed_ips.h"
+#include "node/wireguard/device_poll.h"
+
+namespace acl::node {
+
+// What to guard of a configuration, for the daemon and for `aclnode guard` and `remove`.
+GuardOptions guard_options(const Config& config);
+FilterOptions filter_options(const Config& config);
+
+class Enforcer {
+ public:
+  // Opens filter and guard; nothing that is in force changes. `decisions` and `clocks` outlive it.
+  static Expected<std::unique_ptr<Enforcer>> open(const Config& config, const Clocks& clocks, Decisions& decisions);
+  Enforcer(const Enforcer&) = delete;
+  Enforcer& operator=(const Enforcer&) = delete;
+
+  // The first look, which waits for WireGuard's answer. What an earlier process left in force stays until put() or begin().
+  void look();
+  // From here on what is in force follows the facts; without a table put before, that is to deny all, or break-glass.
+  void begin();
+  void tick();
+  [[nodiscard]] int wireguard_fd() const noexcept { return poll_.fd(); }
+  void wireguard_step();
+
+  // Null: none. What was in force stays if it is an error.
+  Expected<void> put(std::shared_ptr<const LoadedTable> table, release::Standing standing);
+  // The clock has moved on.
+  void set_standing(release::Standing standing);
+  void set_break_glass(std::vector<BreakGlass> entries);
+
+  [[nodiscard]] const LoadedTable* table() const noexcept { return table_.get(); }
+  // Of the interface, as WireGuard says; nothing while it says nothing.
+  [[nodiscard]] std::optional<Key> own_key() const;
+  [[nodiscard]] Owner owner() const;
+  [[nodiscard]] std::vector<net::Address> own_addresses() const;
+  // The last trouble that is not over; the filter's before the guard's before WireGuard's.
+  [[nodiscard]] const std::string* trouble() const noexcept;
+  void fill(Status& status) const;
+
+ private:
+  Enforcer(const Config& config, const Clocks& clocks, Decisions& decisions, PacketFilter filter, Guard guard,
+           FlowMaps maps);
+
+  void look_after_interface();
+  void look_after_guard();
+  void ask_wireguard();
+  void take_answer(const Expected<DevicePoll::Step>& step);
+  void lost_wireguard(const Diagnostic& why);
+  void sweep();
+  void seed();
+  Facts facts() const;
+  // Enforces what the facts say, if that is something else than what is in force.
+  void update();
+  Expected<void> apply(Enforcement wanted);
+  Expected<void> forget(const std::vector<table::AddressRange>& addresses);
+  // Records a trouble when it comes and when it goes.
+  void report(const char* part, const Expected<void>& outcome);
+
+  std::string interface_;
+  const Clocks& clocks_;
+  Decisions& decisions_;
+  PacketFilter filter_;
+  Guard guard_;
+  FlowMaps maps_;
+  MarkSweep sweep_;
+  DevicePoll poll_;
+  std::int64_t asked_ms_ = 0;  // when the open question was asked
+  bool answered_ = false;      // poll_.device() holds
+
+  unsigned ifindex_ = 0;
+  std::vector<net::Address> addresses_;  // of the interface
+  AllowedIps allowed_;
+  std::shared_ptr<const LoadedTable> table_;
+  release::Standing standing_ = release::Standing::none;
+  std::vector<BreakGlass> break_glass_;
+  std::optional<Enforcement> in_force_;  // nothing: not known, of an earlier process
+  bool begun_ = false, attached_ = false, guarded_ = false, seeded_ = false;
+  std::map<std::string, std::string> troubles_;  // by part
+};
+
+}  // namespace acl::node

@@ -1,0 +1,82 @@
+// aclnode-net: fetches for aclnode. Started by it, with their socket as descriptor 3; of no use by hand.
+//
+//   aclnode-net [USER|UID:GID]        whom to become; needed as root, and only there
+//
+// Exit: 0 the socket was closed, 1 the other side broke the protocol, 2 wrong usage, 3 privileges could not be given up.
+#include <fcntl.h>
+#include <malloc.h>
+#include <pthread.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <optional>
+#include <string>
+
+#include "node/net/confine.h"
+#include "node/net/service.h"
+
+namespace acl::node::net {
+namespace {
+
+constexpr int socket_descriptor = 3;
+
+int complain(const Diagnostic& diagnostic) {
+  std::fprintf(stderr, "aclnode-net: error %s: %s\n", std::string(code_name(diagnostic.code)).c_str(),
+               diagnostic.message.c_str());
+  if (!diagnostic.help.empty()) std::fprintf(stderr, "  = help: %s\n", diagnostic.help.c_str());
+  return 3;
+}
+
+bool is_our_socket() {
+  int type = 0;
+  socklen_t size = sizeof type;
+  return getsockopt(socket_descriptor, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_SEQPACKET;
+}
+
+// Small, also with a few threads: glibc gives each a stack of 8 MiB and a heap of its own unless it is told otherwise, and keeps
+// what large parts took.
+void use_little_memory() {
+  mallopt(M_ARENA_MAX, 1);
+  mallopt(M_MMAP_THRESHOLD, 128 * 1024);
+  mallopt(M_TRIM_THRESHOLD, 256 * 1024);
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setstacksize(&attributes, 512 * 1024);
+  pthread_setattr_default_np(&attributes);
+  pthread_attr_destroy(&attributes);
+}
+
+Expected<void> confine(const std::optional<std::string>& name) {
+  std::optional<User> user;
+  if (name) {
+    auto found = find_user(*name);
+    if (!found) return tl::unexpected(found.error());
+    user = *found;
+  }
+  if (auto became = become(user); !became) return became;
+  if (auto locked = lock_down(); !locked) return locked;
+#ifndef ACL_SANITIZED
+  return filter_system_calls();
+#else
+  return {};  // sanitizers make system calls of their own
+#endif
+}
+
+}  // namespace
+}  // namespace acl::node::net
+
+int main(int count, char** arguments) {
+  using namespace acl::node::net;  // NOLINT(google-build-using-namespace): a program of one file
+  if (count > 2 || (count == 2 && arguments[1][0] == '-') || !is_our_socket()) {
+    std::fputs("usage: aclnode-net [USER|UID:GID], started by aclnode with their socket as descriptor 3\n", stderr);
+    return 2;
+  }
+  umask(077);
+  if (close_range(socket_descriptor + 1, ~0U, 0) != 0 || chdir("/") != 0) return 3;
+  use_little_memory();
+  const auto confined = confine(count == 2 ? std::optional<std::string>(arguments[1]) : std::nullopt);
+  if (!confined) return complain(confined.error());
+  _exit(serve(socket_descriptor));
+}
