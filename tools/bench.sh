@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures: HuJSON parse and format throughput (aclc_bench), loading of inventories (inventory_bench), resolving and how its
 # cost grows (resolve_bench), releases (release_bench), lookups in tables (lookup_bench; DPDK's ACL library beside them if it is
-# installed) and other structures for them (structures_bench), sizes of tables (table_sizes), and the time from start to exit of
+# installed) and other structures for them (structures_bench), the packet filter in the kernel (filter_cost; root), sizes of tables (table_sizes), and the time from start to exit of
 # aclc at its common jobs, memory included for the large ones.
 #
 # usage: tools/bench.sh [SHARED_DIR]
@@ -17,7 +17,7 @@ shared=${1:-../shared}
 generator=$shared/bench/gen_tailnet.py
 sizes=(S M L)
 [ "${BENCH_XL:-0}" = 1 ] && sizes+=(XL)
-for program in aclc_bench inventory_bench resolve_bench release_bench lookup_bench structures_bench table_sizes; do
+for program in aclc_bench inventory_bench resolve_bench release_bench lookup_bench structures_bench table_sizes filter_cost; do
   if [ ! -x build/bin/$program ]; then
     echo "bench: $program is not built (is libbenchmark-dev installed?)" >&2
     exit 1
@@ -60,6 +60,9 @@ echo
 build/bin/lookup_bench ${BENCH_ARGS:-}
 echo
 build/bin/structures_bench
+# What the packet filter costs in the kernel; says so where it may not load one (root).
+echo
+build/bin/filter_cost
 # Sizes of all tables. Those of L are 2 GB on the disk and take minutes: BENCH_L_TABLES=1.
 for size in "${sizes[@]}"; do
   [ "$size" = XL ] && continue

@@ -40,9 +40,9 @@ ACL_LOOKUP const void* acl_at(const struct acl_table* table, acl_u64 offset) {
 #define ACL_CHECK(pointer)
 #endif
 
-// 1 if a <= b, of numbers below 2^63, else 0. eBPF has no instruction that turns a comparison into a number: there it would be a
-// branch, which the processor cannot predict and for which the verifier goes both ways. The compiler would make the comparison of
-// the subtraction again, hence the asm.
+// 1 if a <= b, of numbers below 2^63, else 0: for searches, whose turns cannot be predicted. In eBPF, where no instruction turns a
+// comparison into a number, by arithmetic; else it would be a branch, of which the verifier also goes both ways. The compiler
+// would make a comparison of the subtraction again, hence the asm.
 ACL_LOOKUP acl_u64 acl_not_above(acl_u64 a, acl_u64 b) {
 #if defined(__bpf__)
   acl_u64 difference = b - a;
@@ -93,8 +93,16 @@ ACL_LOOKUP acl_u32 acl_find_exact(const struct acl_table* table, const struct ac
         (const acl_u64*)acl_at(table, ((acl_u64)c->hash_line + acl_home_line(hash, lines)) * acl_line_bytes);
     acl_u64 found = 0;
     ACL_CHECK(slot);
+#if defined(__bpf__)
+    // Which slot it is cannot be predicted, but no instruction there turns a comparison into a number, and arithmetic that does costs
+    // more than the branches.
+    for (i = 0; i < acl_slots; ++i) {
+      if ((slot[i] >> 16) == key) return (acl_u32)(slot[i] & 0xffff);
+    }
+#else
     // Without a branch for each slot: which one it is cannot be predicted.
-    for (i = 0; i < acl_slots; ++i) found |= slot[i] & (0 - acl_not_above((slot[i] >> 16) ^ key, 0));
+    for (i = 0; i < acl_slots; ++i) found |= (slot[i] >> 16) == key ? slot[i] : 0;
+#endif
     if (found != 0) return (acl_u32)(found & 0xffff);
     if (slot[acl_slots - 1] == 0) return 0;
     hash = acl_second_hash(hash);
@@ -121,7 +129,7 @@ ACL_LOOKUP acl_u32 acl_find_v4_interval(const struct acl_table* table, acl_u32 l
     if (left <= 1) break;
     start = (const acl_u32*)acl_at(table, (acl_u64)line * acl_line_bytes + ((acl_u64)low + half) * 4);
     ACL_CHECK(start);
-    low += half * (acl_u32)acl_not_above(*start, address);
+    low += half & (0 - (acl_u32)acl_not_above(*start, address));
     left -= half;
   }
   return acl_interval_class(table, line, count, 4, low);
@@ -225,7 +233,7 @@ ACL_LOOKUP acl_u64 acl_search_list(const struct acl_table* table, acl_u32 pair, 
     word = (const acl_u64*)acl_at(table, from + (acl_u64)half * 8);
     ACL_CHECK(word);
 #if defined(__bpf__)
-    from += acl_begins(*word, limit) * ((acl_u64)half * 8);
+    from += ((acl_u64)half * 8) & (0 - acl_begins(*word, limit));
 #else
     from = *word <= limit ? from + (acl_u64)half * 8 : from;  // a conditional move, which a product is not
 #endif

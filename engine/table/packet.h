@@ -157,7 +157,7 @@ ACL_INLINE int acl_same_address(const struct acl_address* a, const struct acl_ad
 ACL_INLINE int acl_special_v4(const struct acl_address* address) {
   const uint32_t bits = (uint32_t)address->low;
   const uint32_t top = bits >> 24;
-  return top == 0 || top == 127 || (bits >> 16) == 0xa9fe || top >= 224;
+  return top - 1 >= 223 || top == 127 || (bits >> 16) == 0xa9fe;  // 0 and from 224 on: 0 - 1 is large
 }
 
 ACL_INLINE int acl_special_v6(const struct acl_address* address) {
@@ -402,13 +402,19 @@ ACL_INLINE int acl_parse_ip(struct acl_bytes_view* view, uint64_t l2, struct acl
 }
 
 // The whole of it. `length`: bytes of the frame, of which [data, end) lie in one piece. `l2`: 0 on WireGuard and TUN
-// interfaces, 14 behind an Ethernet header, nothing else.
-ACL_INLINE void acl_parse(const uint8_t* data, const uint8_t* end, uint64_t length, uint64_t l2,
-                          struct acl_packet* out) {
+// interfaces, 14 behind an Ethernet header, nothing else. `out` is zero but for its quote, as acl_parse() makes it; a program, whose
+// verifier asks for it, has it so already.
+ACL_INLINE void acl_parse_into_zero(const uint8_t* data, const uint8_t* end, uint64_t length, uint64_t l2,
+                                    struct acl_packet* out) {
   struct acl_bytes_view view = {data, end, length};
-  __builtin_memset(out, 0, sizeof *out - sizeof out->quote);
   out->malformed = (uint8_t)acl_parse_ip(&view, l2, out);
   if (out->malformed) out->kind = ACL_MALFORMED;
+}
+
+ACL_INLINE void acl_parse(const uint8_t* data, const uint8_t* end, uint64_t length, uint64_t l2,
+                          struct acl_packet* out) {
+  __builtin_memset(out, 0, sizeof *out - sizeof out->quote);
+  acl_parse_into_zero(data, end, length, l2, out);
 }
 
 #endif

@@ -67,11 +67,12 @@ struct {
 } tables SEC(".maps");
 
 // A global function, so that the verifier judges it once, by itself, and not anew for every path that leads on from it.
+// `packet` is zero.
 __attribute__((noinline)) int parse(struct __sk_buff* skb, struct acl_packet* packet) {
   if (!packet) return 0;
   const uint8_t* data = (const uint8_t*)(long)skb->data;
   const uint8_t* end = (const uint8_t*)(long)skb->data_end;
-  acl_parse(data, end, skb->len, settings.link_header == 14 ? 14 : 0, packet);
+  acl_parse_into_zero(data, end, skb->len, settings.link_header == 14 ? 14 : 0, packet);
   return 0;
 }
 
@@ -96,11 +97,9 @@ ACL_INLINE struct acl_filter_head* current_table(void) {
   return inner ? bpf_map_lookup_elem(inner, &zero) : 0;
 }
 
-ACL_INLINE int is_v4(const struct acl_address* address) { return address->high == 0 && address->low >> 32 == 0xffff; }
-
-ACL_INLINE acl_u32 source_class(const struct acl_table* table, const struct acl_address* address) {
-  return is_v4(address) ? acl_source_v4(table, (acl_u32)address->low)
-                        : acl_source_v6(table, address->high, address->low);
+// The family is the packet's, which a quote shares; not asked of the address, since in a quote ::ffff:a.b.c.d may stand as IPv6.
+ACL_INLINE acl_u32 source_class(const struct acl_table* table, int v4, const struct acl_address* address) {
+  return v4 ? acl_source_v4(table, (acl_u32)address->low) : acl_source_v6(table, address->high, address->low);
 }
 
 // The class of one of this node's own addresses + 1; 0 if it is none of them.
@@ -109,19 +108,19 @@ ACL_INLINE acl_u32 own_number(const struct acl_filter_head* head, const struct a
   return slot->high == address->high && slot->low == address->low ? slot->number : 0;
 }
 
-ACL_INLINE acl_u32 destination_class(const struct acl_filter_head* head, const struct acl_table* table,
+ACL_INLINE acl_u32 destination_class(const struct acl_filter_head* head, const struct acl_table* table, int v4,
                                      const struct acl_address* address) {
   const acl_u32 own = own_number(head, address);
   if (own) return own - 1;
-  return is_v4(address) ? acl_destination_v4(table, (acl_u32)address->low)
-                        : acl_destination_v6(table, address->high, address->low);
+  return v4 ? acl_destination_v4(table, (acl_u32)address->low)
+            : acl_destination_v6(table, address->high, address->low);
 }
 
 // What the table answers to a question, asked by a source of this class.
-ACL_INLINE void answer(const struct acl_filter_head* head, acl_u32 source, const struct acl_question* question,
+ACL_INLINE void answer(const struct acl_filter_head* head, acl_u32 source, int v4, const struct acl_question* question,
                        struct acl_table_facts* facts) {
   const struct acl_table table = {(const acl_u8*)(head + 1)};
-  const acl_u32 pair = acl_pair(&table, source, destination_class(head, &table, &question->destination));
+  const acl_u32 pair = acl_pair(&table, source, destination_class(head, &table, v4, &question->destination));
   const acl_u32 rule = acl_answer(&table, pair, question->protocol, question->port, question->any);
   facts->allowed = rule != 0;
   facts->rule = rule - (rule != 0);
@@ -131,14 +130,14 @@ ACL_INLINE void answer(const struct acl_filter_head* head, acl_u32 source, const
 ACL_INLINE void ask(const struct acl_filter_head* head, const struct acl_packet* packet, struct acl_table_facts* facts) {
   const struct acl_table table = {(const acl_u8*)(head + 1)};
   struct acl_question question;
-  const acl_u32 source = source_class(&table, &packet->source);
+  const acl_u32 source = source_class(&table, packet->family == 4, &packet->source);
   facts->known = facts->bound = source != 0;
   if (source == 0) {
     facts->own = own_number(head, &packet->source) != 0;
     return;
   }
   acl_question_of(packet, &question);
-  if (question.asked) answer(head, source, &question, facts);
+  if (question.asked) answer(head, source, packet->family == 4, &question, facts);
 }
 
 // … of one that is: global, as parse() is. It takes the table by itself and so sees one version of it, too.
@@ -147,13 +146,13 @@ __attribute__((noinline)) int ask_error(const struct acl_packet* packet, struct 
   struct acl_question question;
   if (!packet || !facts || !head) return 0;
   const struct acl_table table = {(const acl_u8*)(head + 1)};
-  facts->known = facts->bound = source_class(&table, &packet->source) != 0;
+  facts->known = facts->bound = source_class(&table, packet->family == 4, &packet->source) != 0;
   facts->own = !facts->known && own_number(head, &packet->source) != 0;
   acl_question_of(packet, &question);
   if (!facts->known || !question.asked) return 0;
-  const acl_u32 far = source_class(&table, &question.source);
+  const acl_u32 far = source_class(&table, packet->family == 4, &question.source);
   facts->far_known = facts->far_bound = far != 0;
-  answer(head, far, &question, facts);
+  answer(head, far, packet->family == 4, &question, facts);
   return 0;
 }
 

@@ -223,8 +223,11 @@ Expected<void> PacketFilter::attach_tcx(Direction direction, bool anew) {
   if (link && !anew) {
     const auto info = tcx_link_info(link.get());
     if (info && info->ifindex == ifindex_) {
-      if (waits() || info->program == program_id(program)) return {};
-      return tcx_replace(link.get(), program);
+      if (!waits() && info->program != program_id(program)) {
+        if (auto done = tcx_replace(link.get(), program); !done) return done;
+      }
+      const char* name = link_pins[at(direction)];
+      return pins_.has(name) ? Expected<void>{} : pins_.put(name, link.get());
     }
   }
   auto fresh = tcx_attach_first(program, ifindex_, direction);
@@ -350,15 +353,18 @@ Expected<void> PacketFilter::put_table(std::span<const std::uint8_t> part, std::
   // The kernel waits here until no program uses the table before.
   if (bpf_map_update_elem((another ? *fresh : *program_).fd("tables"), &zero, &map, BPF_ANY) != 0)
     return fail(Code::E1341, fmt::format("cannot put the table in force: {}", std::strerror(errno)));
-  const bool first = !has_table_;
-  has_table_ = true;
   if (another) program_ = std::move(fresh);
-  if (!another && !first) return {};
+  settled_ = settled_ && !another && has_table_;
+  has_table_ = true;
+  if (settled_) return {};
+  // Also after an error here: until it is done, each table tries again.
   for (const Direction direction : directions) {
     if (ifindex_ == 0) break;
     if (auto done = attach_direction(direction, false); !done) return done;
   }
-  return pins_.put(tables_pin, program_->fd("tables"));
+  if (auto pinned = pins_.put(tables_pin, program_->fd("tables")); !pinned) return pinned;
+  settled_ = ifindex_ != 0;
+  return {};
 }
 
 Expected<void> PacketFilter::enforce(std::span<const std::uint8_t> part, std::span<const table::OwnAddress> own) {

@@ -105,6 +105,7 @@ class PacketFilter {
   Pins pins_;
   std::unique_ptr<Program> program_;
   bool has_table_ = false;  // tables has an inner map
+  bool settled_ = false;    // the programs attached are these, and their tables pinned
   bool clsact_ = false;
   unsigned ifindex_ = 0;
   std::array<Fd, 2> links_;

@@ -44,7 +44,7 @@ tl::unexpected<Diagnostic> no_map(int error) {
 }  // namespace
 
 std::size_t table_map_size(std::size_t part_bytes, std::size_t in_use) noexcept {
-  const std::size_t needed = part_bytes + sizeof(acl_filter_head);
+  const std::size_t needed = sizeof(acl_filter_head) + part_bytes + acl_line_bytes;  // decide.h reads a line at a time
   if (needed > greatest_table_map) return 0;
   if (needed <= in_use && (needed >= in_use / 8 || in_use == least_table_map)) return in_use;
   return std::max(least_table_map, std::bit_ceil(needed));
