@@ -9,7 +9,7 @@ FUZZ_SECONDS ?= 60
 ACL_SHARED_DIR ?= ../shared
 
 .DEFAULT_GOAL := help
-.PHONY: help try test test-all build fmt lint bench fuzz install deps clean deps-build deps-check fuzz-build
+.PHONY: help try demo test test-all build fmt lint bench fuzz install deps clean deps-build deps-check fuzz-build
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r t d; do printf '  make %-10s %s\n' "$$t" "$$d"; done
@@ -17,6 +17,10 @@ help: ## this list
 try: deps-build build/build.ninja ## build, then see aclc at work on examples/
 	@cmake --build --preset release --target aclc -j$(JOBS)
 	@tools/try.sh
+
+demo: deps-build build/build.ninja ## build, then a tailnet of four nodes on this machine, and a policy enforced on it; needs root
+	@cmake --build --preset release --target aclc aclnode aclnode-net -j$(JOBS)
+	@tools/demo.py
 
 test: build ## build, then run all tests
 	@ctest --preset release -LE long --no-tests=error -j$(JOBS)

@@ -1,0 +1,129 @@
+#!/usr/bin/env python3
+"""What `make demo` shows: a tailnet of four nodes on this machine, a policy published and enforced, changed, and explained.
+
+Laptop, server, a router with a host behind it, and a stranger, each a network namespace with wireguard-go; nothing outside of them
+is touched, and all of it is gone at the end. Needs root, network namespaces, /dev/net/tun and eBPF.
+"""
+import os, subprocess, sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tests", "e2e", "node"))
+from lab import *
+
+BOLD, PLAIN = ("\033[1m", "\033[0m") if sys.stdout.isatty() and not os.environ.get("NO_COLOR") else ("", "")
+HOST = "10.55.0.9"
+
+POLICY = """{
+  "tagOwners": {"tag:server": ["autogroup:admin"], "tag:router": ["autogroup:admin"]},
+  "hosts": {"office": "10.55.0.0/24"},
+  "grants": [
+    {"src": ["ann@example.com"], "dst": ["tag:server"], "ip": ["tcp:22", "icmp:*"]},
+    {"src": ["ann@example.com"], "dst": ["office"],     "ip": ["tcp:80"]},%s
+  ],
+}
+"""
+MORE = """
+    {"src": ["ann@example.com"], "dst": ["tag:server"], "ip": ["tcp:5432"]},"""
+
+
+def say(text):
+    print(f"\n{BOLD}{text}{PLAIN}", flush=True)
+
+
+def expect(right, what):
+    if not right:
+        print(f"tools/demo.py: this should have been otherwise: {what}", file=sys.stderr)
+        sys.exit(1)
+
+
+def show_traffic(expected):
+    for source, target, address, port, passes in expected:
+        got = source.ping(address) if port is None else source.tcp(address, port, 5.0 if passes else 0.6)
+        what = "ping" if port is None else f"tcp {port}"
+        print(f"  {source.name:<9} → {target:<7} {what:<9} {'passes' if got else 'is dropped'}", flush=True)
+        expect(got == passes, f"{source.name} → {target} {what}")
+
+
+def show(node, *words):
+    print(f"\n  {node.name}$ aclnode {' '.join(words)}")
+    done = node.ask(*words)
+    print("".join(f"    {line}\n" for line in (done.stdout + done.stderr).splitlines()), end="", flush=True)
+    return done.returncode
+
+
+def add_host(lab, router):
+    lab.host = f"{lab.prefix}-host"
+    run("ip", "netns", "add", lab.host)
+    run("ip", "-n", router.namespace, "link", "add", "eth1", "type", "veth", "peer", "name", "eth0", "netns", lab.host)
+    router.ip("addr", "add", "10.55.0.1/24", "dev", "eth1")
+    router.ip("link", "set", "eth1", "up")
+    router.exec("sysctl", "-qw", "net.ipv4.ip_forward=1")
+    for words in (["addr", "add", f"{HOST}/24", "dev", "eth0"], ["link", "set", "eth0", "up"], ["route", "add", "default", "via", "10.55.0.1"]):
+        run("ip", "-n", lab.host, *words)
+    host = Node.__new__(Node)
+    host.lab, host.namespace = lab, lab.host
+    host.serve(80)
+
+
+def demo(lab):
+    say("1. Four nodes: ann's laptop, a server, a router to the office, and a stranger whom the inventory does not have")
+    laptop = lab.add("laptop", 1, owner="ann@example.com")
+    server = lab.add("server", 2, tags=["tag:server"])
+    router = lab.add("router", 3, tags=["tag:router"], routes=["10.55.0.0/24"])
+    stranger = lab.add("stranger", 4, enforces=None)
+    lab.up()
+    add_host(lab, router)
+    server.serve(22, 5432)
+    print("\n  WireGuard is up between all of them, and nothing enforces a policy yet:\n")
+    show_traffic([(laptop, "server", server.v4, 5432, True), (stranger, "server", server.v4, 22, True)])
+
+    say("2. The policy, compiled, proved, signed and published")
+    print("\n" + "".join(f"    {line}\n" for line in (POLICY % "").splitlines()))
+    lab.publish(POLICY % "")
+    print(f"  release {lab.generation()} is in the store")
+
+    say("3. aclnode on server and router: each finds its own table by its WireGuard key, and enforces it in the kernel")
+    for node in (server, router):
+        node.start_daemon()
+        expect(node.enforces_generation(1), f"{node.name} enforces release 1")
+    show(server, "status")
+    print()
+    allowed = [(laptop, "server", server.v4, 22, True), (laptop, "server", server.v4, None, True), (laptop, "server", server.v4, 5432, False),
+               (laptop, "office", HOST, 80, True), (laptop, "router", router.v4, 22, False), (stranger, "server", server.v4, 22, False),
+               (stranger, "office", HOST, 80, False)]
+    show_traffic(allowed)
+
+    say("4. Why was that dropped?")
+    expect(show(server, "why", "laptop", "self:5432") == 1, "why says no")
+    expect(show(server, "why", stranger.v4, "self:22") == 1, "why says no")
+
+    say("5. A grant more: the database's port. Published, and in force")
+    lab.publish(POLICY % MORE)
+    began = time.monotonic()
+    expect(server.enforces_generation(2), "the server enforces release 2")
+    print(f"\n  release 2 is enforced, {1000 * (time.monotonic() - began):.0f} ms after it was published\n")
+    show_traffic([(laptop, "server", server.v4, 5432, True)])
+    expect(show(server, "why", "laptop", "self:5432") == 0, "why says yes")
+
+    say("6. The daemon is killed. The filter stays in the kernel")
+    server.kill_daemon()
+    print()
+    show_traffic([(laptop, "server", server.v4, 22, True), (stranger, "server", server.v4, 22, False)])
+
+    say("Everything is taken away again.")
+
+
+def main():
+    lacks = missing()
+    if lacks:
+        print(f"make demo needs {lacks}, which this machine does not have or does not give you", file=sys.stderr)
+        sys.exit(1)
+    with Lab() as lab:
+        try:
+            demo(lab)
+        finally:
+            subprocess.run(["ip", "netns", "del", f"{lab.prefix}-host"], capture_output=True)
+
+
+if __name__ == "__main__":
+    main()
