@@ -105,3 +105,7 @@ for size in "${sizes[@]}"; do
   job "$size: show --summary, every node" show --summary --inventory "$inventory" "$dir/policy.hujson"
   [ -n "$node" ] && job "$size: show --as wire --node $node" show --as wire --node "$node" --inventory "$inventory" "$dir/policy.hujson"
 done
+
+# A TCP stream through a tunnel, with and without the packet filter; needs root and network namespaces, says so otherwise.
+echo
+python3 -B tests/e2e/node/throughput.py "${BENCH_PAIRS:-40}"

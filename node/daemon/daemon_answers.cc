@@ -15,7 +15,6 @@
 
 namespace acl::node {
 
-
 namespace {
 
 std::optional<gid_t> group_id(const std::string& name) {
@@ -106,7 +105,8 @@ Status Daemon::status() const {
 
 std::string Daemon::answer_whois(const AskWhois& ask, const Asker& asker) const {
   const auto address = net::Address::parse(ask.address);
-  if (!address) return print_error(make_diagnostic(Code::E1305, fmt::format("{} is no address", release::quoted(ask.address))));
+  if (!address)
+    return print_error(make_diagnostic(Code::E1305, fmt::format("{} is no address", release::quoted(ask.address))));
   if (!may_ask_all(asker)) {
     const auto own = enforcer_->own_addresses();
     if (std::find(own.begin(), own.end(), *address) == own.end()) return refuse();
