@@ -47,12 +47,14 @@ FilterOptions filter_options(const Config& config) {
 }
 
 Expected<std::unique_ptr<Enforcer>> Enforcer::open(const Config& config, const Clocks& clocks, Decisions& decisions) {
+  // The guard first: where the filter cannot be loaded, the interface is shut, not open.
+  auto guard = Guard::make(guard_options(config));
+  if (!guard) return tl::unexpected(guard.error());
+  if (auto installed = guard->install(); !installed) return tl::unexpected(installed.error());
   auto filter = PacketFilter::open(filter_options(config));
   if (!filter) return tl::unexpected(filter.error());
   auto maps = FlowMaps::open(filter->records_fd(), filter->marks_fd(), filter->coarse_fd());
   if (!maps) return tl::unexpected(maps.error());
-  auto guard = Guard::make(guard_options(config));
-  if (!guard) return tl::unexpected(guard.error());
   return std::unique_ptr<Enforcer>(
       new Enforcer(config, clocks, decisions, std::move(*filter), std::move(*guard), std::move(*maps)));
 }

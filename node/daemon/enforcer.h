@@ -37,7 +37,7 @@ FilterOptions filter_options(const Config& config);
 
 class Enforcer {
  public:
-  // Opens filter and guard; nothing that is in force changes. `decisions` and `clocks` outlive it.
+  // Installs the guard, then opens the filter; what is in force stays. `decisions` and `clocks` outlive it.
   static Expected<std::unique_ptr<Enforcer>> open(const Config& config, const Clocks& clocks, Decisions& decisions);
   Enforcer(const Enforcer&) = delete;
   Enforcer& operator=(const Enforcer&) = delete;
