@@ -5,9 +5,9 @@ A laptop sends to a server all the time, datagrams and connections, to one port 
 What counts is what reaches the server's sockets, and that packets reach its interface meanwhile. Where the filter itself is gone,
 the port that is allowed must be closed as well: then the guard is all there is.
 
---long: 200 daemons killed instead of 25.
+--long: 200 daemons killed instead of 25, and what takes a minute.
 """
-import contextlib, glob, json, os, random, shutil, signal, socket, subprocess, sys, threading, time, unittest
+import contextlib, glob, json, os, random, shutil, signal, socket, ssl, subprocess, sys, threading, time, unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from lab import *
@@ -254,6 +254,9 @@ class Daemon(FailClosed):
             publisher.join()
         self.restart()
         self.enforces(lab.generation())
+        releases = len({e["generation"] for e in self.events_of("release")})
+        print(f"  {rounds} daemons killed; {releases} of {lab.generation()} releases were put in force meanwhile or before", file=sys.stderr)
+        self.assertGreater(releases, rounds // 10)
 
 
 class Interface(FailClosed):
@@ -324,8 +327,14 @@ class Kernel(FailClosed):
     @unittest.skipUnless(shutil.which("bpftool") or os.path.exists("/usr/sbin/bpftool"), "bpftool is not installed")
     def test_links_detached(self):
         def detach():
-            for link in ("link_in", "link_out"):
-                run("bpftool", "link", "detach", "pinned", f"{self.pins()}/{link}")
+            os.kill(server.daemon.pid, signal.SIGSTOP)
+            try:
+                for link in ("link_in", "link_out"):
+                    run("bpftool", "link", "detach", "pinned", f"{self.pins()}/{link}")
+                with self.closed(ALWAYS):  # by the guard alone
+                    pass
+            finally:
+                os.kill(server.daemon.pid, signal.SIGCONT)
         self.after(detach)
 
     def test_pins_of_links_removed(self):
@@ -475,34 +484,56 @@ class Store(FailClosed):
             self.enforces(self.good)
             self.reachable()
 
-    def test_servers_that_say_nothing_or_nonsense(self):
-        for says in (b"", b"HTTP/1.1 200 OK\r\n\r\n1 99999\n"):
-            with self.subTest(says=says):
-                listener = server.open_socket(socket.SOCK_STREAM)
-                listener.bind(("127.0.0.1", 0))
-                listener.listen(16)
-                held = []
+    def bad_server(self, says, tls=None, **more):
+        """A server at which each connection gets these bytes, and then nothing more."""
+        listener = server.open_socket(socket.SOCK_STREAM)
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(16)
+        held = []
 
-                def serve():
-                    with contextlib.suppress(OSError):
-                        while True:
-                            held.append(listener.accept()[0])
-                            if says:
-                                held[-1].sendall(says)
-
-                thread = threading.Thread(target=serve, daemon=True)
-                thread.start()
+        def serve():
+            while True:
                 try:
-                    with self.closed():
-                        self.source(f"https://127.0.0.1:{listener.getsockname()[1]}", interval=1)
-                        self.assertTrue(wait_for(lambda: server.status()["last_error"], 60), server.status())
-                        self.enforces(self.good)
-                        self.reachable()
-                finally:
-                    listener.shutdown(socket.SHUT_RDWR)
-                    thread.join()
-                    for s in [listener, *held]:
-                        s.close()
+                    held.append(listener.accept()[0])
+                except OSError:
+                    return
+                with contextlib.suppress(OSError):
+                    if tls:
+                        held[-1] = tls.wrap_socket(held[-1], server_side=True)
+                    if says:
+                        held[-1].sendall(says)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        try:
+            with self.closed():
+                self.source(f"https://127.0.0.1:{listener.getsockname()[1]}", interval=1, **more)
+                self.assertTrue(wait_for(lambda: server.status()["last_error"], 60), server.status())
+                self.assertTrue(held, "nobody has asked it")
+                self.enforces(self.good)
+                self.reachable()
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
+            for s in [listener, *held]:
+                s.close()
+
+    def test_a_server_that_says_nonsense(self):
+        self.bad_server(b"HTTP/1.1 200 OK\r\n\r\n1 99999\n")
+
+    @unittest.skipUnless(LONG, "waits for the limits of connections")
+    def test_a_server_that_says_nothing(self):
+        self.bad_server(b"")
+
+    @unittest.skipUnless(LONG, "waits for the limits of connections")
+    def test_a_server_that_stalls(self):
+        certificate, key = f"{lab.folder}/stall.pem", f"{lab.folder}/stall.key"
+        run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=store.test",
+            "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate)
+        os.chmod(certificate, 0o644)
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(certificate, key)
+        self.bad_server(b"HTTP/1.1 200 OK\r\nContent-Length: 700\r\n\r\n1", tls, ca_file=certificate)
 
     def test_nobody_is_there(self):
         with self.closed():
@@ -557,11 +588,25 @@ class Disk(FailClosed):
             self.restart()
             self.enforces(newest)
             self.reachable()
+        if LONG:
+            self.room_again(newest)
+            return
         # Without the store it begins with the one that is on the disk.
         server.write_config(source=f"{lab.folder}/none")
         with self.closed():
             self.restart()
             self.enforces(stored)
+            self.reachable()
+
+    def room_again(self, newest):
+        """It is stored then, without a newer release."""
+        self.complains("cannot be stored")
+        os.unlink(self.state("filler"))
+        self.assertTrue(wait_for(lambda: not server.status()["last_error"], 90), server.status())
+        server.write_config(source=f"{lab.folder}/none")
+        with self.closed():
+            self.restart()
+            self.enforces(newest)
             self.reachable()
 
     def test_read_only(self):
