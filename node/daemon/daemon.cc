@@ -29,6 +29,8 @@ constexpr std::int64_t tick_ms = 1000;
 constexpr std::int64_t shortest_tick_ms = 50;
 // How far the time on the disk may lag behind. After a restart with a wrong clock time begins there.
 constexpr release::Time state_lag = 600;
+// A disk that is full or read-only is seldom so for seconds only.
+constexpr std::int64_t store_again_ms = 60'000;
 constexpr std::size_t password_limit = 4096;
 
 Fd signal_descriptor() {
@@ -182,7 +184,7 @@ void Daemon::begin_fetching() {
   // A release that was found by another key is another node's.
   const LoadedTable* table = enforcer_->table();
   if (incomplete_ || (state_->accepted && (table == nullptr || table->release().node != *key)))
-    fetcher_->look(clocks_.now(), release::Goal::same_or_newer);
+    fetcher_->look(instant(), release::Goal::same_or_newer);
 }
 
 void Daemon::fetched(daemon::FetchEvent event) {
@@ -201,12 +203,16 @@ void Daemon::fetched(daemon::FetchEvent event) {
   } else {
     last_error_.clear();  // the source was asked, and has what is in force
   }
-  if (fetcher_) state_ = fetcher_->state();
+  if (!fetcher_) return;
+  const release::Time seen = state_ ? state_->last_time : 0;
+  state_ = fetcher_->state();
+  state_->last_time = std::max(state_->last_time, seen);
 }
 
 void Daemon::accepted(release::Release release) {
   const std::int64_t began = clocks_.steady_ms();
-  const State state = release.state;
+  State state = release.state;
+  if (state_) state.last_time = std::max(state.last_time, state_->last_time);
   auto table = LoadedTable::open(keep(fetching_for_, release));
   release = {};
   const std::shared_ptr<const LoadedTable> shared =
@@ -215,10 +221,10 @@ void Daemon::accepted(release::Release release) {
       shared ? enforcer_->put(shared, release::standing(state, clocks_.wall())) : tl::unexpected(table.error());
   if (!put) {
     complain(put.error(), "refused");
-    fetcher_->not_enforced(clocks_.now());
+    fetcher_->not_enforced(instant());
     return;
   }
-  fetcher_->enforced(state, clocks_.now());
+  fetcher_->enforced(state, instant());
   state_ = state;
   last_error_.clear();
   const release::Head& head = shared->release().head;
@@ -236,12 +242,14 @@ void Daemon::keep_on_disk(const std::shared_ptr<const LoadedTable>& table, const
   if (kept) kept = folder_.write_state(state);
   if (!kept) {
     incomplete_ = false;  // it is whole, in memory
-    complain(make_diagnostic(kept.error().code,
-                             fmt::format("the release is in force and cannot be stored: {}", kept.error().message),
-                             "a restart would begin with the one before; it is tried again at the next release"),
-             "state");
+    const Diagnostic why = make_diagnostic(
+        kept.error().code, fmt::format("the release is in force and cannot be stored: {}", kept.error().message),
+        "a restart would begin with the one before; it is tried again every minute");
+    unstored_ = {table, fmt::format("{}: {}", code_name(why.code), why.message), clocks_.steady_ms() + store_again_ms};
+    complain(why, "state");
     return;
   }
+  unstored_.reset();
   stored_ = state;
   incomplete_ = false;
   folder_.clean(table->release());
@@ -257,14 +265,24 @@ void Daemon::keep_on_disk(const std::shared_ptr<const LoadedTable>& table, const
 // Trust sets and time move also without a release.
 void Daemon::keep_state() {
   if (!state_) return;
-  State now = *state_;
-  now.last_time = std::max(now.last_time, release::known_time(now, clocks_.wall()));
-  const bool moved = now.trust != stored_.trust || now.last_time - stored_.last_time >= state_lag;
+  if (unstored_ && clocks_.steady_ms() >= unstored_->again_ms) {
+    const std::shared_ptr<const LoadedTable> table = unstored_->table;
+    keep_on_disk(table, *state_);
+  }
+  State fresh = *state_;
+  const bool moved = fresh.trust != stored_.trust || fresh.last_time - stored_.last_time >= state_lag;
   // The accepted head is stored with its release, by keep_on_disk.
-  now.accepted = stored_.accepted;
+  fresh.accepted = stored_.accepted;
   if (!moved) return;
-  if (auto kept = folder_.write_state(now); !kept) return complain(kept.error(), "state");
-  stored_ = now;
+  if (auto kept = folder_.write_state(fresh); !kept) return complain(kept.error(), "state");
+  stored_ = fresh;
+}
+
+// The clock, where it has not been set back.
+release::Instant Daemon::instant() const {
+  release::Instant now = clocks_.now();
+  if (state_) now.wall = release::known_time(*state_, now.wall);
+  return now;
 }
 
 // --- the loop -----------------------------------------------------------------------------------------------------------------
@@ -273,7 +291,11 @@ void Daemon::tick() {
   last_tick_ms_ = clocks_.steady_ms();
   next_tick_ms_ = last_tick_ms_ + tick_ms;
   enforcer_->tick();
-  if (state_) enforcer_->set_standing(release::standing(*state_, clocks_.wall()));
+  if (state_) {
+    const release::Time wall = instant().wall;
+    if (wall <= release::last_time_there_is) state_->last_time = wall;  // beyond it is no time
+    enforcer_->set_standing(release::standing(*state_, state_->last_time));
+  }
   begin_fetching();
   keep_state();
   control_->step(std::chrono::steady_clock::now());
@@ -310,7 +332,7 @@ void Daemon::wait_and_step() {
   if (fds[2].revents != 0) control_->step(std::chrono::steady_clock::now());
   if (fds[3].revents != 0) enforcer_->wireguard_step();
   if (!fetcher_) return;
-  for (daemon::FetchEvent& event : fetcher_->step(clocks_.now())) fetched(std::move(event));
+  for (daemon::FetchEvent& event : fetcher_->step(instant())) fetched(std::move(event));
 }
 
 void Daemon::take_signal() {

@@ -6,8 +6,9 @@
 // What holds, whatever comes:
 //   - Nothing passes the interface before the first table is in force, and none is in force that was not verified.
 //   - A step that fails leaves what was in force, unless that would let in whom WireGuard no longer binds: then all is denied.
-//   - A release is enforced first and stored then, also where it cannot be stored; then status says so. A start begins with what
-//     is stored.
+//   - A release is enforced first and stored then, also where it cannot be stored; then status says so, and it is tried again. A
+//     start begins with what is stored.
+//   - Time never runs back, whatever the clock does: what has expired stays so.
 #pragma once
 
 #include <chrono>
@@ -47,6 +48,7 @@ class Daemon {
   void accepted(release::Release release);
   void keep_on_disk(const std::shared_ptr<const LoadedTable>& table, const release::State& state);
   void keep_state();
+  [[nodiscard]] release::Instant instant() const;
   void tick();
   Expected<void> reload();
   void complain(const Diagnostic& diagnostic, const char* event);
@@ -75,6 +77,13 @@ class Daemon {
   std::optional<release::State> state_;  // nothing: no trust set, or a damaged state
   release::State stored_{};              // as it is on the disk
   bool incomplete_ = false;              // the accepted release is not whole on the disk: it is to be fetched again
+  // What is in force and could not be stored, why, and when to try again.
+  struct Unstored {
+    std::shared_ptr<const LoadedTable> table;
+    std::string why;
+    std::int64_t again_ms = 0;
+  };
+  std::optional<Unstored> unstored_;
   std::unique_ptr<daemon::Fetcher> fetcher_;
   Key fetching_for_{};
 

@@ -98,6 +98,7 @@ Status Daemon::status() const {
     out.expires = head.expires;
   }
   const std::string* trouble = enforcer_->trouble();
+  if (trouble == nullptr && unstored_) trouble = &unstored_->why;
   out.last_error = trouble != nullptr ? *trouble : last_error_;
   out.last_error_at = trouble != nullptr ? clocks_.wall() : last_error_at_;
   return out;

@@ -162,7 +162,9 @@ Expected<StateFolder> StateFolder::open(const std::string& path) {
   std::filesystem::create_directories(std::filesystem::path(path).parent_path(), error);
   if (auto made = make_folder(path); !made) return tl::unexpected(made.error());
   const std::string lock_path = path + "/lock";
-  const int lock = ::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  int lock = ::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  // On a disk that has become read-only a node goes on with what is there.
+  if (lock < 0 && errno == EROFS) lock = ::open(lock_path.c_str(), O_RDONLY | O_CLOEXEC);
   if (lock < 0) return cannot_write(lock_path, errno);
   if (::flock(lock, LOCK_EX | LOCK_NB) != 0) {
     ::close(lock);

@@ -56,7 +56,7 @@ KeptRelease keep(const release::NodeKey& node, const release::Release& release);
 
 class StateFolder {
  public:
-  // Makes the folder if it is missing. E0003; E1306 if another process has it.
+  // Makes the folder if it is missing. E0003; E1306 if another process has it. On a read-only disk it opens what is there.
   static Expected<StateFolder> open(const std::string& path);
   StateFolder(StateFolder&& other) noexcept;
   StateFolder& operator=(StateFolder&&) = delete;
