@@ -1,7 +1,8 @@
 // aclnode guard: puts the guard in its place and nothing else, before the network is up: from then on nothing comes in by the
 // interface but what the filter lets in.
 //
-// Exit code: 0 it is there, 2 wrong usage, 3 it could not be installed.
+// Exit code: 0 it is there, 2 wrong usage, 3 it could not be installed, or the configuration has a mistake: then it is there if at least
+// interface and mark could be read.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -14,13 +15,7 @@ namespace acl::node {
 namespace {
 
 int guard(const std::string& path) {
-  const auto config = read_config(path);
-  if (!config) {
-    complain(config.error());
-    return exit_failed;
-  }
-  auto guard = Guard::make(guard_options(*config));
-  Expected<void> done = guard ? guard->install() : tl::unexpected(guard.error());
+  const auto done = install_guard(path);
   if (done) return exit_yes;
   complain(done.error());
   return exit_failed;

@@ -40,7 +40,7 @@ int remove(const std::string& path) {
     removed = filter->detach_and_remove();
   }
   note(removed);
-  auto guard = Guard::make(guard_options(*config));
+  auto guard = Guard::make(guard_options(config->interface, config->mark));
   note(guard ? guard->remove() : tl::unexpected(guard.error()));
   if (exit_code == exit_yes && !print_out(fmt::format("{} is open: no filter, no guard\n", config->interface)))
     return exit_failed;

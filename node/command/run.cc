@@ -20,9 +20,15 @@ int run(const std::string& path) {
   for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, signal);
   ::sigprocmask(SIG_BLOCK, &set, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
+  // Before anything that can fail: whatever it is, the interface is shut.
+  const auto guarded = install_guard(path);
   auto config = read_config(path);
   if (!config) {
     complain(config.error());
+    return exit_failed;
+  }
+  if (!guarded) {
+    complain(guarded.error());
     return exit_failed;
   }
   auto daemon = Daemon::open(std::move(*config), path, system_clocks());

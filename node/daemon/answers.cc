@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 namespace acl::node {
@@ -13,15 +14,26 @@ namespace {
 
 std::string dump(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
 
-// What is not printable ASCII or whole UTF-8 beyond the controls, escaped.
-std::string printable(const std::string& text) {
+// Length of a control beyond ASCII at the beginning, 0 if there is none: U+0080 to U+009F, and those that turn the direction of
+// writing (U+202A to U+202E, U+2066 to U+2069; CVE-2021-42574).
+std::size_t control_length(std::string_view text) {
+  const auto at = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
+  if (at(0) == 0xc2 && at(1) >= 0x80 && at(1) <= 0x9f) return 2;
+  if (at(0) != 0xe2) return 0;
+  const bool turns =
+      (at(1) == 0x80 && at(2) >= 0xaa && at(2) <= 0xae) || (at(1) == 0x81 && at(2) >= 0xa6 && at(2) <= 0xa9);
+  return turns ? 3 : 0;
+}
+
+// Controls, of ASCII and beyond, escaped byte by byte; the rest as it is.
+std::string printable(std::string_view text) {
   std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7f)
-      out += fmt::format("\\x{:02x}", byte);
-    else
-      out += c;
+  while (!text.empty()) {
+    const auto byte = static_cast<unsigned char>(text[0]);
+    const std::size_t controls = byte < 0x20 || byte == 0x7f ? 1 : control_length(text);
+    for (std::size_t i = 0; i < controls; ++i) out += fmt::format("\\x{:02x}", static_cast<unsigned char>(text[i]));
+    if (controls == 0) out += text[0];
+    text.remove_prefix(std::max<std::size_t>(controls, 1));
   }
   return out;
 }

@@ -30,6 +30,13 @@ struct ProtocolName {
 };
 constexpr ProtocolName protocols[] = {{"tcp", 6}, {"udp", 17}, {"sctp", 132}, {"icmp", 1}, {"ipv6-icmp", 58}};
 
+// Those that the guard can name in its rules, too.
+bool is_interface(std::string_view name) {
+  constexpr std::string_view letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.@-";
+  return !name.empty() && name.size() <= longest_interface &&
+         name.find_first_not_of(letters) == std::string_view::npos && name != "." && name != ".." && name != "lo";
+}
+
 template <class T>
 std::optional<T> parse_number(std::string_view text) {
   T value = 0;
@@ -207,8 +214,7 @@ class Reader {
     };
     if (config.interface.empty())
       return wrong_at(place("interface"), "no \"interface\"", "name the WireGuard interface: interface = \"wg0\"");
-    const bool odd = config.interface.find_first_of("/ \t\"\\*") != std::string::npos || config.interface == "." ||
-                     config.interface == ".." || config.interface == "lo";
+    const bool odd = !is_interface(config.interface);
     if (config.interface.size() > longest_interface || odd)
       return wrong_at(place("interface"),
                       fmt::format("{} is no name of a WireGuard interface", quoted(config.interface)));
@@ -279,6 +285,19 @@ Expected<Config> parse_config(std::string_view text, const std::string& name) {
     return tl::unexpected(std::move(diagnostic));
   }
   return Reader(name).read(parsed.table());
+}
+
+std::optional<GuardSettings> guard_settings(std::string_view text) {
+  const toml::parse_result parsed = toml::parse(text);
+  if (!parsed) return std::nullopt;
+  GuardSettings settings;
+  settings.interface = parsed.table()["interface"].value_or(std::string());
+  const auto mark = parsed.table()["mark"].value_or(std::int64_t{settings.mark});
+  if (!is_interface(settings.interface) || mark <= 0 || mark > 0x80000000LL ||
+      !std::has_single_bit(static_cast<std::uint64_t>(mark)))
+    return std::nullopt;
+  settings.mark = static_cast<std::uint32_t>(mark);
+  return settings;
 }
 
 std::string print_config(const Config& config) {

@@ -16,6 +16,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -71,6 +72,14 @@ struct Config {
 Expected<Config> read_config(const std::string& path);
 // `name` is the file's, for messages.
 Expected<Config> parse_config(std::string_view text, const std::string& name);
+
+// What the guard needs of a file that parse_config would refuse: interface and mark, if at least these can be read. A misspelled key
+// must not leave the interface open at the next boot. Nothing if they cannot be.
+struct GuardSettings {
+  std::string interface;
+  std::uint32_t mark = Config().mark;
+};
+std::optional<GuardSettings> guard_settings(std::string_view text);
 
 // The text of a file that parse_config reads back: what `aclnode enroll` writes. Settings that have their default are left out.
 std::string print_config(const Config& config);

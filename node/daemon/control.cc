@@ -23,6 +23,8 @@ using release::quoted;
 namespace {
 
 constexpr std::size_t most_connections = 16;
+// Whoever connects and goes without end gets no more of the daemon's time than this; the rest waits for the next step.
+constexpr int accepts_a_step = 16;
 constexpr std::chrono::seconds patience_with_client{2};
 constexpr std::size_t longest_answer = std::size_t{4} << 20;
 
@@ -147,7 +149,7 @@ void ControlServer::step(std::chrono::steady_clock::time_point now) {
 }
 
 void ControlServer::accept_all(std::chrono::steady_clock::time_point now) {
-  for (;;) {
+  for (int i = 0; i < accepts_a_step; ++i) {
     const int fd = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd < 0) return;
     const auto asker = asker_of(fd);

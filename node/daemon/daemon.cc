@@ -54,11 +54,12 @@ Fd link_descriptor() {
 bool drain(int fd) {
   char buffer[8192];
   bool any = false;
-  for (;;) {
+  for (int i = 0; i < 64; ++i) {
     const ssize_t got = ::recv(fd, buffer, sizeof buffer, MSG_DONTWAIT);
     if (got < 0 && errno != EINTR && errno != ENOBUFS) return any;
     any = true;
   }
+  return any;
 }
 
 Expected<release::TrustSet> read_trust(const std::string& path) {
@@ -182,9 +183,13 @@ void Daemon::begin_fetching() {
   fetcher_ = std::move(*fetcher);
   fetching_for_ = *key;
   // A release that was found by another key is another node's.
+  if (lacks_release()) fetcher_->look(instant(), release::Goal::same_or_newer);
+}
+
+// Whether what was accepted is to be fetched again.
+bool Daemon::lacks_release() const {
   const LoadedTable* table = enforcer_->table();
-  if (incomplete_ || (state_->accepted && (table == nullptr || table->release().node != *key)))
-    fetcher_->look(instant(), release::Goal::same_or_newer);
+  return incomplete_ || (state_ && state_->accepted && (table == nullptr || table->release().node != fetching_for_));
 }
 
 void Daemon::fetched(daemon::FetchEvent event) {
@@ -200,6 +205,8 @@ void Daemon::fetched(daemon::FetchEvent event) {
     complain(down->diagnostic, "source");
   } else if (std::holds_alternative<daemon::Well>(event)) {
     decisions_.record(clocks_.wall(), "source", {{"well", "again"}});
+  } else if (fetcher_ && lacks_release()) {
+    fetcher_->look(instant(), release::Goal::same_or_newer);  // it has what was accepted, and this node has not
   } else {
     last_error_.clear();  // the source was asked, and has what is in force
   }
@@ -360,7 +367,11 @@ Expected<void> Daemon::reload() {
                 "interface, folders, wireguard_socket, flow_records, flow_marks and mark take effect by a restart",
                 "`systemctl restart aclnode`; the filter stays meanwhile");
   }
+  auto decisions = Decisions::open(fresh->decisions);
+  if (!decisions) return tl::unexpected(decisions.error());
+  decisions_ = std::move(*decisions);  // also a file that was moved away
   config_ = std::move(*fresh);
+  find_group();
   enforcer_->set_break_glass(config_.break_glass);
   fetcher_.reset();
   if (!state_) begin();

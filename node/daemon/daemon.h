@@ -44,6 +44,7 @@ class Daemon {
   // The release in force, the state, the store (daemon.cc).
   void begin();
   void begin_fetching();
+  [[nodiscard]] bool lacks_release() const;
   void fetched(daemon::FetchEvent event);
   void accepted(release::Release release);
   void keep_on_disk(const std::shared_ptr<const LoadedTable>& table, const release::State& state);
@@ -59,6 +60,7 @@ class Daemon {
 
   // Questions (daemon_answers.cc).
   Expected<void> listen();
+  void find_group();
   std::string answer(const Ask& ask, const Asker& asker);
   [[nodiscard]] bool may_ask_all(const Asker& asker) const;
   [[nodiscard]] Status status() const;

@@ -53,17 +53,19 @@ std::string no_table() {
 
 Expected<void> Daemon::listen() {
   std::error_code error;
-  std::filesystem::create_directories(config_.run_dir, error);
+  const bool made = std::filesystem::create_directories(config_.run_dir, error);
   // Others look in to reach the socket.
-  if (::chmod(config_.run_dir.c_str(), 0755) != 0)
+  if (error || (made && ::chmod(config_.run_dir.c_str(), 0755) != 0))
     return fail(Code::E0003, fmt::format("cannot use \"{}\": {}", config_.run_dir, std::strerror(errno)));
-  group_ = group_id(config_.group);
+  find_group();
   auto server = ControlServer::listen(config_.run_dir + "/control",
                                       [this](const Ask& ask, const Asker& asker) { return answer(ask, asker); });
   if (!server) return tl::unexpected(server.error());
   control_.emplace(std::move(*server));
   return {};
 }
+
+void Daemon::find_group() { group_ = group_id(config_.group); }
 
 bool Daemon::may_ask_all(const Asker& asker) const {
   return asker.uid == 0 ||

@@ -26,7 +26,7 @@ void Decisions::record(release::Time now, std::string_view event, std::initializ
   line["time"] = release::print_time(now);
   line["event"] = event;
   for (const auto& [key, value] : fields) line[std::string(key)] = value;
-  const std::string text = line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  const std::string text = line.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace) + "\n";
   // One write: lines of several daemons in one file do not mix (O_APPEND; write(2)).
   if (::write(fd_, text.data(), text.size()) != static_cast<ssize_t>(text.size())) ++lost_;
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "engine/net/file.h"
 #include "engine/release/base64.h"
 #include "engine/release/text.h"
 #include "node/daemon/interface.h"
@@ -31,10 +32,32 @@ std::string table_name(const std::string& interface) {
   return out;
 }
 
+std::vector<AddressRange> everything() {
+  constexpr std::uint64_t ones = ~std::uint64_t{0};
+  return {{net::Address::v4(0), net::Address::v4(0xffffffff)}, {net::Address::v6(0, 0), net::Address::v6(ones, ones)}};
+}
+
 }  // namespace
 
-GuardOptions guard_options(const Config& config) {
-  return {table_name(config.interface), {config.interface}, config.mark};
+GuardOptions guard_options(const std::string& interface, std::uint32_t mark) {
+  return {table_name(interface), {interface}, mark};
+}
+
+Expected<void> install_guard(const std::string& config_path) {
+  const auto config = read_config(config_path);
+  std::optional<GuardSettings> settings;
+  if (config) {
+    settings = GuardSettings{config->interface, config->mark};
+  } else if (const auto text = read_file(config_path)) {
+    settings = guard_settings(*text);
+  }
+  if (settings) {
+    auto guard = Guard::make(guard_options(settings->interface, settings->mark));
+    const Expected<void> installed = guard ? guard->install() : tl::unexpected(guard.error());
+    if (!installed) return installed;
+  }
+  if (!config) return tl::unexpected(config.error());
+  return {};
 }
 
 FilterOptions filter_options(const Config& config) {
@@ -48,7 +71,7 @@ FilterOptions filter_options(const Config& config) {
 
 Expected<std::unique_ptr<Enforcer>> Enforcer::open(const Config& config, const Clocks& clocks, Decisions& decisions) {
   // The guard first: where the filter cannot be loaded, the interface is shut, not open.
-  auto guard = Guard::make(guard_options(config));
+  auto guard = Guard::make(guard_options(config.interface, config.mark));
   if (!guard) return tl::unexpected(guard.error());
   if (auto installed = guard->install(); !installed) return tl::unexpected(installed.error());
   auto filter = PacketFilter::open(filter_options(config));
@@ -100,9 +123,15 @@ void Enforcer::look_after_interface() {
     report("attachment", fail(Code::E1321, fmt::format("there is no interface \"{}\"", interface_)));
     return;
   }
-  addresses_ = interface_addresses(interface_);
+  std::vector<net::Address> addresses = interface_addresses(interface_);
+  if (addresses != addresses_) {
+    addresses_ = std::move(addresses);
+    update();  // break-glass leads to them
+  }
   Expected<void> outcome;
   if (ifindex != ifindex_) {
+    // Another interface of the same name: what WireGuard said of the one before is nothing.
+    if (ifindex_ != 0) forget_wireguard();
     outcome = filter_.attach(ifindex);
     if (outcome) {
       ifindex_ = ifindex;
@@ -110,8 +139,10 @@ void Enforcer::look_after_interface() {
       seed();
     }
   } else if (auto there = filter_.check(); !there) {
-    decisions_.record(clocks_.wall(), "filter", {{"found", there.error().message}});
+    report("found", there);
     outcome = filter_.reattach();
+  } else {
+    report("found", {});
   }
   attached_ = outcome.has_value();
   report("attachment", outcome);
@@ -119,21 +150,15 @@ void Enforcer::look_after_interface() {
 
 void Enforcer::look_after_guard() {
   Expected<void> outcome = guard_.check();
-  if (!outcome) {
-    decisions_.record(clocks_.wall(), "guard", {{"found", outcome.error().message}});
-    outcome = guard_.install();
-  }
+  report("guard found", outcome);
+  if (!outcome) outcome = guard_.install();
   guarded_ = outcome.has_value();
   report("guard", outcome);
 }
 
-// Switching on must not cut what this side has started. Once, and only where there is no flow state yet.
+// Switching on must not cut what this side has started; a restart is no switching on.
 void Enforcer::seed() {
-  if (seeded_) return;
-  seeded_ = true;
-  MapWalk walk(maps_.records());
-  const auto first = walk.next(1);
-  if (!first || !first->empty()) return;
+  if (std::exchange(seeded_, true) || !filter_.made_flow_maps()) return;
   const auto sockets = read_sockets();
   const auto ports = read_local_ports();
   if (!sockets || !ports) {
@@ -173,6 +198,11 @@ void Enforcer::take_answer(const Expected<DevicePoll::Step>& step) {
 
 void Enforcer::lost_wireguard(const Diagnostic& why) {
   report("wireguard", tl::unexpected(why));
+  forget_wireguard();
+}
+
+// Nobody is bound until it has said so again.
+void Enforcer::forget_wireguard() {
   if (!answered_ && allowed_.ranges().empty()) return;
   answered_ = false;
   allowed_ = AllowedIps();
@@ -209,6 +239,7 @@ Facts Enforcer::facts() const {
   facts.owned = allowed_.ranges();
   if (answered_) facts.own_key = poll_.device().public_key;
   facts.own_addresses = addresses_;
+  facts.withheld = withheld_;
   // While WireGuard says nothing, whose table it would be is not known either: that is no case for break-glass.
   if (answered_) facts.break_glass = break_glass_;
   return facts;
@@ -217,7 +248,12 @@ Facts Enforcer::facts() const {
 void Enforcer::update() {
   if (!begun_) return;
   auto wanted = enforcement(facts());
-  if (!wanted) return report("filter", tl::unexpected(wanted.error()));
+  if (!wanted) {
+    // What is in force may be too much, so it goes.
+    const Expected<void> why = tl::unexpected(wanted.error());
+    if (auto denied = apply(Enforcement()); !denied) return report("filter", denied);
+    return report("filter", why);
+  }
   report("filter", apply(std::move(*wanted)));
 }
 
@@ -228,7 +264,8 @@ Expected<void> Enforcer::apply(Enforcement wanted) {
   }
   Expected<void> done = wanted.part.empty() ? filter_.deny_all() : filter_.enforce(wanted.part, wanted.own);
   if (!done) {
-    // What is in force may admit whom WireGuard no longer binds.
+    // What is in force is not known now, and may admit whom WireGuard no longer binds.
+    in_force_.reset();
     if (!wanted.part.empty() && filter_.deny_all()) in_force_ = Enforcement();
     return done;
   }
@@ -262,29 +299,35 @@ Expected<void> Enforcer::forget(const std::vector<AddressRange>& addresses) {
 Expected<void> Enforcer::put(std::shared_ptr<const LoadedTable> table, release::Standing standing) {
   const std::shared_ptr<const LoadedTable> before = std::exchange(table_, std::move(table));
   const release::Standing standing_before = std::exchange(standing_, standing);
-  const auto put_back = [&](Diagnostic why) {
+  auto done = put_anew(before.get());
+  if (!done) {
+    // Back to the one before, but for what the new one takes away.
     table_ = before;
     standing_ = standing_before;
     update();
-    report("filter", tl::unexpected(why));
-    return tl::unexpected(std::move(why));
-  };
+  }
+  report("filter", done);
+  return done;
+}
+
+Expected<void> Enforcer::put_anew(const LoadedTable* before) {
   // docs/packet-semantics.md section 6: what changes hands counts as not bound until its records are gone.
   std::vector<AddressRange> changed;
-  if (before && table_) changed = rebound(before->directory(), table_->directory());
+  if (before != nullptr && table_) changed = rebound(before->directory(), table_->directory());
+  // Whose addresses they were is not known: all records that another process left go.
+  if (before == nullptr && table_ && begun_ && !filter_.made_flow_maps()) changed = everything();
   if (!changed.empty()) {
-    Facts between = facts();
-    between.withheld = changed;
-    auto wanted = enforcement(between);
-    if (!wanted) return put_back(std::move(wanted.error()));
-    if (auto done = apply(std::move(*wanted)); !done) return put_back(std::move(done.error()));
-    if (auto done = forget(changed); !done) return put_back(std::move(done.error()));
+    withheld_ = changed;
+    auto wanted = enforcement(facts());
+    if (!wanted) return tl::unexpected(wanted.error());
+    if (auto done = apply(std::move(*wanted)); !done) return done;
+    if (auto done = forget(changed); !done) return done;
   }
+  const std::vector<AddressRange> withheld = std::exchange(withheld_, {});
   auto wanted = enforcement(facts());
-  if (!wanted) return put_back(std::move(wanted.error()));
-  if (auto done = apply(std::move(*wanted)); !done) return put_back(std::move(done.error()));
-  report("filter", {});
-  return {};
+  Expected<void> done = wanted ? apply(std::move(*wanted)) : tl::unexpected(wanted.error());
+  if (!done) withheld_ = withheld;
+  return done;
 }
 
 void Enforcer::set_standing(release::Standing standing) {
@@ -315,7 +358,7 @@ void Enforcer::report(const char* part, const Expected<void>& outcome) {
 }
 
 const std::string* Enforcer::trouble() const noexcept {
-  for (const char* part : {"filter", "attachment", "guard", "wireguard", "flows", "seed"}) {
+  for (const char* part : {"filter", "attachment", "guard", "wireguard", "flows", "seed", "found", "guard found"}) {
     if (const auto known = troubles_.find(part); known != troubles_.end()) return &known->second;
   }
   return nullptr;

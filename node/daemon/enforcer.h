@@ -32,7 +32,10 @@
 namespace acl::node {
 
 // What to guard of a configuration, for the daemon and for `aclnode guard` and `remove`.
-GuardOptions guard_options(const Config& config);
+GuardOptions guard_options(const std::string& interface, std::uint32_t mark);
+// Installs the guard by as much of the configuration file as can be read; the error says what cannot be, also where the guard is in
+// its place all the same.
+Expected<void> install_guard(const std::string& config_path);
 FilterOptions filter_options(const Config& config);
 
 class Enforcer {
@@ -80,7 +83,9 @@ class Enforcer {
   // Enforces what the facts say, if that is something else than what is in force.
   void update();
   Expected<void> apply(Enforcement wanted);
+  Expected<void> put_anew(const LoadedTable* before);
   Expected<void> forget(const std::vector<table::AddressRange>& addresses);
+  void forget_wireguard();
   // Records a trouble when it comes and when it goes.
   void report(const char* part, const Expected<void>& outcome);
 
@@ -102,6 +107,8 @@ class Enforcer {
   release::Standing standing_ = release::Standing::none;
   std::vector<BreakGlass> break_glass_;
   std::optional<Enforcement> in_force_;  // nothing: not known, of an earlier process
+  // Sources that a release which is not in force yet gives to others, or to nobody: withheld until it is.
+  std::vector<table::AddressRange> withheld_;
   bool begun_ = false, attached_ = false, guarded_ = false, seeded_ = false;
   std::map<std::string, std::string> troubles_;  // by part
 };

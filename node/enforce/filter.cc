@@ -155,6 +155,7 @@ Expected<PacketFilter> PacketFilter::open(FilterOptions options) {
   auto pins = Pins::open(options.bpffs_dir);
   if (!pins) return tl::unexpected(pins.error());
   PacketFilter filter(std::move(options), std::move(*pins));
+  filter.made_flow_maps_ = !filter.pins_.has(records_pin);
   const Fd tables = filter.pins_.get(tables_pin);
   const std::size_t in_force = tables ? table_map_size_of(tables.get()) : 0;
   auto program = filter.load(in_force != 0 ? in_force : least_table_map, nullptr, in_force != 0);
@@ -357,12 +358,13 @@ Expected<void> PacketFilter::put_table(std::span<const std::uint8_t> part, std::
   settled_ = settled_ && !another && has_table_;
   has_table_ = true;
   if (settled_) return {};
-  // Also after an error here: until it is done, each table tries again.
+  // Also after an error here: until it is done, each table tries again. Pinned before it is attached, so that whoever takes over in
+  // between takes the new one.
+  if (auto pinned = pins_.put(tables_pin, program_->fd("tables")); !pinned) return pinned;
   for (const Direction direction : directions) {
     if (ifindex_ == 0) break;
     if (auto done = attach_direction(direction, false); !done) return done;
   }
-  if (auto pinned = pins_.put(tables_pin, program_->fd("tables")); !pinned) return pinned;
   settled_ = ifindex_ != 0;
   return {};
 }

@@ -75,6 +75,8 @@ class PacketFilter {
   [[nodiscard]] Expected<FilterCounters> counters() const;
   [[nodiscard]] std::string_view backend() const noexcept { return clsact_ ? "eBPF (clsact)" : "eBPF (TCX)"; }
   [[nodiscard]] unsigned ifindex() const noexcept { return ifindex_; }
+  // Whether the flow maps are new, and not taken over from an earlier process.
+  [[nodiscard]] bool made_flow_maps() const noexcept { return made_flow_maps_; }
 
   // Maps of flow state (engine/table/flow.h): acl_flow_key → acl_stamp, index → acl_stamp.
   [[nodiscard]] int records_fd() const noexcept;
@@ -105,7 +107,8 @@ class PacketFilter {
   Pins pins_;
   std::unique_ptr<Program> program_;
   bool has_table_ = false;  // tables has an inner map
-  bool settled_ = false;    // the programs attached are these, and their tables pinned
+  bool made_flow_maps_ = false;
+  bool settled_ = false;  // the programs attached are these, and their tables pinned
   bool clsact_ = false;
   unsigned ifindex_ = 0;
   std::array<Fd, 2> links_;

@@ -1,6 +1,7 @@
 #include "node/enforce/flow_maps.h"
 
 #include <bpf/bpf.h>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <linux/bpf.h>
 #include <sys/mman.h>
@@ -46,11 +47,16 @@ Expected<FlowMaps> FlowMaps::open(int records, int marks, int coarse) {
   }
   void* const mapped = ::mmap(nullptr, coarse_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, coarse, 0);
   if (mapped == MAP_FAILED) return flow_maps_fail("the map of coarse marks cannot be mapped", errno);
-  return FlowMaps(records, marks, static_cast<acl_stamp*>(mapped));
+  auto* const stamps = static_cast<acl_stamp*>(mapped);
+  FlowMaps maps(Fd(::fcntl(records, F_DUPFD_CLOEXEC, 3)), Fd(::fcntl(marks, F_DUPFD_CLOEXEC, 3)), stamps);
+  if (!maps.records_ || !maps.marks_) return flow_maps_fail("no descriptor is left for the flow maps", errno);
+  return maps;
 }
 
 FlowMaps::FlowMaps(FlowMaps&& other) noexcept
-    : records_(other.records_), marks_(other.marks_), coarse_(std::exchange(other.coarse_, nullptr)) {}
+    : records_(std::move(other.records_)),
+      marks_(std::move(other.marks_)),
+      coarse_(std::exchange(other.coarse_, nullptr)) {}
 
 FlowMaps::~FlowMaps() {
   if (coarse_ != nullptr) ::munmap(coarse_, coarse_bytes);

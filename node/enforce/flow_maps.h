@@ -5,7 +5,8 @@
 //   marks    HASH      acl_flow_key → acl_stamp
 //   coarse   ARRAY     ACL_COARSE_MARKS × acl_stamp, BPF_F_MMAPABLE: mapped here, for user space must exchange stamps atomically
 //
-// Borrows the descriptors, owns the mapping. E1326: a map of another kind or size, or an operation that the kernel refuses.
+// Owns the mapping and descriptors of its own for the maps, which outlive the program that brought them: the filter loads another one
+// for a larger table. E1326: a map of another kind or size, or an operation that the kernel refuses.
 #pragma once
 
 #include <cstddef>
@@ -15,6 +16,7 @@
 
 #include "engine/net/diagnostic.h"
 #include "engine/table/flow.h"
+#include "node/enforce/fd.h"
 
 namespace acl::node {
 
@@ -27,16 +29,17 @@ class FlowMaps {
   FlowMaps& operator=(const FlowMaps&) = delete;
   ~FlowMaps();
 
-  [[nodiscard]] int records() const noexcept { return records_; }
-  [[nodiscard]] int marks() const noexcept { return marks_; }
+  [[nodiscard]] int records() const noexcept { return records_.get(); }
+  [[nodiscard]] int marks() const noexcept { return marks_.get(); }
   // Shared with the running program: only atomic accesses.
   [[nodiscard]] acl_stamp* coarse(std::uint32_t index) const noexcept { return coarse_ + index; }
 
  private:
-  FlowMaps(int records, int marks, acl_stamp* coarse) noexcept : records_(records), marks_(marks), coarse_(coarse) {}
+  FlowMaps(Fd records, Fd marks, acl_stamp* coarse) noexcept
+      : records_(std::move(records)), marks_(std::move(marks)), coarse_(coarse) {}
 
-  int records_;
-  int marks_;
+  Fd records_;
+  Fd marks_;
   acl_stamp* coarse_;
 };
 

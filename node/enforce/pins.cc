@@ -53,6 +53,11 @@ Expected<Pins> Pins::open(std::string folder) {
   if (!is_bpf(folder) &&
       mount("bpf", folder.c_str(), "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME, "mode=0700") != 0)
     return cannot("cannot mount a BPF file system on", folder, errno);
+  struct stat about {};
+  if (lstat(folder.c_str(), &about) != 0) return cannot("cannot look at", folder, errno);
+  if (!S_ISDIR(about.st_mode) || about.st_uid != geteuid())
+    return fail(Code::E1345, fmt::format("\"{}\" is no folder of this user's", folder),
+                "somebody else made it: remove it");
   if (chmod(folder.c_str(), 0700) != 0) return cannot("cannot close to others the folder", folder, errno);
   return Pins(std::move(folder));
 }
