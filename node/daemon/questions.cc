@@ -187,9 +187,9 @@ class Asking {
   // The rule that allows the first port, if all of them are allowed.
   [[nodiscard]] std::optional<std::uint32_t> deciding(std::uint32_t from, std::uint32_t to,
                                                       const std::vector<Range>& ranges, const Target& target) const {
-    if (target.any_port || !has_ports(target.protocol)) return table_.hot().decide_any(from, to, target.protocol);
+    if (!has_ports(target.protocol)) return table_.hot().decide_any(from, to, target.protocol);
     std::optional<std::uint32_t> first;
-    std::uint32_t next = target.first_port;
+    std::uint32_t next = target.any_port ? 1 : target.first_port;  // every port; 0 is none
     for (const Range& range : ranges) {
       if (range.protocol != target.protocol || range.last < next) continue;
       if (range.first > next) return std::nullopt;

@@ -44,7 +44,8 @@ Whois whois(const LoadedTable& table, const net::Address& address, const Owner& 
 
 // --- why ---
 
-// What is asked about: DST[:PORT[/PROTO]], as everywhere; without a port any, without a protocol TCP.
+// What is asked about: DST[:PORT[/PROTO]], as everywhere; without a protocol TCP. Without a port, as with a range, all of them must be
+// allowed.
 struct Target {
   std::string name;  // an address, or this node's name
   bool any_port = true;

@@ -46,6 +46,7 @@ class Example {
       const auto bytes = blobs_.at(reference.digest);
       return Blob{*bytes, bytes};
     };
+    const auto chunks = release::parse_directory(blob(compiled->directory).bytes, "directory");
     for (const tables::NodeLeaf& leaf : compiled->leaves) {
       KeptRelease kept;
       kept.header = leaf.header;
@@ -53,8 +54,7 @@ class Example {
       kept.rules_reference = compiled->rules;
       kept.rules = blob(compiled->rules);
       std::uint32_t number = 0;
-      for (const auto& chunk : *release::parse_directory(blob(compiled->directory).bytes, "directory"))
-        kept.chunks.push_back({number++, chunk, blob(chunk)});
+      for (const release::Reference& chunk : *chunks) kept.chunks.push_back({number++, chunk, blob(chunk)});
       tables_.emplace(leaf.node, *LoadedTable::open(std::move(kept)));
     }
   }

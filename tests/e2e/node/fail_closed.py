@@ -375,11 +375,12 @@ class Kernel(FailClosed):
             self.reachable()
 
     def unmount(self):
-        """Everywhere: what `ip netns exec` has started has mounts of its own."""
+        """Everywhere: what `ip netns exec` starts, here or in another test, has copies of the mounts."""
         run("umount", "-l", lab.bpffs)
-        for process in lab.started:
-            if process.poll() is None:
-                subprocess.run(["nsenter", f"--mount=/proc/{process.pid}/ns/mnt", "umount", "-l", lab.bpffs], capture_output=True)
+        for path in glob.glob("/proc/[0-9]*/mountinfo"):
+            with contextlib.suppress(OSError), open(path) as file:
+                if f" {lab.bpffs} " in file.read():
+                    subprocess.run(["nsenter", f"--mount={os.path.dirname(path)}/ns/mnt", "umount", "-l", lab.bpffs], capture_output=True)
 
     def mount_again(self):
         self.end_daemon()
