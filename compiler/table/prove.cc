@@ -280,7 +280,19 @@ Prover::Prover(const resolve::Views& views, const Addresses& addresses) : views_
     }
     // In the order of the addresses, in which memory about them is.
     std::sort(list.ranks.begin(), list.ranks.end());
+    for (const Rank rank : list.ranks) {
+      if (list.words.empty() || list.words.back().place != rank / 64) list.words.push_back({rank / 64, 0});
+      list.words.back().bits |= std::uint64_t{1} << (rank % 64);
+    }
     sources_.push_back(std::move(list));
+  }
+  for (const Address& address : addresses.list) {
+    const auto middle = static_cast<std::uint32_t>(address.low() >> 32);
+    const bool same = !networks_.empty() && networks_.back().is_v4 == address.is_v4() &&
+                      networks_.back().high == address.high() && networks_.back().middle == middle;
+    if (!same) networks_.push_back({0, address.is_v4(), address.high(), middle});
+    low_bits_.push_back(static_cast<std::uint32_t>(address.low()));
+    networks_.back().end = static_cast<Rank>(low_bits_.size());
   }
   for (Rank rank = 0; rank < addresses.list.size(); ++rank) rank_of_.emplace(addresses.list[rank].text(), rank);
   for (std::uint32_t rule = 0; rule < resolved.rules.size(); ++rule) {

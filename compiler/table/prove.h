@@ -37,7 +37,8 @@ class Prover {
 
   // Memory that one proof after the other uses; one for each thread.
   struct Scratch {
-    std::vector<std::uint64_t> masks, touched;
+    std::vector<std::uint64_t> masks;  // all 0 between two proofs
+    std::vector<std::uint64_t> touched;
     std::vector<resolve::Views::Marks> marks;  // one, once it is used
   };
 
@@ -54,10 +55,26 @@ class Prover {
 
   // A set of sources, told apart into addresses of nodes and the rest. For prove.cc.
   struct SourceList {
-    std::vector<Rank> ranks;
+    std::vector<Rank> ranks;  // ascending
+    struct Word {
+      std::uint32_t place;
+      std::uint64_t bits;
+    };
+    std::vector<Word> words;  // the same as bits, 64 ranks a word; those that have any
     std::vector<Interval> others;
   };
+  // Addresses of nodes that a table may list in one space: all IPv4 ones, or IPv6 ones that differ in their last 32 bits alone.
+  struct Network {
+    Rank end;  // the rank after its last
+    bool is_v4;
+    std::uint64_t high;
+    std::uint32_t middle;
+  };
   [[nodiscard]] const SourceList& sources(std::uint32_t id) const { return sources_[id]; }
+  // In the order of the addresses.
+  [[nodiscard]] const std::vector<Network>& networks() const noexcept { return networks_; }
+  // The last 32 bits of each address of a node.
+  [[nodiscard]] const std::vector<std::uint32_t>& low_bits() const noexcept { return low_bits_; }
   // The rule that holds a destination, by the destination's sequence.
   [[nodiscard]] std::uint32_t rule_of(std::uint32_t sequence) const { return rule_of_[sequence]; }
   [[nodiscard]] const Addresses& addresses() const noexcept { return addresses_; }
@@ -67,6 +84,8 @@ class Prover {
   const resolve::Views& views_;
   const Addresses& addresses_;
   std::vector<SourceList> sources_;
+  std::vector<Network> networks_;
+  std::vector<std::uint32_t> low_bits_;
   std::vector<std::uint32_t> rule_of_;
   std::unordered_map<std::string, Rank> rank_of_;  // of an address's text
 };

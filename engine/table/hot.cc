@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 #include "engine/table/part.h"
 
@@ -112,32 +113,68 @@ void find_keys(const acl_table& table, const acl_classifier& c, std::span<const 
 
 #if defined(__x86_64__)
 
-// acl_find_exact, a line in two comparisons; there must be lines.
+// The slot of a key in a line of exact addresses, 0 if it has none, in two comparisons.
+[[gnu::target("avx2")]] inline std::uint32_t find_in_line_avx2(const std::uint8_t* line,
+                                                               std::uint64_t wanted) noexcept {
+  const __m256i key = _mm256_set1_epi64x(static_cast<long long>(wanted));
+  const auto* slots = reinterpret_cast<const __m256i*>(line);
+  const __m256i front = _mm256_loadu_si256(slots), back = _mm256_loadu_si256(slots + 1);
+  const __m256i equal = _mm256_or_si256(_mm256_and_si256(_mm256_cmpeq_epi64(_mm256_srli_epi64(front, 16), key), front),
+                                        _mm256_and_si256(_mm256_cmpeq_epi64(_mm256_srli_epi64(back, 16), key), back));
+  const __m128i half = _mm_or_si128(_mm256_castsi256_si128(equal), _mm256_extracti128_si256(equal, 1));
+  const __m128i one = _mm_or_si128(half, _mm_unpackhi_epi64(half, half));
+  return static_cast<std::uint32_t>(_mm_cvtsi128_si32(one)) & 0xffff;
+}
+
+inline bool is_full(const std::uint8_t* line) noexcept {
+  std::uint64_t last;
+  std::memcpy(&last, line + acl_line_bytes - sizeof last, sizeof last);
+  return last != 0;
+}
+
+inline const std::uint8_t* line_of(const acl_table& table, const acl_classifier& c, std::uint64_t hash) noexcept {
+  return table.base + (std::uint64_t{c.hash_line} + acl_home_line(hash, c.hash_lines)) * acl_line_bytes;
+}
+
+// acl_find_exact; there must be lines.
 [[gnu::target("avx2")]] inline std::uint32_t find_exact_avx2(const acl_table& table, const acl_classifier& c,
                                                              std::uint64_t wanted, std::uint64_t hash) noexcept {
-  const std::uint8_t* lines = table.base + std::uint64_t{c.hash_line} * acl_line_bytes;
-  const __m256i key = _mm256_set1_epi64x(static_cast<long long>(wanted));
-  std::uint32_t found = 0;
-  for (int turn = 0; turn < 2; ++turn) {
-    const auto* slots =
-        reinterpret_cast<const __m256i*>(lines + std::uint64_t{acl_home_line(hash, c.hash_lines)} * acl_line_bytes);
-    const __m256i front = _mm256_loadu_si256(slots), back = _mm256_loadu_si256(slots + 1);
-    const __m256i equal =
-        _mm256_or_si256(_mm256_and_si256(_mm256_cmpeq_epi64(_mm256_srli_epi64(front, 16), key), front),
-                        _mm256_and_si256(_mm256_cmpeq_epi64(_mm256_srli_epi64(back, 16), key), back));
-    const __m128i half = _mm_or_si128(_mm256_castsi256_si128(equal), _mm256_extracti128_si256(equal, 1));
-    const __m128i one = _mm_or_si128(half, _mm_unpackhi_epi64(half, half));
-    found = static_cast<std::uint32_t>(_mm_cvtsi128_si32(one)) & 0xffff;
-    if (found != 0 || _mm256_extract_epi64(back, 3) == 0) break;
-    hash = acl_second_hash(hash);
+  const std::uint8_t* line = line_of(table, c, hash);
+  const std::uint32_t found = find_in_line_avx2(line, wanted);
+  if (found != 0 || !is_full(line)) return found;
+  return find_in_line_avx2(line_of(table, c, acl_second_hash(hash)), wanted);
+}
+
+// acl_find_exact of at most `keys_batch` keys. Whether a key has to be looked for in its second line cannot be predicted, so there is no branch
+// on it: those that must are noted, and looked for when all first lines have been read.
+constexpr std::size_t keys_batch = 128;
+
+[[gnu::target("avx2")]] void find_some_keys_avx2(const acl_table& table, const acl_classifier& c,
+                                                 std::span<const std::uint64_t> keys, std::uint32_t* found) noexcept {
+  std::array<const std::uint8_t*, keys_batch> lines;
+  std::array<std::uint8_t, keys_batch> rest;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    lines[i] = line_of(table, c, keys[i] * c.multiplier);
+    __builtin_prefetch(lines[i], 0, 3);
   }
-  return found;
+  std::size_t more = 0;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    found[i] = find_in_line_avx2(lines[i], keys[i]);
+    rest[more] = static_cast<std::uint8_t>(i);
+    more += static_cast<std::size_t>(found[i] == 0) & static_cast<std::size_t>(is_full(lines[i]));
+  }
+  for (std::size_t i = 0; i < more; ++i) {
+    lines[i] = line_of(table, c, acl_second_hash(keys[rest[i]] * c.multiplier));
+    __builtin_prefetch(lines[i], 0, 3);
+  }
+  for (std::size_t i = 0; i < more; ++i) found[rest[i]] = find_in_line_avx2(lines[i], keys[rest[i]]);
 }
 
 [[gnu::target("avx2")]] void find_keys_avx2(const acl_table& table, const acl_classifier& c,
                                             std::span<const std::uint64_t> keys, std::uint32_t* found) noexcept {
   if (c.hash_lines == 0) return find_keys(table, c, keys, found);
-  for (std::size_t i = 0; i < keys.size(); ++i) found[i] = find_exact_avx2(table, c, keys[i], keys[i] * c.multiplier);
+  for (std::size_t from = 0; from < keys.size(); from += keys_batch)
+    find_some_keys_avx2(table, c, keys.subspan(from, std::min(keys_batch, keys.size() - from)), found + from);
 }
 
 [[gnu::target("avx2")]] void find_pairs_avx2(const acl_table& table, const acl_classifier& c, const Question* asked,
