@@ -11,19 +11,40 @@ std::vector<table::RangeClass> ranges_of(const std::vector<std::pair<Interval, s
   return out;
 }
 
+// As by ExactSlots::add, one after the other; a space is looked at once.
+void add_nodes(const std::vector<std::pair<Rank, std::uint16_t>>& nodes, const Addresses& addresses,
+               table::ExactSlots& out) {
+  for (auto next = nodes.begin(); next != nodes.end();) {
+    const Addresses::Network& network = addresses.network_of(next->first);
+    const std::uint64_t space = network.is_v4 ? 0 : out.space_of(network.high, network.middle);
+    for (; next != nodes.end() && next->first < network.end; ++next) {
+      const auto& [rank, number] = *next;
+      if (space == 0 && !network.is_v4) {
+        out.more.push_back({addresses.list[rank], number});
+      } else {
+        out.slots.push_back((space << 32 | addresses.low_bits[rank]) << 16 | number);
+      }
+    }
+  }
+}
+
 }  // namespace
 
 acl_classifier PartWriter::classifier(const Classes& classes, const Addresses& addresses) {
-  std::vector<table::ExactClass> exact;
-  exact.reserve(classes.exact.size() + classes.singles.size());
-  // Both ascend; merged, so that a space comes up once.
-  auto single = classes.singles.begin();
-  for (const auto& [rank, number] : classes.exact) {
-    for (; single != classes.singles.end() && single->first < addresses.list[rank]; ++single)
-      exact.push_back({single->first, single->second});
-    exact.push_back({addresses.list[rank], number});
+  table::ExactSlots exact;
+  exact.slots.reserve(classes.exact.size() + classes.singles.size());
+  if (classes.singles.empty()) {
+    add_nodes(classes.exact, addresses, exact);
+  } else {
+    // Both ascend; merged, so that a space comes up once.
+    auto next = classes.exact.begin();
+    for (const auto& [address, number] : classes.singles) {
+      for (; next != classes.exact.end() && addresses.list[next->first] < address; ++next)
+        exact.add(addresses.list[next->first], next->second);
+      exact.add(address, number);
+    }
+    for (; next != classes.exact.end(); ++next) exact.add(addresses.list[next->first], next->second);
   }
-  for (; single != classes.singles.end(); ++single) exact.push_back({single->first, single->second});
   return table::PartWriter::classifier(exact, ranges_of(classes.intervals));
 }
 

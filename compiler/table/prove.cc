@@ -3,6 +3,7 @@
 #include <map>
 #include <set>
 #include <tuple>
+#include <unordered_map>
 
 #include "compiler/policy/ports.h"
 #include "compiler/table/prove_shared.h"
@@ -184,15 +185,19 @@ class HotProof {
         for (const std::uint32_t i : destination.second) {
           if (sources.is_named(source, passages_[i].column)) passages.push_back(&passages_[i]);
         }
-        if (auto ok = check_pair(source, number, passages, destination.first); !ok) return ok;
+        // Of many pairs the same is expected, and the same list is what they have.
+        const std::uint32_t pair = acl_pair(&hot_.raw(), source, number);
+        const auto [proved, fresh] = proved_.try_emplace(pair, passages);
+        if (!fresh && proved->second == passages) continue;
+        if (auto ok = check_pair(source, pair, passages, destination.first); !ok) return ok;
       }
     }
     return {};
   }
 
   // `passages`: those that have both the source and the destination, in the order in which rules are asked.
-  Expected<void> check_pair(std::uint32_t source, std::uint32_t destination,
-                            const std::vector<const Passage*>& passages, const Address& address) {
+  Expected<void> check_pair(std::uint32_t source, std::uint32_t pair, const std::vector<const Passage*>& passages,
+                            const Address& address) {
     // Every bound of (protocol, port): the beginning of a range and what follows its end.
     bounds_.assign({0});
     const auto add = [&](std::uint32_t protocol, const policy::PortRange& ports) {
@@ -206,7 +211,6 @@ class HotProof {
       else
         for (const std::uint32_t protocol : {1U, 6U, 17U, 58U}) add(protocol, passage->ports);
     }
-    const std::uint32_t pair = acl_pair(&hot_.raw(), source, destination);
     add_table_bounds(pair);
     std::sort(bounds_.begin(), bounds_.end());
     bounds_.erase(std::unique(bounds_.begin(), bounds_.end()), bounds_.end());
@@ -256,12 +260,23 @@ class HotProof {
   std::vector<std::uint32_t> columns_;  // sets of sources
   std::vector<Interval> local_;
   std::vector<std::uint32_t> bounds_;
+  std::unordered_map<std::uint32_t, std::vector<const Passage*>>
+      proved_;  // pair words: what they were first compared with
 };
 
 }  // namespace
 
 Prover::Prover(const resolve::Views& views, const Addresses& addresses) : views_(views), addresses_(addresses) {
   const Resolved& resolved = views.resolved();
+  constexpr Rank no_node = 0xffffffff;
+  std::vector<Rank> ranks(resolved.entries.size(), no_node);  // of entries that are one address of a node
+  for (resolve::EntryId id = 0; id < resolved.entries.size(); ++id) {
+    const Entry& entry = resolved.entries[id];
+    if (entry.kind == EntryKind::any || entry.first != entry.last) continue;
+    const auto place = std::lower_bound(addresses.list.begin(), addresses.list.end(), entry.first);
+    if (place != addresses.list.end() && *place == entry.first)
+      ranks[id] = static_cast<Rank>(place - addresses.list.begin());
+  }
   for (const resolve::Sources& sources : resolved.sources) {
     SourceList list;
     for (const resolve::EntryId id : sources.entries) {
@@ -271,9 +286,8 @@ Prover::Prover(const resolve::Views& views, const Addresses& addresses) : views_
         list.others.push_back({Address::v6(0, 0), Address::v6(ones, ones)});
         continue;
       }
-      const auto place = std::lower_bound(addresses.list.begin(), addresses.list.end(), entry.first);
-      if (entry.first == entry.last && place != addresses.list.end() && *place == entry.first) {
-        list.ranks.push_back(static_cast<Rank>(place - addresses.list.begin()));
+      if (ranks[id] != no_node) {
+        list.ranks.push_back(ranks[id]);
       } else {
         list.others.push_back({entry.first, entry.last});
       }
@@ -285,14 +299,6 @@ Prover::Prover(const resolve::Views& views, const Addresses& addresses) : views_
       list.words.back().bits |= std::uint64_t{1} << (rank % 64);
     }
     sources_.push_back(std::move(list));
-  }
-  for (const Address& address : addresses.list) {
-    const auto middle = static_cast<std::uint32_t>(address.low() >> 32);
-    const bool same = !networks_.empty() && networks_.back().is_v4 == address.is_v4() &&
-                      networks_.back().high == address.high() && networks_.back().middle == middle;
-    if (!same) networks_.push_back({0, address.is_v4(), address.high(), middle});
-    low_bits_.push_back(static_cast<std::uint32_t>(address.low()));
-    networks_.back().end = static_cast<Rank>(low_bits_.size());
   }
   for (Rank rank = 0; rank < addresses.list.size(); ++rank) rank_of_.emplace(addresses.list[rank].text(), rank);
   for (std::uint32_t rule = 0; rule < resolved.rules.size(); ++rule) {

@@ -63,18 +63,7 @@ class Prover {
     std::vector<Word> words;  // the same as bits, 64 ranks a word; those that have any
     std::vector<Interval> others;
   };
-  // Addresses of nodes that a table may list in one space: all IPv4 ones, or IPv6 ones that differ in their last 32 bits alone.
-  struct Network {
-    Rank end;  // the rank after its last
-    bool is_v4;
-    std::uint64_t high;
-    std::uint32_t middle;
-  };
   [[nodiscard]] const SourceList& sources(std::uint32_t id) const { return sources_[id]; }
-  // In the order of the addresses.
-  [[nodiscard]] const std::vector<Network>& networks() const noexcept { return networks_; }
-  // The last 32 bits of each address of a node.
-  [[nodiscard]] const std::vector<std::uint32_t>& low_bits() const noexcept { return low_bits_; }
   // The rule that holds a destination, by the destination's sequence.
   [[nodiscard]] std::uint32_t rule_of(std::uint32_t sequence) const { return rule_of_[sequence]; }
   [[nodiscard]] const Addresses& addresses() const noexcept { return addresses_; }
@@ -84,8 +73,6 @@ class Prover {
   const resolve::Views& views_;
   const Addresses& addresses_;
   std::vector<SourceList> sources_;
-  std::vector<Network> networks_;
-  std::vector<std::uint32_t> low_bits_;
   std::vector<std::uint32_t> rule_of_;
   std::unordered_map<std::string, Rank> rank_of_;  // of an address's text
 };

@@ -41,7 +41,11 @@ bool SourceProof::run() {
   cut_ranges();
   class_used_[0] = 1;  // the class of whom no set holds
   const bool same = prove();
-  each_touched(0, list_.size(), [&](Rank rank) { std::fill_n(masks_.data() + rank * words_, words_, 0); });
+  if (words_ == 1) {
+    each_touched(0, list_.size(), [&](Rank rank) { masks_[rank] = 0; });
+  } else {
+    each_touched(0, list_.size(), [&](Rank rank) { std::fill_n(masks_.data() + rank * words_, words_, 0); });
+  }
   return same;
 }
 
@@ -117,8 +121,7 @@ std::size_t SourceProof::piece_of(const Address& address) const {
 
 // Within a network, an address is its last 32 bits, and so is its key.
 bool SourceProof::ask_listed() {
-  const std::vector<std::uint32_t>& low_bits = prover_.low_bits();
-  auto network = prover_.networks().begin();
+  const std::vector<std::uint32_t>& low_bits = prover_.addresses().low_bits;
   std::uint64_t space = 0;  // of the network, as it is in keys
   Rank end = 0;             // of the network
   Rank before = 0;          // the source before this one in the network
@@ -128,14 +131,15 @@ bool SourceProof::ask_listed() {
     beside_.ranks[beside_.count++] = rank;
   };
   each_touched(0, list_.size(), [&](Rank rank) {
+    if (!same) return;
     const std::uint64_t low = low_bits[rank];
     if (rank >= end) {
-      if (end != 0) same = same && ask_end(before, resolve::successor(list_[before]));
-      while (rank >= network->end) ++network;
-      end = network->end;
+      if (end != 0) same = ask_end(before, resolve::successor(list_[before]));
+      const Addresses::Network& network = prover_.addresses().network_of(rank);
+      end = network.end;
       space = 0;
-      if (!network->is_v4) {
-        const std::uint32_t number = acl_find_space(&hot_.raw(), &classifier_, network->high, network->middle);
+      if (!network.is_v4) {
+        const std::uint32_t number = acl_find_space(&hot_.raw(), &classifier_, network.high, network.middle);
         space = number == 0 ? no_key : std::uint64_t{number} << 32;
       }
       same = same && ask_end(rank, resolve::predecessor(list_[rank]));
@@ -146,7 +150,7 @@ bool SourceProof::ask_listed() {
     listed_.keys[listed_.count] = space | low;
     listed_.ranks[listed_.count++] = rank;
     before = rank;
-    if (listed_.count == batch) same = same && answer_listed();
+    if (listed_.count == batch) same = answer_listed();
     if (beside_.count + 2 > batch) same = same && answer_beside();
   });
   return same && (end == 0 || ask_end(before, resolve::successor(list_[before])));
@@ -252,7 +256,7 @@ bool SourceProof::answer_beside() {
   for (std::size_t i = 0; i < beside_.count; ++i) {
     if (found[i] == 0) continue;
     const Address& source = list_[beside_.ranks[i]];
-    const bool above = static_cast<std::uint32_t>(beside_.keys[i]) > prover_.low_bits()[beside_.ranks[i]];
+    const bool above = static_cast<std::uint32_t>(beside_.keys[i]) > prover_.addresses().low_bits[beside_.ranks[i]];
     if (!ask_other(above ? resolve::successor(source) : resolve::predecessor(source))) return false;
   }
   beside_.count = 0;
