@@ -1,5 +1,7 @@
 #include "compiler/table/part_writer.h"
 
+#include <algorithm>
+
 namespace acl::tables {
 
 namespace {
@@ -12,7 +14,7 @@ std::vector<table::RangeClass> ranges_of(const std::vector<std::pair<Interval, s
 }
 
 // As by ExactSlots::add, one after the other; a space is looked at once.
-void add_nodes(const std::vector<std::pair<Rank, std::uint16_t>>& nodes, const Addresses& addresses,
+void add_nodes(std::span<const std::pair<Rank, std::uint16_t>> nodes, const Addresses& addresses,
                table::ExactSlots& out) {
   for (auto next = nodes.begin(); next != nodes.end();) {
     const Addresses::Network& network = addresses.network_of(next->first);
@@ -33,18 +35,18 @@ void add_nodes(const std::vector<std::pair<Rank, std::uint16_t>>& nodes, const A
 acl_classifier PartWriter::classifier(const Classes& classes, const Addresses& addresses) {
   table::ExactSlots exact;
   exact.slots.reserve(classes.exact.size() + classes.singles.size());
-  if (classes.singles.empty()) {
-    add_nodes(classes.exact, addresses, exact);
-  } else {
-    // Both ascend; merged, so that a space comes up once.
-    auto next = classes.exact.begin();
-    for (const auto& [address, number] : classes.singles) {
-      for (; next != classes.exact.end() && addresses.list[next->first] < address; ++next)
-        exact.add(addresses.list[next->first], next->second);
-      exact.add(address, number);
-    }
-    for (; next != classes.exact.end(); ++next) exact.add(addresses.list[next->first], next->second);
+  // Both ascend; merged, so that a space comes up once.
+  std::span<const std::pair<Rank, std::uint16_t>> nodes = classes.exact;
+  for (const auto& [address, number] : classes.singles) {
+    const auto rank = std::lower_bound(addresses.list.begin(), addresses.list.end(), address) - addresses.list.begin();
+    const auto after =
+        std::lower_bound(nodes.begin(), nodes.end(), std::pair{static_cast<Rank>(rank), std::uint16_t{0}});
+    const auto below = static_cast<std::size_t>(after - nodes.begin());
+    add_nodes(nodes.first(below), addresses, exact);
+    exact.add(address, number);
+    nodes = nodes.subspan(below);
   }
+  add_nodes(nodes, addresses, exact);
   return table::PartWriter::classifier(exact, ranges_of(classes.intervals));
 }
 

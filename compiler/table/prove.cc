@@ -3,7 +3,6 @@
 #include <map>
 #include <set>
 #include <tuple>
-#include <unordered_map>
 
 #include "compiler/policy/ports.h"
 #include "compiler/table/prove_shared.h"
@@ -187,8 +186,7 @@ class HotProof {
         }
         // Of many pairs the same is expected, and the same list is what they have.
         const std::uint32_t pair = acl_pair(&hot_.raw(), source, number);
-        const auto [proved, fresh] = proved_.try_emplace(pair, passages);
-        if (!fresh && proved->second == passages) continue;
+        if (!proved_.emplace(pair, passages).second) continue;
         if (auto ok = check_pair(source, pair, passages, destination.first); !ok) return ok;
       }
     }
@@ -260,8 +258,8 @@ class HotProof {
   std::vector<std::uint32_t> columns_;  // sets of sources
   std::vector<Interval> local_;
   std::vector<std::uint32_t> bounds_;
-  std::unordered_map<std::uint32_t, std::vector<const Passage*>>
-      proved_;  // pair words: what they were first compared with
+  // Pair words, and what they were compared with.
+  std::set<std::pair<std::uint32_t, std::vector<const Passage*>>> proved_;
 };
 
 }  // namespace
