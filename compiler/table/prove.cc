@@ -28,13 +28,25 @@ struct Passage {
   std::int16_t protocol;
   policy::PortRange ports;
   resolve::Origin origin;
+  std::vector<std::uint32_t> bounds = {};  // of (protocol, port): the beginning of each range and what follows its end
 
+  void find_bounds() {
+    const auto add = [&](std::uint32_t one) {
+      const bool whole = !policy::protocol_has_ports(static_cast<std::uint8_t>(one));
+      bounds.push_back(one << 16 | (whole ? 0U : ports.first));
+      bounds.push_back((one << 16 | (whole ? 0xffffU : ports.last)) + 1);
+    };
+    if (protocol >= 0)
+      add(static_cast<std::uint32_t>(protocol));
+    else
+      for (const std::uint32_t one : {1U, 6U, 17U, 58U}) add(one);
+  }
   [[nodiscard]] bool covers(std::uint32_t at) const noexcept {
     const std::uint32_t asked = at >> 16, port = at & 0xffff;
     if (protocol >= 0 ? asked != static_cast<std::uint32_t>(protocol)
                       : asked != 1 && asked != 6 && asked != 17 && asked != 58)
       return false;
-    return !policy::protocol_has_ports(static_cast<std::uint8_t>(asked)) || (ports.first <= port && port <= ports.last);
+    return (ports.first <= port && port <= ports.last) || !policy::protocol_has_ports(static_cast<std::uint8_t>(asked));
   }
 };
 
@@ -79,7 +91,10 @@ class HotProof {
     for (std::size_t i = 0; i < sorted.size(); ++i) sorted[i] = i;
     std::stable_sort(sorted.begin(), sorted.end(), [&](std::size_t a, std::size_t b) { return order_[a] < order_[b]; });
     std::vector<Passage> in_order;
-    for (const std::size_t i : sorted) in_order.push_back(passages_[i]);
+    for (const std::size_t i : sorted) {
+      in_order.push_back(passages_[i]);
+      in_order.back().find_bounds();
+    }
     passages_ = std::move(in_order);
     std::map<std::tuple<std::uint32_t, std::uint32_t, std::uint16_t, std::uint16_t>, std::uint32_t> firsts;
     for (std::uint32_t i = 0; i < passages_.size(); ++i) {
@@ -196,19 +211,9 @@ class HotProof {
   // `passages`: those that have both the source and the destination, in the order in which rules are asked.
   Expected<void> check_pair(std::uint32_t source, std::uint32_t pair, const std::vector<const Passage*>& passages,
                             const Address& address) {
-    // Every bound of (protocol, port): the beginning of a range and what follows its end.
     bounds_.assign({0});
-    const auto add = [&](std::uint32_t protocol, const policy::PortRange& ports) {
-      const bool whole = !policy::protocol_has_ports(static_cast<std::uint8_t>(protocol));
-      bounds_.push_back(protocol << 16 | (whole ? 0U : ports.first));
-      bounds_.push_back((protocol << 16 | (whole ? 0xffffU : ports.last)) + 1);
-    };
-    for (const Passage* passage : passages) {
-      if (passage->protocol >= 0)
-        add(static_cast<std::uint32_t>(passage->protocol), passage->ports);
-      else
-        for (const std::uint32_t protocol : {1U, 6U, 17U, 58U}) add(protocol, passage->ports);
-    }
+    for (const Passage* passage : passages)
+      bounds_.insert(bounds_.end(), passage->bounds.begin(), passage->bounds.end());
     add_table_bounds(pair);
     std::sort(bounds_.begin(), bounds_.end());
     bounds_.erase(std::unique(bounds_.begin(), bounds_.end()), bounds_.end());

@@ -249,7 +249,7 @@ bool SourceProof::answer_listed() {
   return true;
 }
 
-// Only a range that ends or begins here makes an address beside a source one that is listed.
+// What is found is in no rule's list of nodes: a range of one address begins here, or the table lists too much.
 bool SourceProof::answer_beside() {
   std::array<std::uint32_t, batch> found;
   table::find_exact_batch(hot_, std::span(beside_.keys).first(beside_.count), found);
