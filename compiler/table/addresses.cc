@@ -31,6 +31,12 @@ Addresses::Addresses(const resolve::Resolved& resolved) {
     ranks_[next[one.node]++] = static_cast<Rank>(list.size());
     list.push_back(one.address);
     owner.push_back(one.node);
+    const auto middle = static_cast<std::uint32_t>(one.address.low() >> 32);
+    const bool same = !networks.empty() && networks.back().is_v4 == one.address.is_v4() &&
+                      networks.back().high == one.address.high() && networks.back().middle == middle;
+    if (!same) networks.push_back({0, one.address.is_v4(), one.address.high(), middle});
+    low_bits.push_back(static_cast<std::uint32_t>(one.address.low()));
+    networks.back().end = static_cast<Rank>(low_bits.size());
   }
   for (const resolve::Sources& sources : resolved.sources) {
     std::vector<Interval> intervals;

@@ -3,6 +3,7 @@
 // A rank is the place of an address in that order. Nodes and ranks refer to the inventory, which must outlive this.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <utility>
@@ -25,6 +26,20 @@ struct Addresses {
   [[nodiscard]] std::span<const Rank> of(NodeId node) const noexcept {
     return {ranks_.data() + first_[node], ranks_.data() + first_[node + 1]};
   }
+  // What a table may list in one space (engine/table/layout.h): all IPv4 addresses, or IPv6 ones that differ in their last 32 bits alone.
+  // In the order of the addresses.
+  struct Network {
+    Rank end;  // the rank after its last
+    bool is_v4;
+    std::uint64_t high;
+    std::uint32_t middle;
+  };
+  std::vector<Network> networks;
+  [[nodiscard]] const Network& network_of(Rank rank) const noexcept {
+    return *std::upper_bound(networks.begin(), networks.end(), rank,
+                             [](Rank wanted, const Network& network) { return wanted < network.end; });
+  }
+  std::vector<std::uint32_t> low_bits;  // the last 32 bits of each address; what compiling goes through again and again
   // Of each set of sources of the resolved policy: what is no node's address, as disjoint intervals in order.
   std::vector<std::vector<Interval>> literals;
 

@@ -14,15 +14,14 @@ using net::Address;
 Classifier::Classifier(const Addresses& addresses, std::size_t node_count)
     : addresses_(addresses), state_of_(node_count), touched_ranks_((addresses.list.size() + 63) / 64) {}
 
-// The state of nodes that were in `state` and are in this column, too. All nodes of a column come in a row, so the child made
-// last is the only one that can be asked for.
+// The state of nodes that were in `state` and are in this column, too, made anew. All nodes of a column come in a row, so the child
+// made last is the only one that can be asked for.
 std::uint32_t Classifier::child(std::uint32_t state, ColumnId column) {
-  if (states_[state].child_column != column) {
-    states_[state].child_column = column;
-    states_[state].child = static_cast<std::uint32_t>(states_.size());
-    states_.push_back({state, column, 0xffffffff, 0, 0});
-  }
-  return states_[state].child;
+  const auto made = static_cast<std::uint32_t>(states_.size());
+  states_[state].child_column = column;
+  states_[state].child = made;
+  states_.push_back({state, column, 0xffffffff, 0, 0});
+  return made;
 }
 
 void Classifier::split_nodes(std::span<const Column> columns) {
@@ -31,8 +30,10 @@ void Classifier::split_nodes(std::span<const Column> columns) {
   states_.assign(1, {});
   for (std::size_t column = 0; column < columns.size(); ++column) {
     for (const NodeId node : columns[column].nodes) {
-      if (state_of_[node] == 0) touched_.push_back(node);
-      state_of_[node] = child(state_of_[node], static_cast<ColumnId>(column));
+      std::uint32_t& state = state_of_[node];
+      if (state == 0) touched_.push_back(node);
+      const State& now = states_[state];
+      state = now.child_column == column ? now.child : child(state, static_cast<ColumnId>(column));
     }
   }
   std::fill(touched_ranks_.begin(), touched_ranks_.end(), 0);
@@ -50,7 +51,11 @@ void Classifier::cut_intervals(std::span<const Column> columns) {
   for (CutPiece& piece : cut(intervals)) {
     const auto [place, fresh] = known.try_emplace(std::move(piece.sets), static_cast<std::uint32_t>(sets_.size()));
     if (fresh) sets_.emplace_back(place->first.begin(), place->first.end());
-    pieces_.push_back({piece.interval, place->second});
+    const auto& list = addresses_.list;
+    const auto first = std::lower_bound(list.begin(), list.end(), piece.interval.first);
+    const auto end = std::upper_bound(first, list.end(), piece.interval.last);
+    pieces_.push_back({piece.interval, place->second, static_cast<Rank>(first - list.begin()),
+                       static_cast<Rank>(end - list.begin())});
   }
 }
 
@@ -74,13 +79,13 @@ std::uint32_t Classifier::class_of(Classes& out, std::vector<ColumnId> set) {
 void Classifier::place_addresses(Classes& out) {
   std::unordered_map<std::uint64_t, std::uint32_t> in_pieces;  // (state, set) → class, 0: as the piece's own
   auto piece = pieces_.begin();
+  out.exact.reserve(2 * touched_.size());
   for (std::size_t word = 0; word < touched_ranks_.size(); ++word) {
     for (std::uint64_t bits = touched_ranks_[word]; bits != 0; bits &= bits - 1) {
       const auto rank = static_cast<Rank>(word * 64 + static_cast<std::size_t>(std::countr_zero(bits)));
       const std::uint32_t state = state_of_[addresses_.owner[rank]];
-      const Address* address = pieces_.empty() ? nullptr : &addresses_.list[rank];
-      while (address != nullptr && piece != pieces_.end() && piece->interval.last < *address) ++piece;
-      if (address == nullptr || piece == pieces_.end() || *address < piece->interval.first) {
+      while (piece != pieces_.end() && piece->end <= rank) ++piece;
+      if (piece == pieces_.end() || rank < piece->first) {
         std::uint32_t& number = states_[state].number;
         if (number == 0) number = class_of(out, path(state));
         out.exact.emplace_back(rank, static_cast<std::uint16_t>(number));

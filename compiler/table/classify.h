@@ -42,6 +42,7 @@ class Classifier {
   struct Piece {
     Interval interval;
     std::uint32_t set;  // index into sets_
+    Rank first, end;    // nodes' addresses in it
   };
   std::uint32_t child(std::uint32_t state, ColumnId column);
   void split_nodes(std::span<const Column> columns);

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "compiler/policy/ports.h"
+#include "compiler/resolve/bits.h"
 #include "compiler/table/part_writer.h"
 
 namespace acl::tables {
@@ -87,10 +88,12 @@ class HotBuilder {
   }
 
   // What the rules that have both the source's columns and the destination allow; the first of them is the one that is told.
-  std::vector<Allowed> allowed(const std::vector<ColumnId>& columns, const std::vector<std::uint32_t>& rules) {
-    std::vector<Allowed> list;
+  // `columns`: those of the source, as bits.
+  const std::vector<Allowed>& allowed(const resolve::Bits& columns, const std::vector<std::uint32_t>& rules) {
+    std::vector<Allowed>& list = allowed_;
+    list.clear();
     for (const std::uint32_t id : rules) {
-      if (!std::binary_search(columns.begin(), columns.end(), column_of_[id])) continue;
+      if (!columns.test(column_of_[id])) continue;
       const PacketRule& rule = rules_[id];
       const std::uint32_t number = rule_number(rule.origin);
       const auto add = [&](std::uint32_t protocol) {
@@ -144,8 +147,10 @@ class HotBuilder {
 
   Expected<void> make_lists(const Classes& classes) {
     for (const std::vector<ColumnId>& columns : classes.columns) {
+      resolve::Bits bits(std::size_t{columns.back()} + 1);
+      for (const ColumnId column : columns) bits.set(column);
       for (const std::vector<std::uint32_t>& rules : destinations_.rules) {
-        const auto word = pair_word(words_of(allowed(columns, rules)));
+        const auto word = pair_word(words_of(allowed(bits, rules)));
         if (!word) return tl::unexpected(word.error());
         pairs_.push_back(*word);
       }
@@ -178,6 +183,7 @@ class HotBuilder {
   std::vector<ColumnId> column_of_;  // of each rule
   DestinationClasses destinations_;
   std::vector<Origin> origins_;
+  std::vector<Allowed> allowed_;  // of the pair at hand
   std::vector<std::uint32_t> pairs_;
   std::vector<std::uint64_t> words_;
   std::map<std::vector<std::uint64_t>, std::uint32_t> list_places_;

@@ -1,5 +1,7 @@
 #include "compiler/table/part_writer.h"
 
+#include <algorithm>
+
 namespace acl::tables {
 
 namespace {
@@ -11,19 +13,40 @@ std::vector<table::RangeClass> ranges_of(const std::vector<std::pair<Interval, s
   return out;
 }
 
+// As by ExactSlots::add, one after the other; a space is looked at once.
+void add_nodes(std::span<const std::pair<Rank, std::uint16_t>> nodes, const Addresses& addresses,
+               table::ExactSlots& out) {
+  for (auto next = nodes.begin(); next != nodes.end();) {
+    const Addresses::Network& network = addresses.network_of(next->first);
+    const std::uint64_t space = network.is_v4 ? 0 : out.space_of(network.high, network.middle);
+    for (; next != nodes.end() && next->first < network.end; ++next) {
+      const auto& [rank, number] = *next;
+      if (space == 0 && !network.is_v4) {
+        out.more.push_back({addresses.list[rank], number});
+      } else {
+        out.slots.push_back((space << 32 | addresses.low_bits[rank]) << 16 | number);
+      }
+    }
+  }
+}
+
 }  // namespace
 
 acl_classifier PartWriter::classifier(const Classes& classes, const Addresses& addresses) {
-  std::vector<table::ExactClass> exact;
-  exact.reserve(classes.exact.size() + classes.singles.size());
+  table::ExactSlots exact;
+  exact.slots.reserve(classes.exact.size() + classes.singles.size());
   // Both ascend; merged, so that a space comes up once.
-  auto single = classes.singles.begin();
-  for (const auto& [rank, number] : classes.exact) {
-    for (; single != classes.singles.end() && single->first < addresses.list[rank]; ++single)
-      exact.push_back({single->first, single->second});
-    exact.push_back({addresses.list[rank], number});
+  std::span<const std::pair<Rank, std::uint16_t>> nodes = classes.exact;
+  for (const auto& [address, number] : classes.singles) {
+    const auto rank = std::lower_bound(addresses.list.begin(), addresses.list.end(), address) - addresses.list.begin();
+    const auto after =
+        std::lower_bound(nodes.begin(), nodes.end(), std::pair{static_cast<Rank>(rank), std::uint16_t{0}});
+    const auto below = static_cast<std::size_t>(after - nodes.begin());
+    add_nodes(nodes.first(below), addresses, exact);
+    exact.add(address, number);
+    nodes = nodes.subspan(below);
   }
-  for (; single != classes.singles.end(); ++single) exact.push_back({single->first, single->second});
+  add_nodes(nodes, addresses, exact);
   return table::PartWriter::classifier(exact, ranges_of(classes.intervals));
 }
 

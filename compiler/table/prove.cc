@@ -28,13 +28,25 @@ struct Passage {
   std::int16_t protocol;
   policy::PortRange ports;
   resolve::Origin origin;
+  std::vector<std::uint32_t> bounds = {};  // of (protocol, port): the beginning of each range and what follows its end
 
+  void find_bounds() {
+    const auto add = [&](std::uint32_t one) {
+      const bool whole = !policy::protocol_has_ports(static_cast<std::uint8_t>(one));
+      bounds.push_back(one << 16 | (whole ? 0U : ports.first));
+      bounds.push_back((one << 16 | (whole ? 0xffffU : ports.last)) + 1);
+    };
+    if (protocol >= 0)
+      add(static_cast<std::uint32_t>(protocol));
+    else
+      for (const std::uint32_t one : {1U, 6U, 17U, 58U}) add(one);
+  }
   [[nodiscard]] bool covers(std::uint32_t at) const noexcept {
     const std::uint32_t asked = at >> 16, port = at & 0xffff;
     if (protocol >= 0 ? asked != static_cast<std::uint32_t>(protocol)
                       : asked != 1 && asked != 6 && asked != 17 && asked != 58)
       return false;
-    return !policy::protocol_has_ports(static_cast<std::uint8_t>(asked)) || (ports.first <= port && port <= ports.last);
+    return (ports.first <= port && port <= ports.last) || !policy::protocol_has_ports(static_cast<std::uint8_t>(asked));
   }
 };
 
@@ -79,7 +91,10 @@ class HotProof {
     for (std::size_t i = 0; i < sorted.size(); ++i) sorted[i] = i;
     std::stable_sort(sorted.begin(), sorted.end(), [&](std::size_t a, std::size_t b) { return order_[a] < order_[b]; });
     std::vector<Passage> in_order;
-    for (const std::size_t i : sorted) in_order.push_back(passages_[i]);
+    for (const std::size_t i : sorted) {
+      in_order.push_back(passages_[i]);
+      in_order.back().find_bounds();
+    }
     passages_ = std::move(in_order);
     std::map<std::tuple<std::uint32_t, std::uint32_t, std::uint16_t, std::uint16_t>, std::uint32_t> firsts;
     for (std::uint32_t i = 0; i < passages_.size(); ++i) {
@@ -184,29 +199,21 @@ class HotProof {
         for (const std::uint32_t i : destination.second) {
           if (sources.is_named(source, passages_[i].column)) passages.push_back(&passages_[i]);
         }
-        if (auto ok = check_pair(source, number, passages, destination.first); !ok) return ok;
+        // Of many pairs the same is expected, and the same list is what they have.
+        const std::uint32_t pair = acl_pair(&hot_.raw(), source, number);
+        if (!proved_.emplace(pair, passages).second) continue;
+        if (auto ok = check_pair(source, pair, passages, destination.first); !ok) return ok;
       }
     }
     return {};
   }
 
   // `passages`: those that have both the source and the destination, in the order in which rules are asked.
-  Expected<void> check_pair(std::uint32_t source, std::uint32_t destination,
-                            const std::vector<const Passage*>& passages, const Address& address) {
-    // Every bound of (protocol, port): the beginning of a range and what follows its end.
+  Expected<void> check_pair(std::uint32_t source, std::uint32_t pair, const std::vector<const Passage*>& passages,
+                            const Address& address) {
     bounds_.assign({0});
-    const auto add = [&](std::uint32_t protocol, const policy::PortRange& ports) {
-      const bool whole = !policy::protocol_has_ports(static_cast<std::uint8_t>(protocol));
-      bounds_.push_back(protocol << 16 | (whole ? 0U : ports.first));
-      bounds_.push_back((protocol << 16 | (whole ? 0xffffU : ports.last)) + 1);
-    };
-    for (const Passage* passage : passages) {
-      if (passage->protocol >= 0)
-        add(static_cast<std::uint32_t>(passage->protocol), passage->ports);
-      else
-        for (const std::uint32_t protocol : {1U, 6U, 17U, 58U}) add(protocol, passage->ports);
-    }
-    const std::uint32_t pair = acl_pair(&hot_.raw(), source, destination);
+    for (const Passage* passage : passages)
+      bounds_.insert(bounds_.end(), passage->bounds.begin(), passage->bounds.end());
     add_table_bounds(pair);
     std::sort(bounds_.begin(), bounds_.end());
     bounds_.erase(std::unique(bounds_.begin(), bounds_.end()), bounds_.end());
@@ -256,6 +263,8 @@ class HotProof {
   std::vector<std::uint32_t> columns_;  // sets of sources
   std::vector<Interval> local_;
   std::vector<std::uint32_t> bounds_;
+  // Pair words, and what they were compared with.
+  std::set<std::pair<std::uint32_t, std::vector<const Passage*>>> proved_;
 };
 
 }  // namespace
@@ -263,6 +272,15 @@ class HotProof {
 Prover::Prover(const resolve::Views& views, const Addresses& addresses)
     : views_(views), addresses_(addresses), ids_(ids_of_rules(*views.resolved().file)) {
   const Resolved& resolved = views.resolved();
+  constexpr Rank no_node = 0xffffffff;
+  std::vector<Rank> ranks(resolved.entries.size(), no_node);  // of entries that are one address of a node
+  for (resolve::EntryId id = 0; id < resolved.entries.size(); ++id) {
+    const Entry& entry = resolved.entries[id];
+    if (entry.kind == EntryKind::any || entry.first != entry.last) continue;
+    const auto place = std::lower_bound(addresses.list.begin(), addresses.list.end(), entry.first);
+    if (place != addresses.list.end() && *place == entry.first)
+      ranks[id] = static_cast<Rank>(place - addresses.list.begin());
+  }
   for (const resolve::Sources& sources : resolved.sources) {
     SourceList list;
     for (const resolve::EntryId id : sources.entries) {
@@ -272,15 +290,18 @@ Prover::Prover(const resolve::Views& views, const Addresses& addresses)
         list.others.push_back({Address::v6(0, 0), Address::v6(ones, ones)});
         continue;
       }
-      const auto place = std::lower_bound(addresses.list.begin(), addresses.list.end(), entry.first);
-      if (entry.first == entry.last && place != addresses.list.end() && *place == entry.first) {
-        list.ranks.push_back(static_cast<Rank>(place - addresses.list.begin()));
+      if (ranks[id] != no_node) {
+        list.ranks.push_back(ranks[id]);
       } else {
         list.others.push_back({entry.first, entry.last});
       }
     }
     // In the order of the addresses, in which memory about them is.
     std::sort(list.ranks.begin(), list.ranks.end());
+    for (const Rank rank : list.ranks) {
+      if (list.words.empty() || list.words.back().place != rank / 64) list.words.push_back({rank / 64, 0});
+      list.words.back().bits |= std::uint64_t{1} << (rank % 64);
+    }
     sources_.push_back(std::move(list));
   }
   for (Rank rank = 0; rank < addresses.list.size(); ++rank) rank_of_.emplace(addresses.list[rank].text(), rank);

@@ -14,6 +14,8 @@ using net::Address;
 namespace {
 
 constexpr std::uint64_t ones = ~std::uint64_t{0};
+// Upper bits of a key that no slot has: of an address in no space.
+constexpr std::uint64_t no_key = std::uint64_t{0xffffffff} << 32;
 
 }  // namespace
 
@@ -27,39 +29,44 @@ SourceProof::SourceProof(const Prover& prover, const table::Hot& hot, std::span<
       words_((columns.size() + 63) / 64),
       masks_(scratch.masks),
       touched_(scratch.touched),
-      class_places_(hot.header().part.source_classes + std::size_t{1}, nowhere) {
+      class_used_(hot.header().part.source_classes + std::size_t{1}),
+      class_masks_(class_used_.size() * words_) {
   if (masks_.size() < list_.size() * words_) masks_.resize(list_.size() * words_);
   touched_.assign((list_.size() + 63) / 64, 0);
-  nodes_.reserve(batch);
-  other_.reserve(batch);
-  other_keys_.reserve(batch);
 }
 
 bool SourceProof::run() {
   mark_listed();
   mark_ranges();
   cut_ranges();
-  // Class 0 is that of whom no set holds.
-  class_places_[0] = 0;
-  class_masks_.assign(words_, 0);
-  return ask_listed() && ask_bounds() && answer_nodes() && answer_others() && count() && ask_pieces();
+  class_used_[0] = 1;  // the class of whom no set holds
+  const bool same = prove();
+  if (words_ == 1) {
+    each_touched(0, list_.size(), [&](Rank rank) { masks_[rank] = 0; });
+  } else {
+    each_touched(0, list_.size(), [&](Rank rank) { std::fill_n(masks_.data() + rank * words_, words_, 0); });
+  }
+  return same;
+}
+
+bool SourceProof::prove() {
+  return ask_listed() && answer_listed() && answer_beside() && ask_bounds() && count() && ask_pieces();
 }
 
 // --- the rules --------------------------------------------------------------------------------------------------------
 
 void SourceProof::mark_listed() {
   for (std::size_t i = 0; i < columns_.size(); ++i) {
-    for (const Rank rank : prover_.sources(columns_[i]).ranks) touch(rank)[i / 64] |= std::uint64_t{1} << (i % 64);
+    const Prover::SourceList& list = prover_.sources(columns_[i]);
+    for (const auto& [place, bits] : list.words) touched_[place] |= bits;
+    const std::uint64_t bit = std::uint64_t{1} << (i % 64);
+    std::uint64_t* const masks = masks_.data() + i / 64;
+    if (words_ == 1) {
+      for (const Rank rank : list.ranks) masks[rank] |= bit;
+    } else {
+      for (const Rank rank : list.ranks) masks[rank * words_] |= bit;
+    }
   }
-}
-
-// The mask of a node's address that is listed as a source by itself.
-std::uint64_t* SourceProof::touch(Rank rank) {
-  std::uint64_t* mask = masks_.data() + rank * words_;
-  const std::uint64_t bit = std::uint64_t{1} << (rank % 64);
-  if ((touched_[rank / 64] & bit) == 0) std::fill(mask, mask + words_, 0);
-  touched_[rank / 64] |= bit;
-  return mask;
 }
 
 // Calls f for each touched rank in [first, last), in order.
@@ -105,47 +112,60 @@ void SourceProof::cut_ranges() {
   }
 }
 
-// Most questions come in the order of addresses: the piece is that of the last one or a little further.
-std::uint32_t SourceProof::piece_of(const Address& address) {
-  if (address < piece_starts_[piece_]) {
-    const auto after = std::upper_bound(piece_starts_.begin(), piece_starts_.end(), address);
-    piece_ = static_cast<std::uint32_t>(after - piece_starts_.begin() - 1);
-  }
-  while (piece_ + std::size_t{1} < piece_starts_.size() && piece_starts_[piece_ + std::size_t{1}] <= address) ++piece_;
-  return piece_;
+std::size_t SourceProof::piece_of(const Address& address) const {
+  const auto after = std::upper_bound(piece_starts_.begin(), piece_starts_.end(), address);
+  return static_cast<std::size_t>(after - piece_starts_.begin()) - 1;
 }
 
 // --- questions --------------------------------------------------------------------------------------------------------
 
+// Within a network, an address is its last 32 bits, and so is its key.
 bool SourceProof::ask_listed() {
+  const std::vector<std::uint32_t>& low_bits = prover_.addresses().low_bits;
+  std::uint64_t space = 0;  // of the network, as it is in keys
+  Rank end = 0;             // of the network
+  Rank before = 0;          // the source before this one in the network
   bool same = true;
+  const auto beside = [&](Rank rank, std::uint64_t low) {
+    beside_.keys[beside_.count] = space | low;
+    beside_.ranks[beside_.count++] = rank;
+  };
   each_touched(0, list_.size(), [&](Rank rank) {
     if (!same) return;
-    const Address& address = list_[rank];
-    const Address before = resolve::predecessor(address), after = resolve::successor(address);
-    // At an end of the family there is no neighbour; an address before the first is at no rank.
-    same = (before == address || ask_neighbour(before, rank == 0 ? list_.size() : rank - std::size_t{1})) &&
-           ask_node(rank) && (after == address || ask_neighbour(after, rank + std::size_t{1}));
+    const std::uint64_t low = low_bits[rank];
+    if (rank >= end) {
+      if (end != 0) same = ask_end(before, resolve::successor(list_[before]));
+      const Addresses::Network& network = prover_.addresses().network_of(rank);
+      end = network.end;
+      space = 0;
+      if (!network.is_v4) {
+        const std::uint32_t number = acl_find_space(&hot_.raw(), &classifier_, network.high, network.middle);
+        space = number == 0 ? no_key : std::uint64_t{number} << 32;
+      }
+      same = same && ask_end(rank, resolve::predecessor(list_[rank]));
+    } else if (const std::uint64_t last = low_bits[before]; low - last > 1) {
+      beside(before, last + 1);
+      beside(rank, low - 1);
+    }
+    listed_.keys[listed_.count] = space | low;
+    listed_.ranks[listed_.count++] = rank;
+    before = rank;
+    if (listed_.count == batch) same = answer_listed();
+    if (beside_.count + 2 > batch) same = same && answer_beside();
   });
-  return same;
+  return same && (end == 0 || ask_end(before, resolve::successor(list_[before])));
 }
 
-// An address beside a source: a source itself, which has its own turn, or not listed.
-bool SourceProof::ask_neighbour(const Address& address, std::size_t rank) {
-  const bool node = rank < list_.size() && list_[rank] == address;
-  return (node && is_touched(rank)) || ask_other(address);
-}
+// Beside the first and the last source of a network, where the address may be one of another network, or of none.
+bool SourceProof::ask_end(Rank rank, const Address& beside) { return beside == list_[rank] || ask_other(beside); }
 
 // Where ranges begin and end there may be a piece of one address, which the table lists.
 bool SourceProof::ask_bounds() {
-  for (const auto& [range, column] : ranges_) {
-    for (const Address& address :
-         {resolve::predecessor(range.first), range.first, range.last, resolve::successor(range.last)}) {
-      const auto place = std::lower_bound(list_.begin(), list_.end(), address) - list_.begin();
-      if (!ask_neighbour(address, static_cast<std::size_t>(place))) return false;
-    }
-  }
-  return true;
+  return std::all_of(ranges_.begin(), ranges_.end(), [&](const auto& range) {
+    const auto& [first, last] = range.first;
+    return ask_other(resolve::predecessor(first)) && ask_other(first) && ask_other(last) &&
+           ask_other(resolve::successor(last));
+  });
 }
 
 // Since as many are listed as the table has occupied slots, it lists no other.
@@ -173,83 +193,73 @@ bool SourceProof::ask_pieces() {
     const bool more = i + 1 < bounds.size() && bounds[i + 1].family() == bounds[i].family();
     const Address end = bounds[i].is_v4() ? Address::v4(0xffffffff) : Address::v6(ones, ones);
     const Address last = more ? resolve::predecessor(bounds[i + 1]) : end;
-    // The first address of the piece that is no source by itself; a piece may have none.
-    Address address = bounds[i];
-    while (address != last && is_listed(address)) address = resolve::successor(address);
-    if (is_listed(address)) continue;
-    if (!check_class(address, hot_.source_class(address), piece_masks_.data() + piece_of(address) * words_))
-      return false;
+    // The first and the last address of the piece that are no sources by themselves; a piece may have none.
+    Address lowest = bounds[i], highest = last;
+    while (lowest != last && is_listed(lowest)) lowest = resolve::successor(lowest);
+    if (is_listed(lowest)) continue;
+    while (is_listed(highest)) highest = resolve::predecessor(highest);
+    const std::uint64_t* expected = piece_masks_.data() + piece_of(lowest) * words_;
+    if (!check_class(lowest, hot_.source_class(lowest), expected)) return false;
+    if (!check_class(highest, hot_.source_class(highest), expected)) return false;
   }
   return true;
+}
+
+// By the rules.
+bool SourceProof::is_source(const Address& address) const {
+  const auto place = std::lower_bound(list_.begin(), list_.end(), address);
+  return place != list_.end() && *place == address && is_touched(static_cast<std::size_t>(place - list_.begin()));
 }
 
 // By the rules or by the table.
-bool SourceProof::is_listed(const Address& address) {
-  const auto place = std::lower_bound(list_.begin(), list_.end(), address);
-  if (place != list_.end() && *place == address && is_touched(static_cast<std::size_t>(place - list_.begin())))
-    return true;
-  return acl_find_exact(&hot_.raw(), &classifier_, key_of(address)) != 0;
-}
+bool SourceProof::is_listed(const Address& address) const { return is_source(address) || find_exact(address) != 0; }
 
 // --- lookups ----------------------------------------------------------------------------------------------------------
 
-// By the steps of the lookup. Neighbours are nearly always in one space, which is then looked up once.
-std::uint64_t SourceProof::key_of(const Address& address) {
-  if (address.is_v4()) return address.low();
-  const auto middle = static_cast<std::uint32_t>(address.low() >> 32);
-  if (!space_known_ || high_ != address.high() || middle_ != middle) {
-    high_ = address.high();
-    middle_ = middle;
-    space_ = acl_find_space(&hot_.raw(), &classifier_, high_, middle);
-    space_known_ = true;
-  }
-  return space_ == 0 ? ones : std::uint64_t{space_} << 32 | (address.low() & 0xffffffff);
+// By the steps of the lookup.
+std::uint32_t SourceProof::find_exact(const Address& address) const {
+  if (address.is_v4()) return acl_find_exact(&hot_.raw(), &classifier_, address.low());
+  const std::uint32_t space =
+      acl_find_space(&hot_.raw(), &classifier_, address.high(), static_cast<std::uint32_t>(address.low() >> 32));
+  if (space == 0) return 0;
+  return acl_find_exact(&hot_.raw(), &classifier_, std::uint64_t{space} << 32 | (address.low() & 0xffffffff));
 }
 
-// The line that the key is looked for in is on its way from now on.
-void SourceProof::fetch(std::uint64_t key) const {
-  const std::uint32_t line = acl_home_line(key * classifier_.multiplier, classifier_.hash_lines);
-  __builtin_prefetch(hot_.raw().base + (std::uint64_t{classifier_.hash_line} + line) * acl_line_bytes);
-}
-
-bool SourceProof::ask_node(Rank rank) {
-  nodes_.push_back({rank, key_of(list_[rank])});
-  fetch(nodes_.back().key);
-  return nodes_.size() < batch || answer_nodes();
-}
-
+// An address that may have its own turn, as a source.
 bool SourceProof::ask_other(const Address& address) {
-  other_.push_back({address, piece_of(address)});
-  other_keys_.push_back(key_of(address));
-  fetch(other_keys_.back());
-  return other_.size() < batch || answer_others();
+  if (is_source(address)) return true;
+  const std::uint32_t exact = find_exact(address);
+  if (exact != 0) others_.push_back(address);
+  return check_class(address, exact != 0 ? exact : found_in_interval(address),
+                     piece_masks_.data() + piece_of(address) * words_);
 }
 
-bool SourceProof::answer_nodes() {
-  for (const Listed& asked : nodes_) {
-    std::uint32_t found = acl_find_exact(&hot_.raw(), &classifier_, asked.key);
-    exact_ += found != 0 ? 1U : 0U;
-    if (found == 0) found = found_in_interval(list_[asked.rank]);
-    if (!check_class(list_[asked.rank], found, masks_.data() + asked.rank * words_)) return false;
+bool SourceProof::answer_listed() {
+  std::array<std::uint32_t, batch> found;
+  table::find_exact_batch(hot_, std::span(listed_.keys).first(listed_.count), found);
+  for (std::size_t i = 0; i < listed_.count; ++i) {
+    const Rank rank = listed_.ranks[i];
+    exact_ += found[i] != 0 ? 1U : 0U;
+    const std::uint32_t number = found[i] != 0 ? found[i] : found_in_interval(list_[rank]);
+    const std::uint64_t* expected = masks_.data() + rank * words_;
+    if (words_ == 1 && class_used_[number] != 0 && class_masks_[number] == *expected) continue;
+    if (!check_class(list_[rank], number, expected)) return false;
   }
-  nodes_.clear();
+  listed_.count = 0;
   return true;
 }
 
-bool SourceProof::answer_others() {
-  std::array<std::uint32_t, batch> exact{};
-  table::find_exact_batch(hot_, other_keys_, exact);
-  for (std::size_t i = 0; i < other_.size(); ++i) {
-    const auto& [address, piece] = other_[i];
-    if (exact[i] != 0) others_.push_back(address);
-    const std::uint32_t found = exact[i] != 0 ? exact[i] : found_in_interval(address);
-    if (piece == piece_seen_ && found == class_seen_) continue;
-    if (!check_class(address, found, piece_masks_.data() + piece * words_)) return false;
-    piece_seen_ = piece;
-    class_seen_ = found;
+// What is found is in no rule's list of nodes: a range of one address begins here, or the table lists too much.
+bool SourceProof::answer_beside() {
+  std::array<std::uint32_t, batch> found;
+  table::find_exact_batch(hot_, std::span(beside_.keys).first(beside_.count), found);
+  for (std::size_t i = 0; i < beside_.count; ++i) {
+    if (found[i] == 0) continue;
+    const Address& source = list_[beside_.ranks[i]];
+    const bool above = static_cast<std::uint32_t>(beside_.keys[i]) > prover_.addresses().low_bits[beside_.ranks[i]];
+    if (!ask_other(above ? resolve::successor(source) : resolve::predecessor(source))) return false;
   }
-  other_.clear();
-  other_keys_.clear();
+  beside_.count = 0;
   return true;
 }
 
@@ -261,22 +271,17 @@ std::uint32_t SourceProof::found_in_interval(const Address& address) const {
 }
 
 bool SourceProof::check_class(const Address& address, std::uint32_t found, const std::uint64_t* expected) {
-  const std::uint32_t place = class_places_[found];
-  if (place != nowhere) {
-    const std::uint64_t* mask = class_masks_.data() + place * words_;
-    std::uint64_t other = 0;
-    for (std::size_t i = 0; i < words_; ++i) other |= mask[i] ^ expected[i];
-    if (other == 0) return true;
-  }
+  std::uint64_t* const mask = class_masks_.data() + found * words_;
+  const bool used = class_used_[found] != 0;
+  if (used && std::equal(mask, mask + words_, expected)) return true;
   const bool none = std::all_of(expected, expected + words_, [](std::uint64_t word) { return word == 0; });
   if (none != (found == 0)) {
     return differ(fmt::format("{} {} a source and {} in the table", address.text(), none ? "is not" : "is",
                               found == 0 ? "none" : "one"));
   }
-  if (place != nowhere)
-    return differ(fmt::format("{} is in class {} with sources of other rules", address.text(), found));
-  class_places_[found] = static_cast<std::uint32_t>(words_ == 0 ? 0 : class_masks_.size() / words_);
-  class_masks_.insert(class_masks_.end(), expected, expected + words_);
+  if (used) return differ(fmt::format("{} is in class {} with sources of other rules", address.text(), found));
+  class_used_[found] = 1;
+  std::copy(expected, expected + words_, mask);
   return true;
 }
 

@@ -2,12 +2,12 @@
 // class which of these sets hold its addresses, all of them the same ones; or the first difference.
 //
 // Asked of the table are every address of a node that some set lists, its two neighbours, the bounds of every range and their
-// neighbours, and one address of every piece between two bounds of the rules or of the table. Some hundred million lookups for a
-// large tailnet: they are made in the order of the addresses, some at a time, so that the memory that one waits for is on its way
-// while others are compared. Listed addresses are looked up by decide.h, as the kernel does it; those beside them by the table's
-// lookup of many (hot.h).
+// neighbours, and the first and last address of every piece between two bounds of the rules or of the table. Some hundred million
+// lookups for a large tailnet: they are made in the order of the addresses, many at a time, by the table's lookup of many (hot.h).
+// A neighbour that is no source by itself must not be listed; how it fares then, the piece that it lies in tells.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -29,48 +29,44 @@ class SourceProof {
   [[nodiscard]] const std::string& difference() const noexcept { return difference_; }
 
   // After run(). Whether any address that was asked has the class; whether the set in this column holds its addresses.
-  [[nodiscard]] bool is_used(std::uint32_t number) const { return class_places_[number] != nowhere; }
+  [[nodiscard]] bool is_used(std::uint32_t number) const { return class_used_[number] != 0; }
   [[nodiscard]] bool is_named(std::uint32_t number, std::size_t column) const {
-    return (class_masks_[class_places_[number] * words_ + column / 64] >> (column % 64) & 1) != 0;
+    return (class_masks_[number * words_ + column / 64] >> (column % 64) & 1) != 0;
   }
 
  private:
-  static constexpr std::uint32_t nowhere = 0xffffffff;
-  // A lookup to make: of a listed address of a node, or of another in a piece.
-  struct Listed {
-    Rank rank;
-    std::uint64_t key;
+  // Lookups to make in one go, of listed addresses and of those beside them.
+  static constexpr std::size_t batch = 128;
+  struct Asked {
+    std::size_t count = 0;
+    std::array<std::uint64_t, batch> keys;
+    std::array<Rank, batch> ranks;  // of a neighbour: that of the address that it is beside
   };
-  struct Other {
-    net::Address address;
-    std::uint32_t piece;
-  };
-  static constexpr std::size_t batch = 32;
 
   void mark_listed();
   void mark_ranges();
   void cut_ranges();
-  std::uint64_t* touch(Rank rank);
   [[nodiscard]] bool is_touched(std::size_t rank) const { return (touched_[rank / 64] >> (rank % 64) & 1) != 0; }
   template <class F>
   void each_touched(std::size_t first, std::size_t last, F f) const;
 
+  bool prove();
   bool ask_listed();
   bool ask_bounds();
   bool ask_pieces();
   bool ask_neighbour(const net::Address& address, std::size_t rank);
-  bool ask_node(Rank rank);
+  bool ask_end(Rank rank, const net::Address& beside);
   bool ask_other(const net::Address& address);
-  bool answer_nodes();
-  bool answer_others();
-  void fetch(std::uint64_t key) const;
+  bool answer_listed();
+  bool answer_beside();
   [[nodiscard]] std::uint32_t found_in_interval(const net::Address& address) const;
   bool check_class(const net::Address& address, std::uint32_t found, const std::uint64_t* expected);
   bool count();
   bool differ(std::string what);
-  std::uint32_t piece_of(const net::Address& address);
-  [[nodiscard]] std::uint64_t key_of(const net::Address& address);
-  [[nodiscard]] bool is_listed(const net::Address& address);
+  [[nodiscard]] std::size_t piece_of(const net::Address& address) const;
+  [[nodiscard]] std::uint32_t find_exact(const net::Address& address) const;
+  [[nodiscard]] bool is_listed(const net::Address& address) const;
+  [[nodiscard]] bool is_source(const net::Address& address) const;
 
   const Prover& prover_;
   const std::vector<net::Address>& list_;  // addresses of nodes
@@ -78,24 +74,17 @@ class SourceProof {
   const acl_classifier& classifier_;
   std::span<const std::uint32_t> columns_;
   std::size_t words_;                    // of a mask: one bit a column
-  std::vector<std::uint64_t>& masks_;    // of each touched address
+  std::vector<std::uint64_t>& masks_;    // of each touched address; 0 of others
   std::vector<std::uint64_t>& touched_;  // addresses of nodes that are sources by themselves, not by lying in a range
   std::vector<std::pair<Interval, std::size_t>> ranges_;
   std::vector<net::Address> piece_starts_;
   std::vector<std::uint64_t> piece_masks_;
-  std::uint32_t piece_ = 0;  // that of the address asked last
-  std::vector<std::uint32_t> class_places_;
-  std::vector<std::uint64_t> class_masks_;
-  std::vector<Listed> nodes_;  // asked for and not answered yet
-  std::vector<Other> other_;
-  std::vector<std::uint64_t> other_keys_;
-  std::uint64_t high_ = 0;  // the space of the address asked last
-  std::uint32_t middle_ = 0, space_ = 0;
-  bool space_known_ = false;
-  std::uint32_t piece_seen_ = nowhere, class_seen_ = 0;  // last found to agree
-  std::uint64_t exact_ = 0;                              // listed addresses found one by one
-  std::vector<net::Address> others_;                     // found one by one, and no node's
-  std::string difference_;                               // the first one
+  std::vector<std::uint8_t> class_used_;    // of each class: whether an address that was asked has it
+  std::vector<std::uint64_t> class_masks_;  // of each such class
+  Asked listed_, beside_;                   // and not answered yet
+  std::uint64_t exact_ = 0;                 // listed addresses found one by one
+  std::vector<net::Address> others_;        // found one by one, and no node's
+  std::string difference_;                  // the first one
 };
 
 }  // namespace acl::tables

@@ -106,17 +106,4 @@ std::string Address::text() const {
   return out;
 }
 
-Address successor(const Address& address) noexcept {
-  if (address.is_v4())
-    return address.low() == 0xffffffff ? address : Address::v4(static_cast<std::uint32_t>(address.low() + 1));
-  if (address.low() != ~std::uint64_t{0}) return Address::v6(address.high(), address.low() + 1);
-  return address.high() == ~std::uint64_t{0} ? address : Address::v6(address.high() + 1, 0);
-}
-
-Address predecessor(const Address& address) noexcept {
-  if (address.is_v4()) return address.low() == 0 ? address : Address::v4(static_cast<std::uint32_t>(address.low() - 1));
-  if (address.low() != 0) return Address::v6(address.high(), address.low() - 1);
-  return address.high() == 0 ? address : Address::v6(address.high() - 1, ~std::uint64_t{0});
-}
-
 }  // namespace acl::net

@@ -54,7 +54,17 @@ class Address {
 };
 
 // The address after this one and the one before; at the end of the family, the address itself.
-Address successor(const Address& address) noexcept;
-Address predecessor(const Address& address) noexcept;
+constexpr Address successor(const Address& address) noexcept {
+  if (address.is_v4())
+    return address.low() == 0xffffffff ? address : Address::v4(static_cast<std::uint32_t>(address.low() + 1));
+  if (address.low() != ~std::uint64_t{0}) return Address::v6(address.high(), address.low() + 1);
+  return address.high() == ~std::uint64_t{0} ? address : Address::v6(address.high() + 1, 0);
+}
+
+constexpr Address predecessor(const Address& address) noexcept {
+  if (address.is_v4()) return address.low() == 0 ? address : Address::v4(static_cast<std::uint32_t>(address.low() - 1));
+  if (address.low() != 0) return Address::v6(address.high(), address.low() - 1);
+  return address.high() == 0 ? address : Address::v6(address.high() - 1, ~std::uint64_t{0});
+}
 
 }  // namespace acl::net

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 #include "engine/table/part.h"
 
@@ -163,17 +164,43 @@ void find_keys(const acl_table& table, const acl_classifier& c, std::span<const 
   }
 }
 
+inline bool is_full(const std::uint8_t* line) noexcept {
+  std::uint64_t last;
+  std::memcpy(&last, line + acl_line_bytes - sizeof last, sizeof last);
+  return last != 0;
+}
+
+// acl_find_exact of at most `keys_batch` keys. Whether a key has to be looked for in its second line cannot be predicted, so there is no branch
+// on it: those that must are noted, and looked for when all first lines have been read.
+constexpr std::size_t keys_batch = 128;
+
+[[gnu::target("avx2")]] void find_some_keys_avx2(const acl_table& table, const acl_classifier& c,
+                                                 std::span<const std::uint64_t> keys, std::uint32_t* found) noexcept {
+  std::array<const std::uint8_t*, keys_batch> lines;
+  std::array<std::uint8_t, keys_batch> rest;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    lines[i] = table.base + line_of(c, keys[i] * c.multiplier);
+    __builtin_prefetch(lines[i], 0, 3);
+  }
+  std::size_t more = 0;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    found[i] = class_in_line(lines[i], _mm256_set1_epi64x(static_cast<long long>(keys[i])));
+    rest[more] = static_cast<std::uint8_t>(i);
+    more += static_cast<std::size_t>(found[i] == 0) & static_cast<std::size_t>(is_full(lines[i]));
+  }
+  for (std::size_t i = 0; i < more; ++i) {
+    lines[i] = table.base + line_of(c, acl_second_hash(keys[rest[i]] * c.multiplier));
+    __builtin_prefetch(lines[i], 0, 3);
+  }
+  for (std::size_t i = 0; i < more; ++i)
+    found[rest[i]] = class_in_line(lines[i], _mm256_set1_epi64x(static_cast<long long>(keys[rest[i]])));
+}
+
 [[gnu::target("avx2")]] void find_keys_avx2(const acl_table& table, const acl_classifier& c,
                                             std::span<const std::uint64_t> keys, std::uint32_t* found) noexcept {
   if (c.hash_lines == 0) return find_keys(table, c, keys, found);
-  for (std::size_t i = 0; i < keys.size(); ++i) {
-    const __m256i key = _mm256_set1_epi64x(static_cast<long long>(keys[i]));
-    const std::uint64_t hash = keys[i] * c.multiplier;
-    const std::uint8_t* line = table.base + line_of(c, hash);
-    found[i] = class_in_line(line, key);
-    if (found[i] == 0 && reinterpret_cast<const std::uint64_t*>(line)[acl_slots - 1] != 0)
-      found[i] = class_in_line(table.base + line_of(c, acl_second_hash(hash)), key);
-  }
+  for (std::size_t from = 0; from < keys.size(); from += keys_batch)
+    find_some_keys_avx2(table, c, keys.subspan(from, std::min(keys_batch, keys.size() - from)), found + from);
 }
 
 const bool has_avx2 = __builtin_cpu_supports("avx2") != 0;

@@ -7,6 +7,7 @@
 // numbers of the nodes that this one sees. Whether it lists the node itself says nothing: nodes that see the same share the part.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <span>
@@ -94,8 +95,10 @@ void Names::each_known(F visit) const {
       for (std::uint32_t i = 0; i < block.count; ++i) visit(base + block_number(bytes, i));
       return true;
     }
-    for (std::uint32_t i = 0; i < acl_chunk_identities; ++i) {
-      if ((bytes[i / 8] >> (i % 8) & 1) != 0) visit(base + i);
+    for (std::uint32_t i = 0; i < acl_chunk_identities; i += 64) {
+      std::uint64_t word = 0;
+      std::memcpy(&word, bytes + i / 8, sizeof word);
+      for (; word != 0; word &= word - 1) visit(base + i + static_cast<std::uint32_t>(std::countr_zero(word)));
     }
     return true;
   });

@@ -58,7 +58,18 @@ Expected<void> PartReader::check_exact(const acl_classifier& c, std::uint32_t cl
   const std::string_view kind = kind_name(header<acl_part>().kind);
   const auto lines = section<std::uint64_t>("exact addresses", c.hash_line, std::uint64_t{c.hash_lines} * acl_slots);
   if (!lines) return tl::unexpected(lines.error());
-  for (std::size_t i = 0; i < lines->size(); ++i) {
+  // Whether anything is wrong is found without a branch for each slot; what it is, by going through them again.
+  bool sound = true;
+  for (std::size_t i = 0; i < lines->size(); i += acl_slots) {
+    bool open = true;
+    for (std::size_t k = 0; k < acl_slots; ++k) {
+      const std::uint64_t slot = (*lines)[i + k];
+      const bool known = static_cast<std::uint32_t>(slot & 0xffff) - 1U < classes;
+      sound &= (slot == 0) | (open & known);
+      open = slot != 0;
+    }
+  }
+  for (std::size_t i = sound ? lines->size() : 0; i < lines->size(); ++i) {
     const std::uint64_t slot = (*lines)[i];
     if (slot == 0) continue;
     const auto found = static_cast<std::uint32_t>(slot & 0xffff);

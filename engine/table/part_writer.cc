@@ -150,29 +150,15 @@ std::vector<RangeClass> with_exact(std::span<const RangeClass> ranges, std::span
 }  // namespace
 
 acl_classifier PartWriter::classifier(std::span<const ExactClass> exact, std::span<const RangeClass> ranges) {
-  acl_classifier c{};
-  std::vector<std::uint64_t> slots;
-  slots.reserve(exact.size());
-  std::vector<acl_space> spaces;
-  std::vector<ExactClass> more;  // beyond the last space
-  const auto add = [&](const Address& address, std::uint16_t number) {
-    if (address.is_v4()) {
-      slots.push_back(address.low() << 16 | number);
-      return;
-    }
-    // Ascending, so that an address is in the space of the one before it, or in a new one.
-    const auto middle = static_cast<std::uint32_t>(address.low() >> 32);
-    if (spaces.empty() || spaces.back().high != address.high() || spaces.back().middle != middle) {
-      if (spaces.size() == 0xffff) {
-        more.push_back({address, number});
-        return;
-      }
-      spaces.push_back({address.high(), middle, static_cast<acl_u32>(spaces.size() + 1)});
-    }
-    slots.push_back((std::uint64_t{spaces.back().number} << 32 | (address.low() & 0xffffffff)) << 16 | number);
-  };
-  for (const ExactClass& one : exact) add(one.address, one.number);
+  ExactSlots slots;
+  slots.slots.reserve(exact.size());
+  for (const ExactClass& one : exact) slots.add(one.address, one.number);
+  return classifier(slots, ranges);
+}
 
+acl_classifier PartWriter::classifier(const ExactSlots& exact, std::span<const RangeClass> ranges) {
+  const auto& [slots, spaces, more] = exact;
+  acl_classifier c{};
   auto lines = static_cast<std::uint32_t>((slots.size() + filled_slots - 1) / filled_slots);
   for (int attempt = 0;; ++attempt) {
     if (attempt == multipliers) {

@@ -27,6 +27,31 @@ struct RangeClass {
   std::uint16_t number = 0;
 };
 
+// Exact addresses as they stand in slots. Added ascending; no address twice.
+struct ExactSlots {
+  void add(const net::Address& address, std::uint16_t number) {
+    if (address.is_v4()) {
+      slots.push_back(address.low() << 16 | number);
+    } else if (const std::uint64_t space = space_of(address.high(), static_cast<std::uint32_t>(address.low() >> 32));
+               space != 0) {
+      slots.push_back((space << 32 | (address.low() & 0xffffffff)) << 16 | number);
+    } else {
+      more.push_back({address, number});
+    }
+  }
+  // The number of a space; 0 if there is none left. Ascending, so that it is the one before or a new one.
+  std::uint32_t space_of(std::uint64_t high, std::uint32_t middle) {
+    if (!spaces.empty() && spaces.back().high == high && spaces.back().middle == middle) return spaces.back().number;
+    if (spaces.size() == 0xffff) return 0;
+    spaces.push_back({high, middle, static_cast<acl_u32>(spaces.size() + 1)});
+    return spaces.back().number;
+  }
+
+  std::vector<std::uint64_t> slots;
+  std::vector<acl_space> spaces;
+  std::vector<ExactClass> more;  // beyond the last space
+};
+
 class PartWriter {
  public:
   // The header's bytes are left free and put in at the end.
@@ -44,6 +69,7 @@ class PartWriter {
   }
   // Both ascend; ranges are disjoint. An exact address goes before the range that it lies in.
   acl_classifier classifier(std::span<const ExactClass> exact, std::span<const RangeClass> ranges);
+  acl_classifier classifier(const ExactSlots& exact, std::span<const RangeClass> ranges);
   acl_intervals intervals(std::span<const RangeClass> ranges);
 
   // The part: lines filled up, the header in place. `header` begins with an acl_part, of which the number of lines is set.
