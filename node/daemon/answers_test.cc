@@ -79,10 +79,10 @@ TEST(Answers, WhyHasTheShapeOfAclcCan) {
 TEST(Answers, ControlCharactersOfAPolicyDoNotReachTheTerminal) {
   Whois whois;
   whois.known = true;
-  whois.node = "web\x1b[2J\n";
+  whois.node = "web\x1b[2J\n\xc2\x9b\xe2\x80\xae\xc3\xbc";
   const std::string text = whois_json(*net::Address::parse("100.64.0.5"), whois);
   EXPECT_THAT(text, ::testing::Not(HasSubstr("\x1b")));
-  EXPECT_THAT(whois_text(text), HasSubstr("is web\\x1b[2J\\x0a\n"));
+  EXPECT_THAT(whois_text(text), HasSubstr("is web\\x1b[2J\\x0a\\xc2\\x9b\\xe2\\x80\\xae\xc3\xbc\n"));
 }
 
 TEST(Answers, ACapabilitysValueIsJson) {

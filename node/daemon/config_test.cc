@@ -94,6 +94,17 @@ TEST(Config, BreakGlassMustNotBeVague) {
   EXPECT_THAT(fault_of(least + std::string("break_glass = 3\n")), HasSubstr("[[break_glass]]"));
 }
 
+// A mistake elsewhere in the file must not leave the interface open at the next boot.
+TEST(GuardSettings, AreReadFromAFileThatHasMistakes) {
+  const auto settings = guard_settings(std::string(least) + "sorce = 3\nmark = 0x10\n");
+  ASSERT_TRUE(settings);
+  EXPECT_EQ(settings->interface, "wg0");
+  EXPECT_EQ(settings->mark, 0x10U);
+  for (const char* odd : {"", "interface = ", "interface = 3\n", "interface = \"a/b\"\n",
+                          "interface = \"wg0\"\nmark = 3\n", "interface = \"wg0\"\nmark = -1\n"})
+    EXPECT_FALSE(guard_settings(odd)) << odd;
+}
+
 RC_GTEST_PROP(Config, WhatIsPrintedReadsBack, ()) {
   Config config;
   config.interface = "wg0";

@@ -139,10 +139,10 @@ void Enforcer::look_after_interface() {
       seed();
     }
   } else if (auto there = filter_.check(); !there) {
-    report("found", there);
+    report("found", there, "filter", "found");
     outcome = filter_.reattach();
   } else {
-    report("found", {});
+    report("found", {}, "filter");
   }
   attached_ = outcome.has_value();
   report("attachment", outcome);
@@ -150,7 +150,7 @@ void Enforcer::look_after_interface() {
 
 void Enforcer::look_after_guard() {
   Expected<void> outcome = guard_.check();
-  report("guard found", outcome);
+  report("guard found", outcome, "guard", "found");
   if (!outcome) outcome = guard_.install();
   guarded_ = outcome.has_value();
   report("guard", outcome);
@@ -343,17 +343,18 @@ void Enforcer::set_break_glass(std::vector<BreakGlass> entries) {
 
 // --- saying so ----------------------------------------------------------------------------------------------------------------
 
-void Enforcer::report(const char* part, const Expected<void>& outcome) {
+void Enforcer::report(const char* part, const Expected<void>& outcome, const char* event, const char* field) {
+  if (event == nullptr) event = part;
   const auto known = troubles_.find(part);
   if (outcome) {
     if (known == troubles_.end()) return;
-    decisions_.record(clocks_.wall(), part, {{"well", "again"}});
+    decisions_.record(clocks_.wall(), event, {{"well", "again"}});
     troubles_.erase(known);
     return;
   }
   const std::string text = fmt::format("{}: {}", code_name(outcome.error().code), outcome.error().message);
   if (known != troubles_.end() && known->second == text) return;
-  decisions_.record(clocks_.wall(), part, {{"error", text}});
+  decisions_.record(clocks_.wall(), event, {{field, text}});
   troubles_[part] = text;
 }
 

@@ -86,8 +86,9 @@ class Enforcer {
   Expected<void> put_anew(const LoadedTable* before);
   Expected<void> forget(const std::vector<table::AddressRange>& addresses);
   void forget_wireguard();
-  // Records a trouble when it comes and when it goes.
-  void report(const char* part, const Expected<void>& outcome);
+  // Records a trouble when it comes and when it goes; `event` is `part` if it is null.
+  void report(const char* part, const Expected<void>& outcome, const char* event = nullptr,
+              const char* field = "error");
 
   std::string interface_;
   const Clocks& clocks_;

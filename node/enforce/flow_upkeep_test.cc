@@ -136,6 +136,23 @@ TEST(FlowMapsOfTheKernel, AnotherKindOfMapIsRefused) {
   }
 }
 
+// The program that brought the maps makes place for another one; its descriptors close, and their numbers go to others.
+TEST(FlowMapsOfTheKernel, OutliveTheDescriptorsTheyWereOpenedWith) {
+  const Maps made;
+  NEED_MAPS(made);
+  const int records = dup(made.records), marks = dup(made.marks), coarse = dup(made.coarse);
+  const auto maps = FlowMaps::open(records, marks, coarse);
+  ASSERT_TRUE(maps);
+  for (const int fd : {records, marks, coarse}) close(fd);
+  set(made.records, flow(1, 2, 1, ACL_PROTOCOL_TCP), start);
+  set(made.marks, flow(1, 2, 2, ACL_PROTOCOL_UDP), start - 301 * ACL_SECOND);
+  RecordForget forget(*maps, {{net::Address::v4(0), net::Address::v4(0xffffffff)},
+                              {net::Address::v6(0, 0), net::Address::v6(~std::uint64_t{0}, ~std::uint64_t{0})}});
+  EXPECT_EQ(run(forget, 64).taken, 1U);
+  MarkSweep sweep(*maps);
+  EXPECT_EQ(run(sweep, start, 64).taken, 1U);
+}
+
 TEST(MarkSweepOfTheKernel, TakesWhatIsNoLongerFreshAndNothingElse) {
   const Maps made;
   NEED_MAPS(made);
