@@ -224,6 +224,7 @@ std::vector<std::uint64_t> words_of(std::span<const SourceRule> rules, const std
     }
   }
   std::vector<std::uint64_t> out;
+  out.reserve(taken.size());
   for (const auto& [from, rest] : taken)
     out.push_back(std::uint64_t{from} << 40 | std::uint64_t{rest.first} << 16 | rest.second);
   return out;

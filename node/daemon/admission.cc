@@ -101,6 +101,7 @@ std::vector<Piece> pieces_of(const Directory& directory) {
   own.erase(std::unique(own.begin(), own.end(), [](const Piece& a, const Piece& b) { return a.range == b.range; }),
             own.end());
   std::vector<AddressRange> holes;
+  holes.reserve(own.size());
   for (const Piece& piece : own) holes.push_back(piece.range);
   std::vector<Piece> out = own;
   auto hole = holes.begin();
@@ -244,6 +245,7 @@ std::vector<AddressRange> rebound(const Directory& before, const Directory& afte
     }
   }
   std::vector<AddressRange> all;
+  all.reserve(old_pieces.size());
   for (const Piece& piece : old_pieces) all.push_back(piece.range);
   return subtract(all, same);
 }

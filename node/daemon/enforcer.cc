@@ -53,7 +53,7 @@ Expected<void> install_guard(const std::string& config_path) {
   }
   if (settings) {
     auto guard = Guard::make(guard_options(settings->interface, settings->mark));
-    const Expected<void> installed = guard ? guard->install() : tl::unexpected(guard.error());
+    Expected<void> installed = guard ? guard->install() : tl::unexpected(guard.error());
     if (!installed) return installed;
   }
   if (!config) return tl::unexpected(config.error());
