@@ -10,6 +10,7 @@
 #include <toml++/toml.h>
 
 #include "engine/net/file.h"
+#include "engine/net/source_text.h"
 #include "engine/net/suggest.h"
 #include "engine/release/base64.h"
 #include "engine/release/text.h"
@@ -252,6 +253,29 @@ class Reader {
   std::optional<Diagnostic> fault_;
 };
 
+// Text for the TOML parser, which in its release 3.3.0 runs into undefined behaviour at some letters beyond ASCII: those may stand in lines that are
+// comments, and are no error there. `bad` is where the first other one stands.
+std::string ascii_only(std::string_view text, std::optional<std::size_t>& bad) {
+  std::string out(text);
+  bool comment = false, start = true;
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    const char c = out[i];
+    if (c == '\n') {
+      comment = false;
+      start = true;
+      continue;
+    }
+    if (start && c != ' ' && c != '\t') {
+      comment = c == '#';
+      start = false;
+    }
+    if (static_cast<unsigned char>(c) < 0x80) continue;
+    if (!comment && !bad) bad = i;
+    out[i] = '?';
+  }
+  return out;
+}
+
 // A text as TOML writes it (toml.io, basic strings).
 std::string toml_text(std::string_view text) {
   std::string out = "\"";
@@ -275,7 +299,18 @@ Expected<Config> read_config(const std::string& path) {
 }
 
 Expected<Config> parse_config(std::string_view text, const std::string& name) {
-  const toml::parse_result parsed = toml::parse(text, name);
+  std::optional<std::size_t> bad;
+  const std::string plain = ascii_only(text, bad);
+  if (bad) {
+    const SourceText source(name, std::string(text));
+    Diagnostic diagnostic =
+        make_diagnostic(Code::E1301, fmt::format("{} is beyond ASCII", quoted(text.substr(*bad, 4))),
+                        "such letters may stand in lines that are comments");
+    const Position at = source.position(static_cast<std::uint32_t>(*bad));
+    diagnostic.place = Place{name, {}, at, at};
+    return tl::unexpected(std::move(diagnostic));
+  }
+  const toml::parse_result parsed = toml::parse(std::string_view(plain), name);
   if (!parsed) {
     const toml::parse_error& error = parsed.error();
     Diagnostic diagnostic =
@@ -288,7 +323,9 @@ Expected<Config> parse_config(std::string_view text, const std::string& name) {
 }
 
 std::optional<GuardSettings> guard_settings(std::string_view text) {
-  const toml::parse_result parsed = toml::parse(text);
+  std::optional<std::size_t> bad;
+  const std::string plain = ascii_only(text, bad);
+  const toml::parse_result parsed = toml::parse(std::string_view(plain));
   if (!parsed) return std::nullopt;
   GuardSettings settings;
   settings.interface = parsed.table()["interface"].value_or(std::string());

@@ -94,6 +94,13 @@ TEST(Config, BreakGlassMustNotBeVague) {
   EXPECT_THAT(fault_of(least + std::string("break_glass = 3\n")), HasSubstr("[[break_glass]]"));
 }
 
+TEST(Config, LettersBeyondAsciiStandInCommentsOnly) {
+  EXPECT_TRUE(parse_config("# für die Zentrale\n" + std::string(least), "aclnode.toml"));
+  EXPECT_THAT(fault_of(std::string(least) + "trust = \"/schlüssel\"\n"),
+              HasSubstr("aclnode.toml:3:15: \"\\xc3\\xbcss\" is beyond ASCII"));
+  EXPECT_THAT(fault_of("\xc7\x84 = 3\n"), HasSubstr("aclnode.toml:1:1:"));
+}
+
 // A mistake elsewhere in the file must not leave the interface open at the next boot.
 TEST(GuardSettings, AreReadFromAFileThatHasMistakes) {
   const auto settings = guard_settings(std::string(least) + "sorce = 3\nmark = 0x10\n");
