@@ -22,7 +22,7 @@
 #include <vector>
 
 #include "engine/net/address.h"
-#include "node/enforce/fd.h"
+#include "engine/net/fd.h"
 #include "tests/generate/packet_bytes.h"
 
 namespace acl::node {
