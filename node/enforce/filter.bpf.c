@@ -12,6 +12,7 @@
 
 #include <bpf/bpf_helpers.h>
 
+#include "engine/table/common_packet.h"
 #include "engine/table/flow.h"
 #include "node/enforce/filter_layout.h"
 
@@ -172,18 +173,18 @@ ACL_INLINE void look_up(const struct acl_flow_key* key, uint8_t wants, acl_stamp
   }
 }
 
-ACL_INLINE void apply(const struct acl_flow_key* key, uint8_t effects, acl_stamp now) {
-  if (effects & ACL_SET_RECORD) {
-    struct acl_flow_key pair;
-    acl_pair_of(key, &pair);
-    bpf_map_update_elem(&records, key, &now, BPF_ANY);
-    bpf_map_update_elem(&records, &pair, &now, BPF_ANY);
-  }
+// The key is of no use afterwards: a second one on the stack is more than there is room for.
+ACL_INLINE void apply(struct acl_flow_key* key, uint8_t effects, acl_stamp now) {
   if (effects & ACL_END_RECORD) bpf_map_delete_elem(&records, key);
   if (effects & ACL_SET_MARK && bpf_map_update_elem(&marks, key, &now, BPF_ANY) != 0) {
     __u32 index = acl_coarse_index(key);
     acl_stamp* stamp = bpf_map_lookup_elem(&coarse, &index);
     if (stamp) *stamp = now;
+  }
+  if (effects & ACL_SET_RECORD) {
+    bpf_map_update_elem(&records, key, &now, BPF_ANY);
+    acl_pair_of(key, key);
+    bpf_map_update_elem(&records, key, &now, BPF_ANY);
   }
 }
 
@@ -214,15 +215,23 @@ ACL_INLINE void tell(struct __sk_buff* skb, const struct acl_packet* packet, con
   skb->cb[3] = verdict->rule;
 }
 
-SEC("tc")
-int ingress(struct __sk_buff* skb) {
+// --- the common packets, and all others ---
+
+ACL_INLINE int finish(struct __sk_buff* skb, const struct acl_packet* packet, const struct acl_verdict* verdict,
+                      int direction) {
+  count(verdict->why);
+  tell(skb, packet, verdict);
+  if (!verdict->pass) return TC_ACT_SHOT;
+  if (direction == ACL_IN) skb->mark |= settings.mark;
+  return TC_ACT_UNSPEC;
+}
+
+// Global, as parse() is, so that what the two have on the stack does not cost the common packets anything.
+__attribute__((noinline)) int ingress_any(struct __sk_buff* skb) {
   struct acl_packet packet;
   struct acl_table_facts facts = {0, 0, 0, 0, 0, 0, 0, 0, 0};
   const struct acl_filter_head* head = current_table();
-  if (!head || head->table_bytes == 0) {
-    count(ACL_DROP_NO_TABLE);
-    return TC_ACT_SHOT;
-  }
+  if (!head) return TC_ACT_SHOT;
   gather(skb);
   __builtin_memset(&packet, 0, sizeof packet);
   parse(skb, &packet);
@@ -232,24 +241,72 @@ int ingress(struct __sk_buff* skb) {
     ask(head, &packet, &facts);
   }
   const struct acl_verdict verdict = judge(skb, &packet, ACL_IN, &facts);
-  count(verdict.why);
-  tell(skb, &packet, &verdict);
-  if (!verdict.pass) return TC_ACT_SHOT;
-  skb->mark |= settings.mark;
-  return TC_ACT_UNSPEC;
+  return finish(skb, &packet, &verdict, ACL_IN);
 }
 
-SEC("tc")
-int egress(struct __sk_buff* skb) {
+__attribute__((noinline)) int egress_any(struct __sk_buff* skb) {
   struct acl_packet packet;
   const struct acl_table_facts facts = {0, 0, 0, 0, 0, 0, 0, 0, 0};
   gather(skb);
   __builtin_memset(&packet, 0, sizeof packet);
   parse(skb, &packet);
   const struct acl_verdict verdict = judge(skb, &packet, ACL_OUT, &facts);
-  count(verdict.why);
-  tell(skb, &packet, &verdict);
-  return TC_ACT_UNSPEC;
+  return finish(skb, &packet, &verdict, ACL_OUT);
+}
+
+// `family` and `l2` are constants.
+ACL_INLINE int ingress_common(struct __sk_buff* skb, const struct acl_filter_head* head, __u64 l2, int family) {
+  struct acl_packet packet;
+  struct acl_table_facts facts = {0, 0, 0, 0, 0, 0, 0, 0, 0};
+  const uint8_t* data = (const uint8_t*)(long)skb->data;
+  const uint8_t* end = (const uint8_t*)(long)skb->data_end;
+  if (!acl_parse_common(data, end, skb->len, l2, family, &packet)) return ingress_any(skb);
+  ask(head, &packet, &facts);
+  const struct acl_verdict verdict = judge(skb, &packet, ACL_IN, &facts);
+  return finish(skb, &packet, &verdict, ACL_IN);
+}
+
+ACL_INLINE int egress_common(struct __sk_buff* skb, __u64 l2, int family) {
+  struct acl_packet packet;
+  const struct acl_table_facts facts = {0, 0, 0, 0, 0, 0, 0, 0, 0};
+  const uint8_t* data = (const uint8_t*)(long)skb->data;
+  const uint8_t* end = (const uint8_t*)(long)skb->data_end;
+  if (!acl_parse_common(data, end, skb->len, l2, family, &packet)) return egress_any(skb);
+  const struct acl_verdict verdict = judge(skb, &packet, ACL_OUT, &facts);
+  return finish(skb, &packet, &verdict, ACL_OUT);
+}
+
+ACL_INLINE int family_of(const struct __sk_buff* skb, __u64 l2) {
+  return acl_common_family((const uint8_t*)(long)skb->data, (const uint8_t*)(long)skb->data_end, l2);
+}
+
+SEC("tc")
+int ingress(struct __sk_buff* skb) {
+  const struct acl_filter_head* head = current_table();
+  if (!head || head->table_bytes == 0) {
+    count(ACL_DROP_NO_TABLE);
+    return TC_ACT_SHOT;
+  }
+  if (settings.link_header == 14) {
+    const int family = family_of(skb, 14);
+    if (family == 4) return ingress_common(skb, head, 14, 4);
+    return family == 6 ? ingress_common(skb, head, 14, 6) : ingress_any(skb);
+  }
+  const int family = family_of(skb, 0);
+  if (family == 4) return ingress_common(skb, head, 0, 4);
+  return family == 6 ? ingress_common(skb, head, 0, 6) : ingress_any(skb);
+}
+
+SEC("tc")
+int egress(struct __sk_buff* skb) {
+  if (settings.link_header == 14) {
+    const int family = family_of(skb, 14);
+    if (family == 4) return egress_common(skb, 14, 4);
+    return family == 6 ? egress_common(skb, 14, 6) : egress_any(skb);
+  }
+  const int family = family_of(skb, 0);
+  if (family == 4) return egress_common(skb, 0, 4);
+  return family == 6 ? egress_common(skb, 0, 6) : egress_any(skb);
 }
 
 char filter_license[] SEC("license") = "Dual BSD/GPL";
