@@ -22,11 +22,10 @@ ACL_INLINE int acl_has_bytes(const uint8_t* data, const uint8_t* end, uint64_t c
 #endif
 }
 
-// 4 or 6; 0 if the link-layer header says otherwise, or there are fewer bytes than any common packet has.
-ACL_INLINE int acl_common_family(const uint8_t* data, const uint8_t* end, uint64_t l2) {
-  if (!acl_has_bytes(data, end, l2 + 20 + 8)) return 0;
-  const uint8_t version = data[l2] >> 4;
-  if (l2 != 0 && acl_load16(data + l2 - 2) != (version == 4 ? 0x0800 : 0x86dd)) return 0;
+// 4 or 6; 0 if it is another version, or there are fewer bytes than any common packet has.
+ACL_INLINE int acl_common_family(const uint8_t* data, const uint8_t* end) {
+  if (!acl_has_bytes(data, end, 20 + 8)) return 0;
+  const uint8_t version = data[0] >> 4;
   return version == 4 || version == 6 ? version : 0;
 }
 
@@ -48,28 +47,29 @@ ACL_INLINE int acl_common_v6(const uint8_t* ip, uint64_t room, struct acl_packet
   return !acl_special_v6(&out->source) && !acl_special_v6(&out->destination);
 }
 
-// `family`: what acl_common_family() said, which is not 0; a constant, if it is to be quick.
-ACL_INLINE int acl_parse_common(const uint8_t* data, const uint8_t* end, uint64_t length, uint64_t l2, int family,
+ACL_INLINE int acl_common_network(const uint8_t* ip, uint64_t room, int family, struct acl_packet* out,
+                                  uint64_t* payload) {
+  return family == 4 ? acl_common_v4(ip, room, out, payload) : acl_common_v6(ip, room, out, payload);
+}
+
+// `family`: what acl_common_family() said, not 0; a constant, if it is to be quick. The bytes begin with the IP header.
+ACL_INLINE int acl_parse_common(const uint8_t* data, const uint8_t* end, uint64_t length, int family,
                                 struct acl_packet* out) {
   const uint64_t header = family == 4 ? 20 : 40;
   uint64_t payload = 0;
-  if (length < l2 || !acl_has_bytes(data, end, l2 + header + 8)) return 0;
-  const uint8_t* ip = data + l2;
-  const uint8_t protocol = ip[family == 4 ? 9 : 6];
+  if (!acl_has_bytes(data, end, header + 8)) return 0;
+  const uint8_t protocol = data[family == 4 ? 9 : 6];
   __builtin_memset(out, 0, sizeof *out - sizeof out->quote);
   out->family = (uint8_t)family;
   if (protocol == ACL_PROTOCOL_UDP) {
-    if (!(family == 4 ? acl_common_v4(ip, length - l2, out, &payload) : acl_common_v6(ip, length - l2, out, &payload)))
-      return 0;
-    if (payload < 8) return 0;
+    if (!acl_common_network(data, length, family, out, &payload) || payload < 8) return 0;
     out->protocol = ACL_PROTOCOL_UDP;
-    acl_parse_ports(ip + header, ACL_UDP, out);
+    acl_parse_ports(data + header, ACL_UDP, out);
     return 1;
   }
-  if (protocol != ACL_PROTOCOL_TCP || !acl_has_bytes(data, end, l2 + header + 20)) return 0;
-  if (!(family == 4 ? acl_common_v4(ip, length - l2, out, &payload) : acl_common_v6(ip, length - l2, out, &payload)))
-    return 0;
-  const uint8_t* tcp = ip + header;
+  if (protocol != ACL_PROTOCOL_TCP || !acl_has_bytes(data, end, header + 20)) return 0;
+  if (!acl_common_network(data, length, family, out, &payload)) return 0;
+  const uint8_t* tcp = data + header;
   const uint64_t tcp_header = (uint64_t)(tcp[12] >> 4) * 4;
   if (tcp_header < 20 || tcp_header > payload) return 0;
   out->protocol = ACL_PROTOCOL_TCP;
