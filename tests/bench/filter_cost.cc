@@ -119,9 +119,10 @@ class Bench {
   // The packet's own source is the first.
   void set(const Bytes& packet, std::uint32_t hosts, std::uint32_t offset) {
     struct {  // as in filter_cost.bpf.c
-      std::uint32_t hosts, first, offset, zero;
+      std::uint32_t hosts, first, offset, before;
       std::uint64_t state;
-    } const settings{hosts, acl_load32(packet.data() + offset), offset, 0, 0x9e3779b97f4a7c15ULL};
+    } const settings{hosts, acl_load32(packet.data() + offset), offset, acl_load32(packet.data() + offset - 4),
+                     0x9e3779b97f4a7c15ULL};
     const std::uint32_t zero = 0;
     if (bpf_map_update_elem(bpf_map__fd(data_), &zero, &settings, BPF_ANY) != 0)
       stop("cannot set up the measuring program");
