@@ -16,34 +16,15 @@
 #include "engine/table/flow.h"
 #include "node/enforce/filter_layout.h"
 
+// Set before they are made.
+#define ACL_RECORDS 1
+#define ACL_MARKS 1
+#include "node/enforce/flow_state.bpf.h"
+
 const volatile struct acl_filter_settings settings = {0, 0, 0, 0, 0};
 
 #define ACL_TABLE_BYTES (settings.most_offset + 64)
 #include "engine/table/decide.h"
-
-// The sizes of these maps are set before they are made.
-struct {
-  __uint(type, BPF_MAP_TYPE_LRU_HASH);
-  __uint(max_entries, 1);
-  __type(key, struct acl_flow_key);
-  __type(value, acl_stamp);
-} records SEC(".maps");
-
-struct {
-  __uint(type, BPF_MAP_TYPE_HASH);
-  __uint(map_flags, BPF_F_NO_PREALLOC);
-  __uint(max_entries, 1);
-  __type(key, struct acl_flow_key);
-  __type(value, acl_stamp);
-} marks SEC(".maps");
-
-struct {
-  __uint(type, BPF_MAP_TYPE_ARRAY);
-  __uint(max_entries, ACL_COARSE_MARKS);
-  __uint(map_flags, BPF_F_MMAPABLE);  // the sweep exchanges stamps atomically
-  __type(key, __u32);
-  __type(value, acl_stamp);
-} coarse SEC(".maps");
 
 struct {
   __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -133,8 +114,7 @@ ACL_INLINE acl_u32 destination_class(const struct acl_filter_head* head, const s
                                      const struct acl_address* address) {
   const acl_u32 own = own_number(head, address);
   if (own) return own - 1;
-  return v4 ? acl_destination_v4(table, (acl_u32)address->low)
-            : acl_destination_v6(table, address->high, address->low);
+  return v4 ? acl_destination_v4(table, (acl_u32)address->low) : acl_destination_v6(table, address->high, address->low);
 }
 
 // What the table answers to a question, asked by a source of this class.
@@ -148,7 +128,8 @@ ACL_INLINE void answer(const struct acl_filter_head* head, acl_u32 source, int v
 }
 
 // What the table says of a packet in that is no ICMP error.
-ACL_INLINE void ask(const struct acl_filter_head* head, const struct acl_packet* packet, struct acl_table_facts* facts) {
+ACL_INLINE void ask(const struct acl_filter_head* head, const struct acl_packet* packet,
+                    struct acl_table_facts* facts) {
   const struct acl_table table = {(const acl_u8*)(head + 1)};
   struct acl_question question;
   const acl_u32 source = source_class(&table, packet->family == 4, &packet->source);
@@ -181,37 +162,6 @@ __attribute__((noinline)) int ask_any(const struct acl_packet* packet, struct ac
   return 0;
 }
 
-// --- flow state ---
-
-ACL_INLINE void look_up(const struct acl_flow_key* key, uint8_t wants, acl_stamp now, struct acl_flow_facts* flow) {
-  if (wants & ACL_WANT_RECORD) {
-    const acl_stamp* seen = bpf_map_lookup_elem(&records, key);
-    if (seen) flow->record = acl_stamp_state(key->protocol, *seen, now);
-  }
-  if (wants & ACL_WANT_MARK && flow->record == ACL_STAMP_NONE) {
-    const acl_stamp* seen = bpf_map_lookup_elem(&marks, key);
-    const uint8_t mark = seen ? acl_stamp_state(key->protocol, *seen, now) : ACL_STAMP_NONE;
-    __u32 index = acl_coarse_index(key);
-    const acl_stamp* stamp = bpf_map_lookup_elem(&coarse, &index);
-    flow->mark = acl_mark_state(mark, key->protocol, stamp ? *stamp : now, now);
-  }
-}
-
-// The key is of no use afterwards: a second one on the stack is more than there is room for.
-ACL_INLINE void apply(struct acl_flow_key* key, uint8_t effects, acl_stamp now) {
-  if (effects & ACL_END_RECORD) bpf_map_delete_elem(&records, key);
-  if (effects & ACL_SET_MARK && bpf_map_update_elem(&marks, key, &now, BPF_ANY) != 0) {
-    __u32 index = acl_coarse_index(key);
-    acl_stamp* stamp = bpf_map_lookup_elem(&coarse, &index);
-    if (stamp) *stamp = now;
-  }
-  if (effects & ACL_SET_RECORD) {
-    bpf_map_update_elem(&records, key, &now, BPF_ANY);
-    acl_pair_of(key, key);
-    bpf_map_update_elem(&records, key, &now, BPF_ANY);
-  }
-}
-
 // The verdict and its effects, which are applied before the packet goes on.
 ACL_INLINE struct acl_verdict judge(struct __sk_buff* skb, const struct acl_packet* packet, int direction,
                                     const struct acl_table_facts* facts) {
@@ -221,9 +171,9 @@ ACL_INLINE struct acl_verdict judge(struct __sk_buff* skb, const struct acl_pack
   struct acl_flow_key key;
   const acl_stamp now = clock(skb);
   acl_flow_key_of(packet, direction, &key);
-  look_up(&key, wants, now, &flow);
+  acl_look_up_flow(&key, wants, now, &flow);
   const struct acl_verdict verdict = acl_decide(packet, direction, facts, &flow);
-  if (verdict.effects) apply(&key, verdict.effects, now);
+  if (verdict.effects) acl_apply_to_flow(&key, verdict.effects, now);
   return verdict;
 }
 

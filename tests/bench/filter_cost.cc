@@ -9,8 +9,6 @@
 #include <fmt/format.h>
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
-#include <sched.h>
-#include <sys/mount.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -23,6 +21,7 @@
 #include "engine/table/flow.h"
 #include "engine/table/hot_writer.h"
 #include "node/enforce/filter.h"
+#include "node/enforce/kernel_testing.h"
 #include "tests/generate/packet_bytes.h"
 
 namespace acl {
@@ -240,8 +239,7 @@ int main(int argc, char** argv) {
     fmt::print("filter_cost: NOT MEASURED: loading an eBPF program needs root\n");
     return 0;
   }
-  if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
-      mount("none", "/mnt", "tmpfs", 0, "mode=0700") != 0) {
+  if (!acl::node::private_mounts()) {
     fmt::print("filter_cost: NOT MEASURED: no mount namespaces here\n");
     return 0;
   }
