@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "engine/net/diagnostic.h"
-#include "node/enforce/fd.h"
+#include "engine/net/fd.h"
 
 namespace acl::node {
 

@@ -21,9 +21,9 @@
 #include <string_view>
 
 #include "engine/net/diagnostic.h"
+#include "engine/net/fd.h"
 #include "engine/table/node_header.h"
 #include "node/enforce/attachment.h"
-#include "node/enforce/fd.h"
 #include "node/enforce/filter_layout.h"
 #include "node/enforce/pins.h"
 

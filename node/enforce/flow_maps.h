@@ -15,8 +15,8 @@
 #include <vector>
 
 #include "engine/net/diagnostic.h"
+#include "engine/net/fd.h"
 #include "engine/table/flow.h"
-#include "node/enforce/fd.h"
 
 namespace acl::node {
 

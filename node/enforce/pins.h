@@ -7,7 +7,7 @@
 #include <string>
 
 #include "engine/net/diagnostic.h"
-#include "node/enforce/fd.h"
+#include "engine/net/fd.h"
 
 namespace acl::node {
 

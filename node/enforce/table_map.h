@@ -9,8 +9,8 @@
 #include <span>
 
 #include "engine/net/diagnostic.h"
+#include "engine/net/fd.h"
 #include "engine/table/node_header.h"
-#include "node/enforce/fd.h"
 #include "node/enforce/filter_layout.h"
 
 namespace acl::node {

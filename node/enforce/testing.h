@@ -21,7 +21,7 @@
 #include <vector>
 
 #include "engine/net/address.h"
-#include "node/enforce/fd.h"
+#include "engine/net/fd.h"
 #include "node/enforce/kernel_testing.h"
 #include "tests/generate/packet_bytes.h"
 

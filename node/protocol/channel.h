@@ -1,12 +1,14 @@
-// One end of the socket between aclnode and aclnode-net: SOCK_SEQPACKET of AF_UNIX, which keeps messages apart (unix(7)).
+// One end of the socket between two of the node's programs: SOCK_SEQPACKET of AF_UNIX, which keeps messages apart (unix(7)).
 //
-// A descriptor that the other side sends along is never taken in: the kernel drops it, as nothing asks for it. An empty message
-// is taken for the end, which is what it looks like.
+// Where no descriptor is awaited, one that the other side sends along is never taken in: the kernel drops it, as nothing asks for
+// it. An empty message is taken for the end, which is what it looks like.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 
+#include "engine/net/fd.h"
 #include "node/protocol/message.h"
 
 namespace acl::node::protocol {
@@ -28,5 +30,21 @@ struct Received {
 
 // Never waits. The buffer holds longest_message bytes; a longer message is too_long, and lost.
 Received receive_message(int fd, std::span<std::uint8_t> buffer) noexcept;
+
+// --- messages with descriptors (SCM_RIGHTS), between programs where that is awaited ---
+
+inline constexpr std::size_t most_descriptors = 4;
+
+// The descriptors are lent; the other side gets its own.
+Sent send_message(int fd, ByteView message, std::span<const int> descriptors, Wait wait) noexcept;
+
+// As above, and owns what came along (close-on-exec). More than most_descriptors: too_long, and all are closed.
+struct ReceivedWith {
+  Received::State state = Received::State::nothing;
+  ByteView message;
+  std::array<Fd, most_descriptors> descriptors;
+  std::size_t count = 0;
+};
+ReceivedWith receive_with_descriptors(int fd, std::span<std::uint8_t> buffer) noexcept;
 
 }  // namespace acl::node::protocol

@@ -2,9 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <optional>
 #include <utility>
+
+#include "node/protocol/coding.h"
 
 namespace acl::node::protocol {
 namespace {
@@ -22,72 +23,15 @@ enum class Kind : std::uint8_t {
   well = 22,
 };
 
-class Writer {
+using wire::Reader;
+
+// A message begins with its kind.
+class Writer : public wire::Writer {
  public:
-  explicit Writer(Kind kind) { out_.push_back(static_cast<std::uint8_t>(kind)); }
-  template <class T>
-  Writer& number(T value) {
-    for (std::size_t i = 0; i < sizeof value; ++i) out_.push_back(static_cast<std::uint8_t>(value >> (8 * i)));
-    return *this;
-  }
-  Writer& rest(std::string_view text) {
-    out_.insert(out_.end(), text.begin(), text.end());
-    return *this;
-  }
-  Writer& rest(ByteView bytes) {
-    out_.insert(out_.end(), bytes.begin(), bytes.end());
-    return *this;
-  }
-  Writer& text(std::string_view value) { return number(static_cast<std::uint16_t>(value.size())).rest(value); }
-  Bytes take() { return std::move(out_); }
-
- private:
-  Bytes out_;
-};
-
-// Reads from the front. After the first fault it hands out harmless values, and done() is false.
-class Reader {
- public:
-  explicit Reader(ByteView bytes) noexcept : left_(bytes) {}
-  template <class T>
-  T number() noexcept {
-    if (left_.size() < sizeof(T)) return fault<T>();
-    T value = 0;
-    for (std::size_t i = 0; i < sizeof(T); ++i) value = static_cast<T>(value | static_cast<T>(T{left_[i]} << (8 * i)));
-    left_ = left_.subspan(sizeof(T));
-    return value;
-  }
-  ByteView rest(std::size_t least, std::size_t most) noexcept {
-    if (left_.size() < least || left_.size() > most) return fault<ByteView>();
-    return std::exchange(left_, {});
-  }
-  std::string text(std::size_t most) {
-    const std::size_t size = number<std::uint16_t>();
-    if (size > most || size > left_.size()) return fault<std::string>();
-    const ByteView bytes = left_.first(size);
-    left_ = left_.subspan(size);
-    if (std::find(bytes.begin(), bytes.end(), 0) != bytes.end()) return fault<std::string>();
-    return {bytes.begin(), bytes.end()};
-  }
-  [[nodiscard]] bool done() const noexcept { return good_ && left_.empty(); }
-
- private:
-  template <class T>
-  T fault() noexcept {
-    good_ = false;
-    left_ = {};
-    return {};
-  }
-  ByteView left_;
-  bool good_ = true;
+  explicit Writer(Kind kind) { number(static_cast<std::uint8_t>(kind)); }
 };
 
 std::string text_of(ByteView bytes) { return {bytes.begin(), bytes.end()}; }
-
-tl::unexpected<Diagnostic> malformed(ByteView bytes) {
-  const std::string kind = bytes.empty() ? "none" : std::to_string(bytes[0]);
-  return fail(Code::E1361, fmt::format("a message of {} bytes and kind {} is not in its form", bytes.size(), kind));
-}
 
 std::string fault_of(std::string_view what, std::string_view value, std::size_t most) {
   if (value.size() > most) return fmt::format("the {} is longer than {} bytes", what, most);

@@ -1,0 +1,67 @@
+// Messages that are variants, coded by their lists of fields: kind = first kind + place in the variant. For the message files of this
+// folder alone.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+#include "engine/net/diagnostic.h"
+#include "node/protocol/wire.h"
+
+namespace acl::node::protocol {
+
+inline tl::unexpected<Diagnostic> malformed(wire::ByteView bytes) {
+  const std::string kind = bytes.empty() ? "none" : std::to_string(bytes[0]);
+  return fail(Code::E1361, fmt::format("a message of {} bytes and kind {} is not in its form", bytes.size(), kind));
+}
+
+// An enum of one byte whose values run from `first` to `last`.
+template <class E>
+void wire_enum(wire::Put& io, const E& value, E, E) {
+  io.number(static_cast<std::uint8_t>(value));
+}
+template <class E>
+void wire_enum(wire::Take& io, E& value, E first, E last) {
+  std::uint8_t byte = 0;
+  io.number(byte);
+  if (byte < static_cast<std::uint8_t>(first) || byte > static_cast<std::uint8_t>(last)) io.refuse();
+  value = static_cast<E>(byte);
+}
+
+template <class Fields, class Variant>
+Expected<wire::Bytes> encode_variant(const Variant& message, std::uint8_t first_kind) {
+  wire::Put put(static_cast<std::uint8_t>(first_kind + message.index()));
+  std::visit([&](const auto& m) { Fields::walk(put, m); }, message);
+  if (put.faulty() != nullptr)
+    return fail(Code::E1361, fmt::format("the {} of a message is too long or holds a zero byte", put.faulty()));
+  return put.take();
+}
+
+// Puts the message of the variant's place `Index` into `message` and reads it, if that is the one.
+template <class Fields, class Variant, std::size_t Index = 0>
+bool read_variant(std::size_t wanted, wire::Take& take, std::optional<Variant>& message) {
+  if constexpr (Index == std::variant_size_v<Variant>) {
+    return false;
+  } else {
+    if (wanted != Index) return read_variant<Fields, Variant, Index + 1>(wanted, take, message);
+    Fields::walk(take, std::get<Index>(message.emplace(std::in_place_index<Index>)));
+    return true;
+  }
+}
+
+template <class Variant, class Fields>
+Expected<Variant> decode_variant(wire::ByteView bytes, std::uint8_t first_kind) {
+  if (bytes.empty() || bytes[0] < first_kind) return malformed(bytes);
+  wire::Take take(bytes.subspan(1));
+  std::optional<Variant> message;
+  if (!read_variant<Fields, Variant>(std::size_t{bytes[0]} - first_kind, take, message) || !take.done())
+    return malformed(bytes);
+  return std::move(*message);
+}
+
+}  // namespace acl::node::protocol

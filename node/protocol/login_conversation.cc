@@ -1,0 +1,101 @@
+#include "node/protocol/login_conversation.h"
+
+#include <fmt/format.h>
+
+namespace acl::node::protocol {
+namespace {
+
+Judged broken(std::string fault) { return {Verdict::broken, std::move(fault)}; }
+
+}  // namespace
+
+// --- aclnode-ssh, as aclnode-session sees it -------------------------------------------------------------------------------
+
+Judged SshStates::hear_login(const Login& login) {
+  if (accepted_) return broken("a login after one was accepted");
+  if (asked_) return broken("a login while another one is asked for");
+  if (login.request <= last_request_) return broken(fmt::format("request {} after {}", login.request, last_request_));
+  if (++logins_ > most_logins) return broken(fmt::format("more than {} logins", most_logins));
+  last_request_ = login.request;
+  asked_ = true;
+  return {};
+}
+
+Judged SshStates::hear_sign(const Sign& sign) {
+  if (sign.request <= last_request_) return broken(fmt::format("request {} after {}", sign.request, last_request_));
+  if (++signs_ > (accepted_ ? most_signs : most_signs_before)) return broken("too much to sign");
+  last_request_ = sign.request;
+  return {};
+}
+
+Judged SshStates::open(std::uint32_t channel) {
+  if (channel < next_channel_) return broken(fmt::format("channel {} again", channel));
+  if (channels_.size() >= most_channels) return broken(fmt::format("more than {} channels at a time", most_channels));
+  if (channel == UINT32_MAX) return broken("the last channel there is");
+  next_channel_ = channel + 1;
+  channels_.insert(channel);
+  return {};
+}
+
+Judged SshStates::hear(const FromSsh& message) {
+  if (over_) return broken("a message after the last");
+  if (const auto* login = std::get_if<Login>(&message)) return hear_login(*login);
+  if (const auto* sign = std::get_if<Sign>(&message)) return hear_sign(*sign);
+  if (std::holds_alternative<Over>(message)) {
+    over_ = true;
+    return {};
+  }
+  if (!accepted_) return broken("a channel before the login");
+  if (const auto* channel = std::get_if<OpenChannel>(&message)) return open(channel->channel);
+  if (const auto* connect = std::get_if<Connect>(&message)) return open(connect->channel);
+  if (const auto* closed = std::get_if<Closed>(&message)) {
+    if (closed->channel >= next_channel_)
+      return broken(fmt::format("channel {}, which was never open", closed->channel));
+    return {channels_.erase(closed->channel) == 1 ? Verdict::take : Verdict::late, {}};
+  }
+  const std::uint32_t channel = std::get<Signal>(message).channel;
+  if (channel >= next_channel_) return broken(fmt::format("channel {}, which was never open", channel));
+  return {channels_.count(channel) == 1 ? Verdict::take : Verdict::late, {}};
+}
+
+void SshStates::answered(bool accept) {
+  asked_ = false;
+  accepted_ = accepted_ || accept;
+}
+
+// --- aclnode-session, as aclnode sees it ------------------------------------------------------------------------------------
+
+Judged SessionStates::hear(const FromSession& message) {
+  if (over_) return broken("a message after the last");
+  if (std::holds_alternative<SessionOver>(message)) {
+    over_ = true;
+    return {};
+  }
+  if (const auto* resume = std::get_if<Resume>(&message)) {
+    if (!resuming_ || accepted_) return broken("a resume where none is awaited");
+    accepted_ = logged_in_ = true;
+    user_ = resume->user;
+    return {};
+  }
+  if (resuming_) return broken("another message where a resume is awaited");
+  if (const auto* may = std::get_if<May>(&message)) {
+    if (accepted_ || asked_) return broken("a question where none is awaited");
+    if (may->request <= last_request_) return broken(fmt::format("request {} after {}", may->request, last_request_));
+    if (++asks_ > most_logins) return broken(fmt::format("more than {} logins", most_logins));
+    last_request_ = may->request;
+    user_ = may->user;
+    asked_ = true;
+    return {};
+  }
+  const auto& logged_in = std::get<LoggedIn>(message);
+  if (!accepted_ || logged_in_ || logged_in.user != user_) return broken("a login that was not accepted");
+  logged_in_ = true;
+  return {};
+}
+
+void SessionStates::answered(bool accept) {
+  asked_ = false;
+  accepted_ = accepted_ || accept;
+}
+
+}  // namespace acl::node::protocol

@@ -1,0 +1,60 @@
+// Which message of aclnode-ssh and of aclnode-session is legal when: the states of docs/protocol.md, kept by the side that must not
+// believe the other. Pure; memory is bounded by most_channels. What is broken ends the conversation, and the process with it.
+#pragma once
+
+#include <cstdint>
+#include <set>
+
+#include "node/protocol/conversation.h"
+#include "node/protocol/login_message.h"
+#include "node/protocol/session_message.h"
+
+namespace acl::node::protocol {
+
+inline constexpr unsigned most_logins = 20;       // asked for by one connection, accepted or not
+inline constexpr unsigned most_signs_before = 4;  // before the login: one key exchange, and what a client makes of it
+inline constexpr std::size_t most_channels = 64;  // at a time
+inline constexpr std::uint64_t most_signs = 1U << 20;  // at 1 GiB between rekeys, a pebibyte
+
+// aclnode-session's side of aclnode-ssh.
+class SshStates {
+ public:
+  // `sign`: each has a greater request number than the one before. `login`: one at a time, none after one was accepted. Everything but
+  // `sign`, `login` and `over`: only after that. A channel's number grows; `signal` and `closed` name one that was opened.
+  Judged hear(const FromSsh& message);
+  // The answer to the login that is asked for.
+  void answered(bool accept);
+  [[nodiscard]] bool accepted() const noexcept { return accepted_; }
+
+ private:
+  Judged hear_login(const Login& login);
+  Judged hear_sign(const Sign& sign);
+  Judged open(std::uint32_t channel);
+
+  bool asked_ = false, accepted_ = false, over_ = false;
+  unsigned logins_ = 0;
+  std::uint64_t signs_ = 0;
+  std::uint32_t last_request_ = 0;
+  std::uint32_t next_channel_ = 0;
+  std::set<std::uint32_t> channels_;
+};
+
+// aclnode's side of aclnode-session.
+class SessionStates {
+ public:
+  enum class Start : std::uint8_t { fresh, resumed };  // resumed: the first message is `resume`
+  explicit SessionStates(Start start) noexcept : resuming_(start == Start::resumed) {}
+  // `may`: one at a time, at most most_logins, none after one was accepted. `logged-in`: once, after that, for the account that was.
+  Judged hear(const FromSession& message);
+  void answered(bool accept);
+  [[nodiscard]] bool logged_in() const noexcept { return logged_in_; }
+
+ private:
+  bool resuming_ = false;
+  bool asked_ = false, accepted_ = false, logged_in_ = false, over_ = false;
+  unsigned asks_ = 0;
+  std::uint32_t last_request_ = 0;
+  std::string user_;  // asked for last
+};
+
+}  // namespace acl::node::protocol
