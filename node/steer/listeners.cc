@@ -25,14 +25,14 @@ Fd listener_at(const sockaddr* address, socklen_t size, const std::string& inter
   Fd fd(::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd) return {};
   const bool v6 = family == AF_INET6;
-  const bool ready =
-      (!v6 || set(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY)) &&
-      (!transparent || (v6 ? set(fd.get(), IPPROTO_IPV6, IPV6_TRANSPARENT) : set(fd.get(), IPPROTO_IP, IP_TRANSPARENT))) &&
-      ::bind(fd.get(), address, size) == 0 &&
-      ::setsockopt(fd.get(), SOL_SOCKET, SO_BINDTODEVICE, interface.c_str(),
-                   static_cast<socklen_t>(interface.size() + 1)) == 0 &&
-      set(fd.get(), SOL_SOCKET, SO_KEEPALIVE) && set(fd.get(), IPPROTO_TCP, TCP_NODELAY) &&
-      ::listen(fd.get(), backlog) == 0;
+  const bool ready = (!v6 || set(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY)) &&
+                     (!transparent || (v6 ? set(fd.get(), IPPROTO_IPV6, IPV6_TRANSPARENT)
+                                          : set(fd.get(), IPPROTO_IP, IP_TRANSPARENT))) &&
+                     ::bind(fd.get(), address, size) == 0 &&
+                     ::setsockopt(fd.get(), SOL_SOCKET, SO_BINDTODEVICE, interface.c_str(),
+                                  static_cast<socklen_t>(interface.size() + 1)) == 0 &&
+                     set(fd.get(), SOL_SOCKET, SO_KEEPALIVE) && set(fd.get(), IPPROTO_TCP, TCP_NODELAY) &&
+                     ::listen(fd.get(), backlog) == 0;
   return ready ? std::move(fd) : Fd();
 }
 

@@ -130,9 +130,7 @@ SteerProgram::~SteerProgram() {
 }
 
 int SteerProgram::map(const char* name) const { return bpf_object__find_map_fd_by_name(object_, name); }
-int SteerProgram::program() const {
-  return bpf_program__fd(bpf_object__find_program_by_name(object_, "steer"));
-}
+int SteerProgram::program() const { return bpf_program__fd(bpf_object__find_program_by_name(object_, "steer")); }
 
 Expected<void> SteerProgram::set_interface(unsigned ifindex, std::uint16_t port) const {
   const std::uint32_t zero = 0;

@@ -34,7 +34,7 @@ struct SteeringOptions {
 };
 
 struct SteeringFacts {
-  unsigned ifindex = 0;  // 0: the interface is not there
+  unsigned ifindex = 0;                 // 0: the interface is not there
   std::vector<net::Address> own, host;  // ascending
   friend bool operator==(const SteeringFacts&, const SteeringFacts&) = default;
 };
