@@ -90,6 +90,7 @@ struct Config {
   std::string decisions;                                         // file for decision records; empty: standard error
   std::uint32_t flow_records = 100'000;
   std::uint32_t flow_marks = 100'000;
+  std::string backend = "auto";  // of the packet filter: "tcx", "clsact"; "auto": TCX where the kernel has it
   std::uint32_t mark = 0x08000000;  // the bit of the packet mark that says "the filter let it in"
   std::vector<BreakGlass> break_glass;
   SshSettings ssh;

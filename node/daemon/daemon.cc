@@ -368,11 +368,11 @@ Expected<void> Daemon::reload() {
   if (!fresh) return tl::unexpected(fresh.error());
   const auto fixed = [](const Config& c) {
     return std::tie(c.interface, c.state_dir, c.run_dir, c.bpffs_dir, c.wireguard_socket, c.flow_records, c.flow_marks,
-                    c.mark);
+                    c.mark, c.backend);
   };
   if (fixed(*fresh) != fixed(config_)) {
     return fail(Code::E1301,
-                "interface, folders, wireguard_socket, flow_records, flow_marks and mark take effect by a restart",
+                "interface, folders, wireguard_socket, flow_records, flow_marks, mark and backend take effect by a restart",
                 "`systemctl restart aclnode`; the filter stays meanwhile");
   }
   auto decisions = Decisions::open(fresh->decisions);

@@ -66,6 +66,9 @@ FilterOptions filter_options(const Config& config) {
   options.records = config.flow_records;
   options.marks = config.flow_marks;
   options.mark = config.mark;
+  options.backend = config.backend == "tcx"      ? Backend::tcx
+                    : config.backend == "clsact" ? Backend::clsact
+                                                 : Backend::automatic;
   return options;
 }
 

@@ -63,7 +63,7 @@ class Filter : public testing::TestWithParam<bool> {
     if (!network_.enter()) GTEST_SKIP() << "NOT TESTED: no namespaces or no TUN interface here";
     options_.bpffs_dir = "/mnt/bpf/filter";
     options_.records = options_.marks = 1000;
-    options_.clsact = GetParam();
+    options_.backend = GetParam() ? Backend::clsact : Backend::tcx;
   }
   [[nodiscard]] PacketFilter filter() const {
     auto opened = PacketFilter::open(options_);
@@ -138,6 +138,50 @@ TEST_P(Filter, DenyingAllLetsNothingInUntilTheNextTable) {
   expect_closed();
   expect_done(filter.enforce(table_with(0), own));
   expect_enforcing();
+}
+
+// Denying must work when nothing else does: it takes no memory for a smaller table, and no other program.
+TEST_P(Filter, DenyingAllKeepsTheProgramOfALargeTable) {
+  PacketFilter filter = enforcing();
+  expect_done(filter.enforce(large_table(), own));
+  const auto program = [&] { return program_id(filter.program_fd(Direction::in)); };
+  const std::uint32_t before = program();
+  expect_done(filter.deny_all());
+  EXPECT_EQ(program(), before);
+  expect_closed();
+  expect_done(filter.check());
+  expect_done(filter.deny_all());
+  expect_closed();
+  expect_done(filter.enforce(large_table(), own));
+  EXPECT_EQ(program(), before);
+  expect_enforcing();
+}
+
+TEST_P(Filter, WhatDeniesAllGoesOnToDoSoUnderTheNextProcess) {
+  in_child([this] { expect_done(enforcing().deny_all()); });
+  PacketFilter next = filter();
+  expect_done(next.attach(network_.ifindex()));
+  expect_done(next.check());
+  expect_closed();
+  expect_done(next.enforce(table_with(0), own));
+  expect_done(next.check());
+  expect_enforcing();
+}
+
+// A backend that somebody set since; the one before goes when this is there.
+TEST_P(Filter, TakesOverFromTheOtherBackend) {
+  in_child([this] { (void)enforcing(); });
+  options_.backend = GetParam() ? Backend::tcx : Backend::clsact;
+  PacketFilter next = filter();
+  expect_done(next.attach(network_.ifindex()));
+  expect_done(next.check());
+  expect_enforcing();
+  expect_done(next.enforce(large_table(), own));
+  expect_done(next.check());
+  expect_enforcing();
+  EXPECT_EQ(clsact_filters(network_.ifindex(), Direction::in)->empty(), GetParam());
+  const auto tcx = tcx_programs(network_.ifindex(), Direction::in);
+  EXPECT_EQ(tcx->value_or(std::vector<std::uint32_t>{}).empty(), !GetParam());
 }
 
 TEST_P(Filter, WhatAnOwnAddressMayNotBeIsRefusedAndTheTableStays) {
@@ -281,10 +325,7 @@ TEST_P(Filter, PinsThatAreGoneAreFoundAndMade) {
 TEST_P(Filter, IsTakenAwayWithAllThatItMade) {
   PacketFilter filter = enforcing();
   expect_done(filter.detach_and_remove());
-  // The kernel detaches a link when the last reference is put, which a removed pin does some time later.
-  bool open = false;
-  for (int i = 0; i < 100 && !open; ++i) open = network_.arrives(unknown, 40000, 100);
-  EXPECT_TRUE(open);
+  EXPECT_TRUE(network_.arrives(unknown, 40000, 1000));
   EXPECT_FALSE(run("test -e /mnt/bpf/filter"));
 }
 
