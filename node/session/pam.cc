@@ -15,16 +15,26 @@ namespace {
 
 constexpr std::size_t longest_texts = 64 * 1024;
 
+// What modules say: all of it, and of that what they say as errors.
+struct Said {
+  std::string all, errors;
+};
+
+void add(std::string& texts, std::string_view text) {
+  if (texts.size() + text.size() + 1 > longest_texts) return;
+  texts += text;
+  if (text.empty() || text.back() != '\n') texts += '\n';
+}
+
 extern "C" int answer_nothing(int count, const pam_message** messages, pam_response** responses, void* data) {
-  auto& texts = *static_cast<std::string*>(data);
+  auto& said = *static_cast<Said*>(data);
   if (count <= 0 || count > PAM_MAX_NUM_MSG) return PAM_CONV_ERR;
   for (int i = 0; i < count; ++i) {
     const int style = messages[i]->msg_style;
     if (style != PAM_TEXT_INFO && style != PAM_ERROR_MSG) return PAM_CONV_ERR;
     const std::string_view text = messages[i]->msg != nullptr ? messages[i]->msg : "";
-    if (texts.size() + text.size() + 1 > longest_texts) continue;
-    texts += text;
-    if (text.empty() || text.back() != '\n') texts += '\n';
+    add(said.all, text);
+    if (style == PAM_ERROR_MSG) add(said.errors, text);
   }
   // PAM frees it.
   *responses = static_cast<pam_response*>(std::calloc(static_cast<std::size_t>(count), sizeof(pam_response)));
@@ -44,7 +54,7 @@ struct PamSession::State {
   pam_handle_t* handle = nullptr;
   int last = PAM_SUCCESS;
   bool has_credentials = false, has_session = false;
-  std::string said;
+  Said said;
   pam_conv conversation{answer_nothing, &said};
 
   State() = default;
@@ -63,7 +73,7 @@ struct PamSession::State {
     last = result;
     if (result == PAM_SUCCESS) return {};
     // What the modules say is better than the library's word for it, such as the text of /etc/nologin.
-    const std::string words = said.empty() ? std::string(pam_strerror(handle, result)) : said;
+    const std::string words = said.errors.empty() ? std::string(pam_strerror(handle, result)) : said.errors;
     return fail(Code::E1406, one_line(fmt::format("{}: {}", what, words)));
   }
 };
@@ -100,9 +110,9 @@ Expected<PamSession> PamSession::open(const std::string& service, const Account&
     return fail(Code::E1406, "PAM made it another account");
   }
   // As after a public key: whoever has not been authenticated by PAM may have no credentials of its modules, and logs in without.
-  const std::size_t said = pam.said.size();
+  const Said before = pam.said;
   pam.has_credentials = pam_setcred(pam.handle, PAM_ESTABLISH_CRED) == PAM_SUCCESS;
-  pam.said.resize(said);
+  pam.said = before;
   if (auto done = pam.step(pam_open_session(pam.handle, 0), "PAM opens no session"); !done)
     return tl::unexpected(done.error());
   pam.has_session = true;
@@ -123,7 +133,7 @@ std::vector<std::string> PamSession::environment() const {
 
 const std::string& PamSession::texts() const {
   static const std::string none;
-  return state_ ? state_->said : none;
+  return state_ ? state_->said.all : none;
 }
 
 std::string one_line(std::string text) {

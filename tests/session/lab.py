@@ -137,6 +137,19 @@ def wait_for(what, patience=PATIENCE, every=0.01):
         time.sleep(every)
 
 
+def processes(words):
+    """Numbers of the living processes whose command line holds these words."""
+    found = []
+    for entry in os.listdir("/proc"):
+        try:
+            with open(f"/proc/{entry}/cmdline") as line, open(f"/proc/{entry}/stat") as stat:
+                if entry.isdigit() and words in line.read() and stat.read().rpartition(")")[2].split()[0] != "Z":
+                    found.append(int(entry))
+        except (FileNotFoundError, NotADirectoryError, ProcessLookupError):
+            continue
+    return found
+
+
 class Closed(Exception):
     pass
 
@@ -147,8 +160,8 @@ class Conversation:
         self.end = end
         self.end.settimeout(PATIENCE)
 
-    def say(self, name, **values):
-        self.end.send(wire.encode(name, **values))
+    def say(self, message, /, **values):
+        self.end.send(wire.encode(message, **values))
 
     def hear(self, name=None):
         """The next message and its descriptors; of another name it is a failure."""
@@ -302,7 +315,7 @@ class Login:
         return (exited.signal if exited.signalled else exited.status), *texts
 
     def run_on_terminal(self, command, terminal=None, kind="exec", given=b"", **more):
-        channel, (master,) = self.open(kind, command, terminal=dict(term="xterm", columns=80, rows=24, **(terminal or {})), **more)
+        channel, (master,) = self.open(kind, command, terminal={**dict(term="xterm", columns=80, rows=24), **(terminal or {})}, **more)
         if given:
             os.write(master, given)
         text = read_all(master)

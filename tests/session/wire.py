@@ -56,8 +56,8 @@ def _put(form, value):
     return out
 
 
-def encode(name, **values):
-    kind, fields = FIELDS[name]
+def encode(message, /, **values):
+    kind, fields = FIELDS[message]
     unknown = set(values) - {field for field, _ in fields}
     assert not unknown, unknown
     empty = lambda form: [] if isinstance(form, list) else 0 if form in NUMBERS else b""
