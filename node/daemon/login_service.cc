@@ -46,7 +46,7 @@ void LoginService::set() {
   }
   LoginSettings settings{config_.ssh, key_folder(config_), config_.run_dir + "/logins", !has_systemd()};
   has_keys_ = false;
-  keys_again_ms_ = 0;
+  keys_again_ms_ = steer_again_ms_ = 0;
   if (logins_) {
     logins_->set(std::move(settings));
   } else {

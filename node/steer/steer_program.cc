@@ -182,8 +182,11 @@ Expected<void> SteerProgram::attach() {
 }
 
 void SteerProgram::remove(const std::string& bpffs_dir) {
-  // Taken away without making or mounting what is not there.
-  unlink(fmt::format("{}/{}", bpffs_dir, link_pin).c_str());
+  // Taken away without making or mounting what is not there. Without detaching, the program would go some time after its pin.
+  const std::string path = fmt::format("{}/{}", bpffs_dir, link_pin);
+  const Fd link(bpf_obj_get(path.c_str()));
+  if (link) bpf_link_detach(link.get());
+  unlink(path.c_str());
 }
 
 }  // namespace acl::node
