@@ -78,6 +78,11 @@ class SshNode(Node):
             return json.dumps(value)
         self.ssh_settings = "[ssh]\n" + "".join(f"{key} = {word(value)}\n" for key, value in keys.items())
 
+    def takes_logins(self, generation, patience=20.0):
+        """Host keys are made at the first start, which takes a moment."""
+        return self.enforces_generation(generation, patience) and \
+            bool(wait_for(lambda: (s := self.status()) and s["ssh"]["listening"], patience))
+
     def write_config(self, source=None, break_glass="", **more):
         super().write_config(source, break_glass=break_glass + getattr(self, "ssh_settings", ""), **more)
 
