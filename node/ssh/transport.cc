@@ -106,6 +106,7 @@ Expected<void> Transport::State::configure(std::uint64_t rekey_bytes) {
   // Not the machine's file of settings for servers.
   const bool no_files = false;
   bool set = ssh_bind_options_set(bind.get(), SSH_BIND_OPTIONS_PROCESS_CONFIG, &no_files) == SSH_OK;
+  set = set && ssh_bind_options_set(bind.get(), SSH_BIND_OPTIONS_BANNER, "aclnode") == SSH_OK;
   for (const HostKey& one : keys) {
     ssh_key copy = ssh_key_dup(one.key.get());  // the bind owns it
     set = set && copy != nullptr && ssh_bind_options_set(bind.get(), SSH_BIND_OPTIONS_IMPORT_KEY, copy) == SSH_OK;
