@@ -111,7 +111,10 @@ def live(begin, aclnode, client, user, is_root):
             pass
     threading.Thread(target=lambda: (wait_for_end(client), goodbye(), os._exit(0)), daemon=True).start()
     while True:
-        data = aclnode.recv(65536)
+        try:
+            data = aclnode.recv(65536)
+        except OSError:
+            data = b""
         if not data:
             say(client, event="alone")
             aclnode = come_back(begin, user, is_root, since)
@@ -159,7 +162,7 @@ def take(peer):
     return data, list(fds)
 
 
-def hear_daemon(peer):
+def hear_daemon(peer, listener):
     while True:
         data, fds = take(peer)
         if not data:
@@ -167,6 +170,7 @@ def hear_daemon(peer):
         _, begin = read_message(data)
         if os.fork() == 0:
             peer.close()
+            listener.close()
             client, aclnode = socket.socket(fileno=fds[0]), socket.socket(fileno=fds[1])
             try:
                 serve(begin, client, aclnode)
@@ -195,7 +199,7 @@ def supervise(path):
         file.write(str(os.getpid()))
     while True:
         peer, _ = s.accept()
-        hear_daemon(peer)
+        hear_daemon(peer, s)
 
 
 def make_host_keys(folder):

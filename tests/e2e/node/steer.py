@@ -201,5 +201,139 @@ class WhoAnswersByRules(WhoAnswers):
     BY = "nftables"
 
 
+class Logins(Steer):
+    def records(self, event, since=0):
+        return [d for d in self.server.decisions()[since:] if d["event"] == event]
+
+    def test_what_is_decided_and_what_is_told(self):
+        self.start(deny_users=["deploy"])
+        accepted, s = self.login(self.ann, "root")
+        self.assertEqual((accepted["event"], accepted["accept"], accepted["tell"]), ("decision", True, ""))
+        for node, user, exists, tell in (
+                (self.ann, "deploy", True, 'this machine takes no logins as "deploy" by SSH'),
+                (self.ann, "careful", True, "prove anew who you are"),
+                (self.ann, "backup", True, 'policy does not let ann@example.com become "backup" here'),
+                (self.ann, "root", False, 'there is no account "root" on this machine'),
+                (self.bob, "root", True, 'policy does not let bob@example.com become "root" here')):
+            answer, _ = self.login(node, user, exists)
+            self.assertFalse(answer["accept"], (node.name, user))
+            self.assertTrue(answer["tell"].startswith("access denied: "), answer)
+            self.assertIn(tell, answer["tell"])
+        self.login(self.ann, "root", address=self.server.v6)
+        first = self.records("login")[0]
+        self.assertEqual({k: first[k] for k in ("verdict", "source", "node", "identity", "account", "rule", "line", "generation")},
+                         {"verdict": "accept", "source": self.ann.v4, "node": "annlaptop", "identity": "ann@example.com",
+                          "account": "root", "rule": "ssh[0]", "line": "policy.hujson:1", "generation": "1.1"})
+        self.assertEqual(self.records("login")[-1]["source"], self.ann.v6)
+        self.assertTrue(wait_for(lambda: self.server.status()["ssh"]["sessions"] == 2), self.server.status())
+        s.close()
+        self.assertTrue(wait_for(lambda: self.server.status()["ssh"]["sessions"] == 1), self.server.status())
+        start, over = self.records("session-start")[0], self.records("session-end")[0]
+        self.assertEqual(start["connection"], over["connection"])
+        self.assertEqual(over["words"], "the client has closed")
+        self.assertGreaterEqual(float(over["duration_s"]), 0)
+
+    def test_a_source_that_moves_to_another_key_is_nobody(self):
+        self.start()
+        answer, s = self.login(self.ann, "root")
+        self.assertTrue(answer["accept"])
+        self.server.set_wireguard("peer", self.stranger.public, "allowed-ips", f"{self.stranger.v4}/32,{self.ann.v4}/32")
+        self.assertTrue(wait_for(lambda: self.records("session-end")), self.server.decisions())
+        again = self.records("login-again")[0]
+        self.assertEqual(again["verdict"], "deny")
+        self.assertIn(f"WireGuard's allowed-ips give {self.ann.v4} to {self.stranger.public}", again["reason"])
+
+    def test_a_new_table_ends_what_it_does_not_allow_within_a_second(self):
+        self.start()
+        gone, stays = self.login(self.ann, "root")[1], self.login(self.ann, "deploy")[1]
+        rules = [dict(SSH_RULES[0], users=["deploy"])]
+        number = self.lab.compile(policy(rules))
+        began = time.monotonic()
+        run(ACLC, "publish", self.lab.release, self.lab.store)
+        os.system(f"chmod -R a+rX {self.lab.folder}/store")
+        ended = event(gone)
+        print(f"ended {time.monotonic() - began:.3f} s after publishing began", flush=True)
+        self.assertEqual(ended["event"], "end")
+        self.assertIn('this login is no longer allowed: policy does not let ann@example.com become "root" here', ended["words"])
+        self.assertTrue(self.server.enforces_generation(number))
+        with self.assertRaises(TimeoutError):
+            event(stays, 0.5)
+        again = self.records("login-again")
+        self.assertEqual([(d["verdict"], d["account"]) for d in again], [("deny", "root")])
+
+    def test_a_reload_that_denies_an_account_ends_its_logins(self):
+        self.start()
+        s = self.login(self.ann, "root")[1]
+        self.configure(deny_users=["root"])
+        self.assertEqual(self.server.ask("reload").returncode, 0)
+        self.assertIn("takes no logins", event(s)["words"])
+        s = self.login(self.ann, "deploy")[1]
+        self.configure(enabled=False)
+        self.assertEqual(self.server.ask("reload").returncode, 0)
+        self.assertIn("takes no logins by policy any more", event(s)["words"])
+
+    def test_sessions_outlive_the_daemon_and_are_decided_again(self):
+        self.start()
+        root, deploy = self.login(self.ann, "root")[1], self.login(self.ann, "deploy")[1]
+        self.server.kill_daemon()
+        for s in (root, deploy):
+            self.assertEqual(event(s)["event"], "alone")
+        self.configure(deny_users=["root"])
+        self.server.start_daemon()
+        self.assertEqual(event(deploy)["event"], "go-on")
+        self.assertEqual(event(root)["event"], "end")
+        self.assertTrue(wait_for(lambda: self.server.status()["ssh"]["sessions"] == 1), self.server.status())
+        self.assertEqual([d["account"] for d in self.records("session-resumed")], ["deploy"])
+        # A table that comes later counts for it, too.
+        self.lab.publish(policy([]))
+        self.assertEqual(event(deploy)["event"], "end")
+
+    def test_who_says_nothing_keeps_only_himself_out(self):
+        self.start(max_starting=6, max_starting_per_source=3, login_grace_s=2)
+        silent = [self.connect(self.ann, self.server.v4) for _ in range(5)]
+        self.assertTrue(wait_for(lambda: self.server.status()["ssh"]["refused"] == 2), self.server.status())
+        self.assertEqual(self.server.status()["ssh"]["starting"], 3)
+        self.assertIsNotNone(self.login(self.bob, "root")[0])
+        self.assertTrue(self.records("login-refused")[0]["reason"].startswith("E1408"))
+        self.assertTrue(wait_for(lambda: self.login(self.ann, "deploy")[0], 15))
+        del silent
+
+    def test_break_glass_names_who_may_become_whom(self):
+        entry = f'\n[[break_glass]]\nfrom = "{self.ann.v4}"\nkey = "{self.ann.public}"\nlogin = "root"\n'
+        self.configure(tail=entry)
+        self.lab.publish(policy())
+        os.rename(self.lab.trust_file, self.lab.trust_file + ".away")
+        self.server.start_daemon()
+        self.assertEqual(self.server.status()["state"], "break-glass")
+        self.assertTrue(wait_for(lambda: self.server.status()["ssh"]["listening"]), self.server.status())
+        answer, s = self.login(self.ann, "root")
+        self.assertTrue(answer["accept"], answer)
+        self.assertFalse(self.login(self.ann, "deploy")[0]["accept"])
+        self.assertEqual(self.answers(self.bob, self.server.v4, 0.6), "nobody")
+        # Once there is a table it holds, and not a moment longer break-glass.
+        self.lab.publish(policy(SSH_RULES, grants=[]))
+        os.rename(self.lab.trust_file + ".away", self.lab.trust_file)
+        self.assertEqual(self.server.ask("reload").returncode, 0)
+        self.assertEqual(event(s)["event"], "end")
+
+    def test_a_session_program_that_is_not_there_is_told_and_comes_back(self):
+        self.start()
+        self.assertTrue(self.login(self.ann, "root")[0]["accept"])
+        self.end_supervisor()
+        self.assertTrue(wait_for(lambda: self.login(self.ann, "deploy")[0], 15))
+
+    def test_nothing_but_roots_own_supervisor_is_believed(self):
+        folder = os.path.dirname(self.socket)
+        os.makedirs(folder)
+        code = ("import os,socket,sys; os.setuid(65534); s=socket.socket(socket.AF_UNIX,socket.SOCK_SEQPACKET); s.bind(sys.argv[1]);"
+                "s.listen(8); print('ready',flush=True); s.accept()[0].recv(9)")
+        os.chmod(folder, 0o777)
+        os.chmod(self.server.folder, 0o755)
+        impostor = self.server.start(sys.executable, "-c", code, self.socket, stdout=subprocess.PIPE)
+        impostor.stdout.readline()
+        self.start()
+        self.assertTrue(wait_for(lambda: "not of this user" in (self.server.status()["ssh"]["trouble"] or "")), self.server.status())
+
+
 if __name__ == "__main__":
     unittest.main(verbosity=2)
