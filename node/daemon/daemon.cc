@@ -305,6 +305,7 @@ void Daemon::tick() {
   }
   begin_fetching();
   keep_state();
+  decisions_.flush(clocks_.wall());
   control_->step(std::chrono::steady_clock::now());
   if (watchdog_) tell_service_manager("WATCHDOG=1");
 }
@@ -369,7 +370,7 @@ Expected<void> Daemon::reload() {
   }
   auto decisions = Decisions::open(fresh->decisions);
   if (!decisions) return tl::unexpected(decisions.error());
-  decisions_ = std::move(*decisions);  // also a file that was moved away
+  decisions_.move_to(std::move(*decisions));  // also a file that was moved away
   config_ = std::move(*fresh);
   find_group();
   enforcer_->set_break_glass(config_.break_glass);
