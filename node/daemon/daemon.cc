@@ -248,6 +248,7 @@ void Daemon::keep_on_disk(const std::shared_ptr<const LoadedTable>& table, const
   Expected<void> kept = folder_.write_release(table->release());
   if (kept) kept = folder_.write_state(state);
   if (!kept) {
+    folder_.take_back(stored_.accepted);
     incomplete_ = false;  // it is whole, in memory
     const Diagnostic why = make_diagnostic(
         kept.error().code, fmt::format("the release is in force and cannot be stored: {}", kept.error().message),
@@ -296,8 +297,8 @@ release::Instant Daemon::instant() const {
 
 void Daemon::tick() {
   last_tick_ms_ = clocks_.steady_ms();
-  next_tick_ms_ = last_tick_ms_ + tick_ms;
   enforcer_->tick();
+  next_tick_ms_ = last_tick_ms_ + (enforcer_->busy() ? shortest_tick_ms : tick_ms);
   if (state_) {
     const release::Time wall = instant().wall;
     if (wall <= release::last_time_there_is) state_->last_time = wall;  // beyond it is no time

@@ -74,6 +74,10 @@ class StateFolder {
   // Takes away releases other than this one, blobs that it does not name, and what a crash left half written.
   void clean(const KeptRelease& kept) const noexcept;
 
+  // After a release could not be stored: takes away what was written of it, so that it does not fill the disk that is too full for it.
+  // `head` is of the release that is stored, if one is; if that is not whole, nothing is taken away.
+  void take_back(const std::optional<release::Head>& head) const noexcept;
+
   // The bytes of a blob that is here; nothing if it is not, or damaged.
   [[nodiscard]] std::optional<release::Bytes> held(const release::Reference& reference) const;
 
