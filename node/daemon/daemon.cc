@@ -16,6 +16,7 @@
 
 #include "engine/net/file.h"
 #include "engine/release/trust.h"
+#include "node/daemon/last_guard.h"
 #include "node/daemon/service_manager.h"
 
 namespace acl::node {
@@ -108,6 +109,10 @@ Expected<std::unique_ptr<Daemon>> Daemon::open(Config config, std::string config
   auto enforcer = Enforcer::open(made->config_, made->clocks_, made->decisions_);
   if (!enforcer) return tl::unexpected(enforcer.error());
   made->enforcer_ = std::move(*enforcer);
+  if (auto kept =
+          keep_last_guard(made->config_.state_dir, made->config_path_, {made->config_.interface, made->config_.mark});
+      !kept)
+    made->complain(kept.error(), "state");
   if (auto ok = made->listen(); !ok) return tl::unexpected(ok.error());
   made->signals_ = signal_descriptor();
   made->links_ = link_descriptor();
@@ -365,9 +370,10 @@ Expected<void> Daemon::reload() {
                     c.mark, c.backend);
   };
   if (fixed(*fresh) != fixed(config_)) {
-    return fail(Code::E1301,
-                "interface, folders, wireguard_socket, flow_records, flow_marks, mark and backend take effect by a restart",
-                "`systemctl restart aclnode`; the filter stays meanwhile");
+    return fail(
+        Code::E1301,
+        "interface, folders, wireguard_socket, flow_records, flow_marks, mark and backend take effect by a restart",
+        "`systemctl restart aclnode`; the filter stays meanwhile");
   }
   auto decisions = Decisions::open(fresh->decisions);
   if (!decisions) return tl::unexpected(decisions.error());

@@ -8,6 +8,7 @@
 #include "engine/release/base64.h"
 #include "engine/release/text.h"
 #include "node/daemon/interface.h"
+#include "node/daemon/last_guard.h"
 #include "node/enforce/socket_list.h"
 
 namespace acl::node {
@@ -52,6 +53,9 @@ Expected<void> install_guard(const std::string& config_path) {
     settings = GuardSettings{config->interface, config->mark};
   } else if (const auto text = read_file(config_path)) {
     settings = guard_settings(*text);
+    if (!settings) settings = last_guard(config_path, *text);
+  } else {
+    settings = last_guard(config_path, {});
   }
   if (settings) {
     auto guard = Guard::make(guard_options(settings->interface, settings->mark));
@@ -367,7 +371,8 @@ void Enforcer::report(const char* part, const Expected<void>& outcome, const cha
 }
 
 const std::string* Enforcer::trouble() const noexcept {
-  for (const char* part : {"filter", "attachment", "guard", "wireguard", "flows", "records", "seed", "found", "guard found"}) {
+  for (const char* part :
+       {"filter", "attachment", "guard", "wireguard", "flows", "records", "seed", "found", "guard found"}) {
     if (const auto known = troubles_.find(part); known != troubles_.end()) return &known->second;
   }
   return nullptr;

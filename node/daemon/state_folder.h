@@ -4,6 +4,7 @@
 //   state                the trust set, the accepted head, the time (engine/release/state.h)
 //   release/<v>.<gen>    what the node's release is made of: head, header, references; one, or for a moment two
 //   blob/<digest>        its parts, rules and chunks
+//   guard                what was guarded last (last_guard.h)
 //
 // Everything is written beside its place, synced, and put in its place in one step, the folder synced after it; blobs before the
 // release that names them, the release before the state whose head it has, and only then what is no longer named is taken away. So
