@@ -206,12 +206,9 @@ std::string status_text(std::string_view text) {
                    text_of(status, "admitted_sources"), text_of(status, "binding_failures")));
   line("packets in",
        fmt::format("{} passed, {} dropped", text_of(status, "passed_packets"), text_of(status, "dropped_packets")));
-<<<<<<< HEAD
   if (const auto ssh = status.find("ssh"); ssh != status.end() && ssh->is_object()) line("logins", ssh_text(*ssh));
-=======
   if (number_of(status, "lost_records") != 0)
     line("decisions", fmt::format("{} records LOST: nobody took them", text_of(status, "lost_records")));
->>>>>>> wt-i5
   const std::string error = text_of(status, "last_error");
   if (!error.empty()) line("last error", fmt::format("{} ({})", error, text_of(status, "last_error_at")));
   return out;

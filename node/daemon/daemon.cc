@@ -109,14 +109,11 @@ Expected<std::unique_ptr<Daemon>> Daemon::open(Config config, std::string config
   auto enforcer = Enforcer::open(made->config_, made->clocks_, made->decisions_);
   if (!enforcer) return tl::unexpected(enforcer.error());
   made->enforcer_ = std::move(*enforcer);
-<<<<<<< HEAD
   made->logins_ = std::make_unique<LoginService>(made->config_, made->clocks_, made->decisions_, *made->enforcer_);
-=======
   if (auto kept =
           keep_last_guard(made->config_.state_dir, made->config_path_, {made->config_.interface, made->config_.mark});
       !kept)
     made->complain(kept.error(), "state");
->>>>>>> wt-i5
   if (auto ok = made->listen(); !ok) return tl::unexpected(ok.error());
   made->signals_ = signal_descriptor();
   made->links_ = link_descriptor();
@@ -306,12 +303,8 @@ release::Instant Daemon::instant() const {
 
 void Daemon::tick() {
   last_tick_ms_ = clocks_.steady_ms();
-<<<<<<< HEAD
-  next_tick_ms_ = last_tick_ms_ + tick_ms;
   // Before the filter opens an interface that was made anew: its port 22 is never another's.
   logins_->tick();
-=======
->>>>>>> wt-i5
   enforcer_->tick();
   next_tick_ms_ = last_tick_ms_ + (enforcer_->busy() ? shortest_tick_ms : tick_ms);
   if (state_) {
