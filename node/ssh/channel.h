@@ -42,6 +42,7 @@ struct Channel {
   protocol::OpenChannel wanted;  // collects terminal and environment before the process
   std::size_t environment_size = 0;
   bool replies = false;    // the request for the process wants a reply
+  bool subsystem = false;  // the process is one
   std::deque<Bytes> held;  // requests while opening
   std::size_t held_size = 0;
 

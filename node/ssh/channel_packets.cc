@@ -16,6 +16,24 @@ void send_close(Channel& channel, Effects& out) {
   out.packets.push_back(PacketWriter(msg_channel_close).number(channel.peer).take());
 }
 
+void send_eof(Channel& channel, Effects& out) {
+  if (channel.eof_sent || channel.close_sent) return;
+  channel.eof_sent = true;
+  out.packets.push_back(PacketWriter(msg_channel_eof).number(channel.peer).take());
+}
+
+void send_end(Channel& channel, const protocol::Exited& exited, Effects& out) {
+  PacketWriter request(msg_channel_request);
+  request.number(channel.peer);
+  if (exited.signalled)
+    request.string("exit-signal").boolean(false).string(exited.signal).boolean(exited.core).string("").string("");
+  else
+    request.string("exit-status").boolean(false).number(exited.status);
+  out.packets.push_back(request.take());
+  send_eof(channel, out);
+  send_close(channel, out);
+}
+
 void tell(Channel& channel, std::string_view words, Effects& out) {
   if (words.empty()) return;
   // \r: the person's terminal may be in raw mode.

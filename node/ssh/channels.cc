@@ -13,6 +13,9 @@ namespace {
 // RFC 4254 section 5.1.
 enum class OpenFailure : std::uint32_t { prohibited = 1, connect_failed = 2, unknown_type = 3, resource_shortage = 4 };
 
+// As ssh(1) itself exits when it fails.
+constexpr std::uint32_t refused_status = 255;
+
 Bytes open_failure(std::uint32_t peer, OpenFailure why, std::string_view words) {
   return PacketWriter(msg_channel_open_failure)
       .number(peer)
@@ -206,10 +209,19 @@ void Channels::refused(const protocol::Refused& message, Effects& out) {
   }
   give_back(*channel, channel->input.size(), out);
   channel->input = {};
-  if (!channel->close_sent) tell(*channel, message.words, out);
-  if (!channel->close_sent && channel->replies) out.packets.push_back(reply(*channel, false));
+  if (channel->close_sent) return;
+  // A client that is told of a failure shows nothing of what comes before it. So a person's command has begun, says why it does not go on,
+  // and has failed; a program that asked for a subsystem is told that there is none.
+  if (channel->subsystem) {
+    if (channel->replies) out.packets.push_back(reply(*channel, false));
+    return release_held(*channel, out);
+  }
+  if (channel->replies) out.packets.push_back(reply(*channel, true));
   release_held(*channel, out);
-  if (!channel->replies) send_close(*channel, out);
+  tell(*channel, message.words, out);
+  protocol::Exited failed;
+  failed.status = refused_status;
+  send_end(*channel, failed, out);
 }
 
 void Channels::tell_all(std::string_view words, Effects& out) {
