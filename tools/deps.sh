@@ -11,6 +11,7 @@ build=(
   cmake ninja-build make g++ clang patch python3
   libbenchmark-dev libbpf-dev libcli11-dev libcurl4-openssl-dev libexpected-dev libfmt-dev libgmock-dev libgtest-dev libmnl-dev
   libnftables-dev librapidcheck-dev libseccomp-dev libsodium-dev libtomlplusplus-dev minisign nlohmann-json3-dev pkg-config python3-jsonschema tao-pegtl-dev
+  libssh-dev libssl-dev zlib1g-dev dropbear-bin openssh-client openssh-sftp-server putty-tools python3-cryptography python3-paramiko rsync
   bpftool etcd-client etcd-server faketime iproute2 iputils-ping nftables nginx-light openssl wireguard-go wireguard-tools
 )
 # libclang-rt-14-dev: the sanitizers and libFuzzer; only recommended by clang, so it must be named.

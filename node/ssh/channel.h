@@ -50,7 +50,7 @@ struct Channel {
   protocol::ChannelKind kind = protocol::ChannelKind::pipes;
   Fd to, from, errors;
   ByteQueue input;
-  bool input_over = false;   // nothing more is written to the process
+  bool input_over = false;  // nothing more is written to the process
   bool output_over = false, errors_over = true;
   bool eof_received = false, close_received = false;
   bool eof_sent = false, close_sent = false;

@@ -495,7 +495,8 @@ TEST_F(ChannelsTest, WhatIsNotThereIsRefusedAndAnswersOnlyWhoAsks) {
     hear(msg_global_request, PacketWriter().string(name).boolean(false).take());
     EXPECT_THAT(types(), IsEmpty()) << name;
   }
-  for (const char* type : {"x11", "forwarded-tcpip", "auth-agent@openssh.com", "direct-streamlocal@openssh.com", "tun@openssh.com"}) {
+  for (const char* type :
+       {"x11", "forwarded-tcpip", "auth-agent@openssh.com", "direct-streamlocal@openssh.com", "tun@openssh.com"}) {
     hear(msg_channel_open, PacketWriter().string(type).number(5).number(1).number(1).take());
     EXPECT_THAT(types(), ElementsAre(msg_channel_open_failure)) << type;
   }

@@ -115,9 +115,12 @@ Expected<void> Transport::State::configure(std::uint64_t rekey_bytes) {
     set = set && copy != nullptr && ssh_bind_options_set(bind.get(), SSH_BIND_OPTIONS_IMPORT_KEY, copy) == SSH_OK;
   }
   const std::pair<ssh_options_e, const char*> methods[] = {
-      {SSH_OPTIONS_KEY_EXCHANGE, key_exchanges}, {SSH_OPTIONS_CIPHERS_C_S, ciphers},
-      {SSH_OPTIONS_CIPHERS_S_C, ciphers},        {SSH_OPTIONS_HMAC_C_S, macs},
-      {SSH_OPTIONS_HMAC_S_C, macs},              {SSH_OPTIONS_COMPRESSION_C_S, compressions},
+      {SSH_OPTIONS_KEY_EXCHANGE, key_exchanges},
+      {SSH_OPTIONS_CIPHERS_C_S, ciphers},
+      {SSH_OPTIONS_CIPHERS_S_C, ciphers},
+      {SSH_OPTIONS_HMAC_C_S, macs},
+      {SSH_OPTIONS_HMAC_S_C, macs},
+      {SSH_OPTIONS_COMPRESSION_C_S, compressions},
       {SSH_OPTIONS_COMPRESSION_S_C, compressions},
   };
   for (const auto& [option, value] : methods) set = set && ssh_options_set(session.get(), option, value) == SSH_OK;
@@ -125,8 +128,8 @@ Expected<void> Transport::State::configure(std::uint64_t rekey_bytes) {
   // No descriptor: bytes go through feed() and output().
   set = set && ssh_bind_accept_fd(bind.get(), session.get(), SSH_INVALID_SOCKET) == SSH_OK;
   if (!set)
-    return fail(Code::E1404, fmt::format("libssh cannot be set up: {} {}", ssh_get_error(bind.get()),
-                                         ssh_get_error(session.get())));
+    return fail(Code::E1404,
+                fmt::format("libssh cannot be set up: {} {}", ssh_get_error(bind.get()), ssh_get_error(session.get())));
   ssh_set_blocking(session.get(), 0);
   let_in(&hear);
   return {};
