@@ -48,23 +48,6 @@ void end_output(Channel& channel, bool errors) {
   channel.from = Fd();
 }
 
-void send_exit(const Channel& channel, Effects& out) {
-  PacketWriter request(msg_channel_request);
-  request.number(channel.peer);
-  const protocol::Exited& exited = *channel.exited;
-  if (exited.signalled)
-    request.string("exit-signal").boolean(false).string(exited.signal).boolean(exited.core).string("").string("");
-  else
-    request.string("exit-status").boolean(false).number(exited.status);
-  out.packets.push_back(request.take());
-}
-
-void send_eof(Channel& channel, Effects& out) {
-  if (channel.eof_sent || channel.close_sent) return;
-  channel.eof_sent = true;
-  out.packets.push_back(PacketWriter(msg_channel_eof).number(channel.peer).take());
-}
-
 }  // namespace
 
 void Channels::write_input(Channel& channel, Effects& out) {
@@ -131,9 +114,7 @@ std::optional<std::int64_t> Channels::settle_one(Channel& channel, std::int64_t 
     end_output(channel, false);
   if (!channel.outputs_over()) return again;
   if (channel.exited) {
-    send_exit(channel, out);
-    send_eof(channel, out);
-    send_close(channel, out);
+    send_end(channel, *channel.exited, out);
     return std::nullopt;
   }
   if (channel.eof_sent) return std::nullopt;

@@ -68,9 +68,7 @@ Expected<void> give_up(const std::optional<std::string>& name) {
 }
 
 // What libssh and OpenSSL would open files for, while there are any. Their settings on this machine are not asked.
-bool load_libraries() {
-  return OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, nullptr) == 1 && ssh_init() == 0;
-}
+bool load_libraries() { return OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, nullptr) == 1 && ssh_init() == 0; }
 
 }  // namespace
 }  // namespace acl::node::ssh
@@ -79,9 +77,10 @@ int main(int count, char** arguments) {
   using namespace acl::node::ssh;  // NOLINT(google-build-using-namespace): a program of one file
   if (count > 2 || (count == 2 && arguments[1][0] == '-') || !is_socket(conversation, SOCK_SEQPACKET) ||
       !is_socket(connection, SOCK_STREAM)) {
-    std::fputs("usage: aclnode-ssh [USER|UID:GID], started by aclnode-session with their socket as descriptor 3 and\n"
-               "       the connection as descriptor 4\n",
-               stderr);
+    std::fputs(
+        "usage: aclnode-ssh [USER|UID:GID], started by aclnode-session with their socket as descriptor 3 and\n"
+        "       the connection as descriptor 4\n",
+        stderr);
     return 2;
   }
   umask(077);
