@@ -192,7 +192,7 @@ class Compiler {
   }
 
   // Gives the part's bytes away; what stays is its reference.
-  Expected<void> keep(CachedPart& part, const std::vector<std::uint8_t>& bytes) {
+  Expected<void> keep(CachedPart& part, ByteView bytes) {
     part.blob = release::reference_to(bytes);
     return options_.put ? options_.put(part.blob, bytes) : Expected<void>();
   }
