@@ -237,7 +237,7 @@ std::vector<table::Identity> identities(const Resolved& resolved) {
 
 KnownSets::KnownSets(const resolve::Views& views)
     : views_(views), resolved_(views.resolved()), scratch_(resolved_.node_count()) {
-  large_ = std::max<std::size_t>(64, resolved_.node_count() / 256);
+  large_ = std::max<std::size_t>(64, resolved_.node_count() / 128);
   covered_.resize(resolved_.sources.size());
   receivers_.resize(resolved_.rules.size());
   // What every node knows: the receivers of rules whose sources cover all nodes, and the sources of rules for all.
@@ -313,7 +313,8 @@ std::vector<std::uint8_t> KnownSets::blocks(NodeId node) {
   for (std::uint32_t chunk = 0; std::size_t{chunk} * acl_chunk_identities < resolved_.node_count(); ++chunk) {
     const std::size_t base = std::size_t{chunk} * acl_chunk_identities;
     const auto words = scratch_.words().subspan(base / 64);
-    std::array<std::uint64_t, acl_chunk_identities / 64> map{};  // bit i % 8 of byte i / 8, since numbers are little-endian
+    std::array<std::uint64_t, acl_chunk_identities / 64>
+        map{};  // bit i % 8 of byte i / 8, since numbers are little-endian
     std::copy_n(words.begin(), std::min(words.size(), map.size()), map.begin());
     std::size_t count = 0;
     for (const std::uint64_t word : map) count += static_cast<std::size_t>(std::popcount(word));
