@@ -380,6 +380,9 @@ class Lab:
     def publish(self, policy, to=None):
         """Compiles, signs, publishes; the generation."""
         number = self.compile(policy)
+        self.publish_compiled(to)
+        return number
+
+    def publish_compiled(self, to=None):
         run(ACLC, "publish", self.release, to or self.store)
         os.system(f"chmod -R a+rX {self.folder}/store")
-        return number
