@@ -93,13 +93,14 @@ Expected<void> replace_host_keys(const std::string& session_program, const std::
   return made;
 }
 
-std::string host_keys_json(const std::string& name, const std::optional<Key>& key,
-                           const std::vector<std::string>& keys) {
-  nlohmann::ordered_json node;
-  node["name"] = name;
-  if (key) node["key"] = release::encode_base64(*key);
-  node["sshHostKeys"] = keys;
-  const nlohmann::ordered_json out = {{"nodes", nlohmann::ordered_json::array({node})}};
+std::string host_keys_json(const NodeOfKeys& node, const std::vector<std::string>& keys) {
+  nlohmann::ordered_json one;
+  one["name"] = node.name;
+  one["addresses"] = nlohmann::ordered_json::array();
+  for (const net::Address& address : node.addresses) one["addresses"].push_back(address.text());
+  if (node.key) one["key"] = release::encode_base64(*node.key);
+  one["sshHostKeys"] = keys;
+  const nlohmann::ordered_json out = {{"nodes", nlohmann::ordered_json::array({one})}};
   return out.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 

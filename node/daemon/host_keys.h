@@ -22,8 +22,12 @@ Expected<StartedProgram> make_host_keys(const std::string& session_program, cons
 // New ones in the place of those that are there, each in one step; waits for it.
 Expected<void> replace_host_keys(const std::string& session_program, const std::string& folder);
 
-// What `aclc import` reads: {"nodes": [{"name": …, "key": …, "sshHostKeys": […]}]}.
-std::string host_keys_json(const std::string& name, const std::optional<Key>& key,
-                           const std::vector<std::string>& keys);
+// A node of an inventory (docs/inventory.md): {"nodes": [{"name": …, "addresses": […], "key": …, "sshHostKeys": […]}]}.
+struct NodeOfKeys {
+  std::string name;
+  std::vector<net::Address> addresses;
+  std::optional<Key> key;
+};
+std::string host_keys_json(const NodeOfKeys& node, const std::vector<std::string>& keys);
 
 }  // namespace acl::node
