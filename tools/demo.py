@@ -51,20 +51,6 @@ def show(node, *words):
     return done.returncode
 
 
-def add_host(lab, router):
-    lab.host = f"{lab.prefix}-host"
-    run("ip", "netns", "add", lab.host)
-    run("ip", "-n", router.namespace, "link", "add", "eth1", "type", "veth", "peer", "name", "eth0", "netns", lab.host)
-    router.ip("addr", "add", "10.55.0.1/24", "dev", "eth1")
-    router.ip("link", "set", "eth1", "up")
-    router.exec("sysctl", "-qw", "net.ipv4.ip_forward=1")
-    for words in (["addr", "add", f"{HOST}/24", "dev", "eth0"], ["link", "set", "eth0", "up"], ["route", "add", "default", "via", "10.55.0.1"]):
-        run("ip", "-n", lab.host, *words)
-    host = Node.__new__(Node)
-    host.lab, host.namespace = lab, lab.host
-    host.serve(80)
-
-
 def demo(lab):
     say("1. Four nodes: ann's laptop, a server, a router to the office, and a stranger whom the inventory does not have")
     laptop = lab.add("laptop", 1, owner="ann@example.com")
@@ -72,7 +58,7 @@ def demo(lab):
     router = lab.add("router", 3, tags=["tag:router"], routes=["10.55.0.0/24"])
     stranger = lab.add("stranger", 4, enforces=None)
     lab.up()
-    add_host(lab, router)
+    lab.add_host(router, [HOST]).serve(80)
     server.serve(22, 5432)
     print("\n  WireGuard is up between all of them, and nothing enforces a policy yet:\n")
     show_traffic([(laptop, "server", server.v4, 5432, True), (stranger, "server", server.v4, 22, True)])
@@ -119,10 +105,7 @@ def main():
         print(f"make demo needs {lacks}, which this machine does not have or does not give you", file=sys.stderr)
         sys.exit(1)
     with Lab() as lab:
-        try:
-            demo(lab)
-        finally:
-            subprocess.run(["ip", "netns", "del", f"{lab.prefix}-host"], capture_output=True)
+        demo(lab)
 
 
 if __name__ == "__main__":

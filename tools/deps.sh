@@ -9,8 +9,8 @@ set -euo pipefail
 
 build=(
   cmake ninja-build make g++ clang patch python3
-  libbenchmark-dev libbpf-dev libcli11-dev libcurl4-openssl-dev libexpected-dev libfmt-dev libgmock-dev libgtest-dev libmnl-dev
-  libnftables-dev librapidcheck-dev libseccomp-dev libsodium-dev libtomlplusplus-dev minisign nlohmann-json3-dev pkg-config python3-jsonschema tao-pegtl-dev
+  libaudit-dev libbenchmark-dev libbpf-dev libcli11-dev libcurl4-openssl-dev libexpected-dev libfmt-dev libgmock-dev libgtest-dev libmnl-dev
+  libnftables-dev libpam0g-dev librapidcheck-dev libseccomp-dev libselinux1-dev libsodium-dev libssl-dev libtomlplusplus-dev minisign nlohmann-json3-dev pkg-config python3-jsonschema tao-pegtl-dev
   bpftool etcd-client etcd-server faketime iproute2 iputils-ping nftables nginx-light openssl wireguard-go wireguard-tools
 )
 # libclang-rt-14-dev: the sanitizers and libFuzzer; only recommended by clang, so it must be named.

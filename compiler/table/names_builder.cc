@@ -221,6 +221,7 @@ std::vector<table::Identity> identities(const Resolved& resolved) {
     for (const std::uint32_t tag : device.tags) one.tags.push_back(inventory.tags[tag]);
     one.addresses = device.addresses;
     one.routes = resolved.approved_routes[node];
+    one.host_keys = device.ssh_host_keys;
     if (!device.key.empty()) {
       std::size_t length = 0;
       sodium_base642bin(one.key.data(), one.key.size(), device.key.data(), device.key.size(), nullptr, &length, nullptr,

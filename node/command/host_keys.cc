@@ -4,31 +4,22 @@
 //
 // Exit code: 0 done, 1 they are another program's and are not changed, 2 wrong usage, 3 something cannot be read or written.
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <array>
+#include <chrono>
 #include <memory>
 
 #include "node/command/verbs.h"
 #include "node/daemon/host_keys.h"
-#include "node/daemon/interface.h"
 #include "node/wireguard/device_poll.h"
 
 namespace acl::node {
 namespace {
 
 struct Options {
-  std::string config = usual_config, name;
+  std::string config = usual_config;
   bool json = false;
 };
-
-std::string host_name() {
-  std::array<char, 256> name{};
-  if (::gethostname(name.data(), name.size() - 1) != 0) return {};
-  const std::string whole = name.data();
-  return whole.substr(0, whole.find('.'));
-}
 
 int failed(const Diagnostic& diagnostic) {
   complain(diagnostic);
@@ -47,9 +38,8 @@ int print_keys(const Options& options) {
   }
   // By its key the inventory finds the node, whatever it is called there.
   const auto device = read_device(config->interface, config->wireguard_socket, std::chrono::seconds(2));
-  NodeOfKeys node{options.name.empty() ? host_name() : options.name, interface_addresses(config->interface), {}};
-  if (device) node.key = device->public_key;
-  const std::string json = host_keys_json(node, *keys);
+  if (!device) return failed(device.error());
+  const std::string json = host_keys_json(device->public_key, *keys);
   return print_out(json + "\n") ? exit_yes : exit_failed;
 }
 
@@ -78,7 +68,6 @@ void add_host_keys(CLI::App& app, int& exit_code) {
   const std::string about = fmt::format("the daemon's configuration; default {}", usual_config);
   CLI::App* keys = app.add_subcommand("host-keys", "Print the public host keys of logins by SSH");
   keys->add_option("--config", options->config, about);
-  keys->add_option("--name", options->name, "this node's name in the inventory; default: the host's");
   keys->add_flag("--json", options->json, "as aclc import reads it");
   keys->callback([options, &exit_code] { exit_code = print_keys(*options); });
   CLI::App* again = app.add_subcommand("rotate-host-key", "Make new host keys in the place of those there are");

@@ -43,6 +43,7 @@ struct Status {
   bool guarded = false;
   std::uint64_t known = 0, admitted = 0;  // nodes; ranges of source addresses
   std::uint64_t binding_failures = 0;
+  std::uint64_t lost_records = 0;         // decision records that found no room
   std::uint64_t passed = 0, dropped = 0;  // incoming packets since the filter was first attached
   SshStatus ssh;
   std::string last_error;

@@ -104,6 +104,7 @@ class Reader {
     text(table, "net_user", config.net_user);
     text(table, "group", config.group);
     text(table, "decisions", config.decisions);
+    text(table, "backend", config.backend);
     text(table, "ca_file", config.source.ca_file);
     text(table, "certificate_file", config.source.certificate_file);
     text(table, "key_file", config.source.key_file);
@@ -318,6 +319,9 @@ class Reader {
     if (!std::has_single_bit(config.mark))
       return wrong_at(place("mark"), fmt::format("\"mark\" = {:#x} is not one bit", config.mark),
                       "for example 0x08000000");
+    if (config.backend != "auto" && config.backend != "tcx" && config.backend != "clsact")
+      return wrong_at(place("backend"), fmt::format("\"backend\" = {} is none there is", quoted(config.backend)),
+                      "write \"auto\", \"tcx\" or \"clsact\"");
     for (const auto& [key, path] : {std::pair{"trust", &config.trust},
                                     {"state_dir", &config.state_dir},
                                     {"run_dir", &config.run_dir},
@@ -485,6 +489,7 @@ std::string print_config(const Config& config) {
   text("net_user", config.net_user, defaults.net_user);
   text("group", config.group, defaults.group);
   text("decisions", config.decisions, "");
+  text("backend", config.backend, defaults.backend);
   text("ca_file", config.source.ca_file, "");
   text("certificate_file", config.source.certificate_file, "");
   text("key_file", config.source.key_file, "");

@@ -90,6 +90,7 @@ struct Config {
   std::string decisions;                                         // file for decision records; empty: standard error
   std::uint32_t flow_records = 100'000;
   std::uint32_t flow_marks = 100'000;
+  std::string backend = "auto";     // of the packet filter: "tcx", "clsact"; "auto": TCX where the kernel has it
   std::uint32_t mark = 0x08000000;  // the bit of the packet mark that says "the filter let it in"
   std::vector<BreakGlass> break_glass;
   SshSettings ssh;
@@ -105,7 +106,7 @@ Expected<Config> read_config(const std::string& path);
 Expected<Config> parse_config(std::string_view text, const std::string& name);
 
 // What the guard needs of a file that parse_config would refuse: interface and mark, if at least these can be read. A misspelled key
-// must not leave the interface open at the next boot. Nothing if they cannot be.
+// must not leave the interface open at the next boot. Nothing if they cannot be; then last_guard.h knows what they were.
 struct GuardSettings {
   std::string interface;
   std::uint32_t mark = Config().mark;

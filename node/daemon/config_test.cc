@@ -50,6 +50,8 @@ TEST(Config, ValuesAreOfTheirKindAndInRange) {
   EXPECT_THAT(fault_of(std::string(least) + "flow_records = 3\n"), HasSubstr("from 1024 to"));
   EXPECT_THAT(fault_of(std::string(least) + "trust = 3\n"), HasSubstr("\"trust\" is a text"));
   EXPECT_THAT(fault_of(std::string(least) + "mark = 3\n"), HasSubstr("not one bit"));
+  EXPECT_THAT(fault_of(std::string(least) + "backend = \"xdp\"\n"),
+              HasSubstr("aclnode.toml:3:11: \"backend\" = \"xdp\" is none there is | write \"auto\""));
   EXPECT_THAT(fault_of(std::string(least) + "state_dir = \"here\"\n"), HasSubstr("no absolute path"));
   EXPECT_THAT(fault_of(std::string(least) + "user = \"ann\"\n"), HasSubstr("needs a password_file"));
 }

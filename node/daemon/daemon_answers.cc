@@ -88,6 +88,7 @@ Status Daemon::status() const {
   enforcer_->fill(out);
   out.ssh = logins_->status();
   out.source = config_.source.url;
+  out.lost_records = decisions_.lost();
   if (state_) {
     out.trust_version = state_->trust.version;
     out.trust_fingerprint = release::digest_of(release::as_bytes(release::print_trust(state_->trust))).text();

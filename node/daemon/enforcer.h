@@ -53,8 +53,10 @@ class Enforcer {
   [[nodiscard]] int wireguard_fd() const noexcept { return poll_.fd(); }
   void wireguard_step();
 
-  // Null: none. What was in force stays if it is an error.
+  // Null: none. What was in force stays if it is an error. Addresses that it gives to others stay withheld until their records are gone,
+  // which for the largest maps takes ticks: busy() until then, and tick() should be called again soon.
   Expected<void> put(std::shared_ptr<const LoadedTable> table, release::Standing standing);
+  [[nodiscard]] bool busy() const noexcept { return forget_.has_value(); }
   // The clock has moved on.
   void set_standing(release::Standing standing);
   void set_break_glass(std::vector<BreakGlass> entries);
@@ -95,7 +97,7 @@ class Enforcer {
   void update();
   Expected<void> apply(Enforcement wanted);
   Expected<void> put_anew(const LoadedTable* before);
-  Expected<void> forget(const std::vector<table::AddressRange>& addresses);
+  void go_on_forgetting();
   void forget_wireguard();
   // Records a trouble when it comes and when it goes; `event` is `part` if it is null.
   void report(const char* part, const Expected<void>& outcome, const char* event = nullptr,
@@ -122,8 +124,9 @@ class Enforcer {
   release::Standing standing_ = release::Standing::none;
   std::vector<BreakGlass> break_glass_;
   std::optional<Enforcement> in_force_;  // nothing: not known, of an earlier process
-  // Sources that a release which is not in force yet gives to others, or to nobody: withheld until it is.
+  // Sources that a release gives to others than the one before, or to nobody: withheld until it is in force and their records are gone.
   std::vector<table::AddressRange> withheld_;
+  std::optional<RecordForget> forget_;  // under way
   bool begun_ = false, attached_ = false, guarded_ = false, seeded_ = false;
   std::map<std::string, std::string> troubles_;  // by part
 };

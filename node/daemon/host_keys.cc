@@ -93,15 +93,12 @@ Expected<void> replace_host_keys(const std::string& session_program, const std::
   return made;
 }
 
-std::string host_keys_json(const NodeOfKeys& node, const std::vector<std::string>& keys) {
-  nlohmann::ordered_json one;
-  one["name"] = node.name;
-  one["addresses"] = nlohmann::ordered_json::array();
-  for (const net::Address& address : node.addresses) one["addresses"].push_back(address.text());
-  if (node.key) one["key"] = release::encode_base64(*node.key);
+std::string host_keys_json(const Key& node, const std::vector<std::string>& keys) {
+  using json = nlohmann::ordered_json;
+  json one;
+  one["key"] = release::encode_base64(node);
   one["sshHostKeys"] = keys;
-  const nlohmann::ordered_json out = {{"nodes", nlohmann::ordered_json::array({one})}};
-  return out.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  return json{{"hostKeys", json::array({one})}}.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
 }  // namespace acl::node

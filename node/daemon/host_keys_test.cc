@@ -81,10 +81,10 @@ TEST_F(HostKeys, AProgramThatMakesNoneLeavesTheOld) {
   EXPECT_EQ(replace_host_keys(folder_ + "/none", folder_).error().code, Code::E1404);
 }
 
-TEST(HostKeysJson, IsANodeOfAnInventory) {
-  EXPECT_EQ(host_keys_json({"web", {*net::Address::parse("100.64.0.2")}, Key{}}, {"ssh-ed25519 AAAA"}),
-            R"({"nodes":[{"name":"web","addresses":["100.64.0.2"],)"
-            R"("key":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","sshHostKeys":["ssh-ed25519 AAAA"]}]})");
+TEST(HostKeysJson, IsWhatAclcImportReads) {
+  EXPECT_EQ(
+      host_keys_json(Key{}, {"ssh-ed25519 AAAA"}),
+      R"({"hostKeys":[{"key":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","sshHostKeys":["ssh-ed25519 AAAA"]}]})");
 }
 
 }  // namespace

@@ -176,7 +176,23 @@ void Logins::take(AcceptedConnection connection) {
   if (connection.own.port != 22 || !is_own(source_.facts(), connection.own.address) || is_of_host(source, host_))
     return refuse(source, "it is not for port 22 of the WireGuard address, or comes from this host");
   if (!serves_) return refuse(source, "there is no host key yet");
-  if (logins_.size() >= most_logins || !limits_.begin(source)) return refuse(source, "E1408: too many at once");
+  if (logins_.size() >= most_logins) return refuse(source, "E1408: too many at once");
+  if (limits_.begin(source)) return start(std::move(connection));
+  // Many at once are not refused, as with sshd, but wait their turn: a deployment logs in two hundred times within a second.
+  if (!waiting_.add(std::move(connection), clocks_.steady_ms() + grace_ms())) refuse(source, "E1408: too many at once");
+}
+
+std::int64_t Logins::grace_ms() const noexcept { return std::int64_t{settings_.ssh.login_grace_s} * 1000; }
+
+// Those for whom there is room by now; it counts as theirs already.
+void Logins::start_waiting() {
+  for (AcceptedConnection& one : waiting_.take(limits_)) start(std::move(one));
+  for (const net::Address& source : waiting_.give_up(clocks_.steady_ms()))
+    refuse(source, "E1408: its turn did not come in time");
+}
+
+void Logins::start(AcceptedConnection connection) {
+  const net::Address source = connection.source.address;
   int ends[2] = {-1, -1};
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) != 0) {
     limits_.end(source);
@@ -241,7 +257,7 @@ void Logins::hand_over_all() {
     if (!supervisor_.hand_over(begin, descriptors)) return;
     login.connection = Fd();
     login.for_session = Fd();
-    login.deadline_ms = login.since_ms + std::int64_t{settings_.ssh.login_grace_s} * 1000 + grace_slack_ms;
+    login.deadline_ms = login.since_ms + grace_ms() + grace_slack_ms;
   }
 }
 
@@ -280,6 +296,7 @@ void Logins::step() {
     }
   }
   decide_asked();
+  start_waiting();
   hand_over_all();
   look_at_deadlines();
 }

@@ -25,6 +25,7 @@
 #include "node/daemon/login_decision.h"
 #include "node/daemon/login_limits.h"
 #include "node/daemon/supervisor.h"
+#include "node/daemon/waiting_room.h"
 #include "node/protocol/login_conversation.h"
 #include "node/steer/listeners.h"
 
@@ -105,6 +106,9 @@ class Logins {
 
   void accept_from(int listener);
   void take(AcceptedConnection connection);
+  void start(AcceptedConnection connection);
+  void start_waiting();
+  [[nodiscard]] std::int64_t grace_ms() const noexcept;
   void refuse(const net::Address& source, const std::string& why);
   void hand_over_all();
   [[nodiscard]] protocol::Bytes begin_message(const Login& login) const;
@@ -132,6 +136,7 @@ class Logins {
   Decisions& decisions_;
   Supervisor supervisor_;
   LoginLimits limits_;
+  WaitingRoom waiting_;
   Fd epoll_, sessions_;
   int listeners_[2] = {-1, -1};
   bool serves_ = false;
