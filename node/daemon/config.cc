@@ -4,6 +4,7 @@
 
 #include <bit>
 #include <charconv>
+#include <filesystem>
 #include <optional>
 
 #define TOML_EXCEPTIONS 0
@@ -295,6 +296,17 @@ std::string toml_text(std::string_view text) {
 }
 
 }  // namespace
+
+const std::string& usual_net_program() {
+  static const std::string path = [] {
+    std::error_code error;
+    const auto program = std::filesystem::read_symlink("/proc/self/exe", error);
+    const auto folder = program.parent_path();
+    const std::filesystem::path prefix = !error && folder.filename() == "sbin" ? folder.parent_path() : "/usr";
+    return (prefix / "libexec/aclnode/aclnode-net").string();
+  }();
+  return path;
+}
 
 Expected<Config> read_config(const std::string& path) {
   const auto text = read_file(path, config_limit);

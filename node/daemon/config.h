@@ -42,6 +42,9 @@ struct BreakGlass {
   std::string login;
 };
 
+// Installed beside this program: PREFIX/libexec/aclnode/aclnode-net if this is PREFIX/sbin/aclnode; else as with PREFIX=/usr.
+const std::string& usual_net_program();
+
 // Which store, and what it takes to read it: StoreOptions of engine/store/store.h, which only the network process knows.
 struct SourceOptions {
   std::string url;
@@ -59,10 +62,10 @@ struct Config {
   std::string run_dir = "/run/aclnode";
   std::string bpffs_dir = "/sys/fs/bpf/aclnode";
   std::string wireguard_socket;  // of a userspace implementation; empty: /var/run/wireguard/INTERFACE.sock
-  std::string net_program = "/usr/libexec/aclnode/aclnode-net";  // the network process
-  std::string net_user = "aclnode-net";                          // whom it runs as: a name, or UID:GID
-  std::string group = "aclnode";                                 // whose members may ask everything
-  std::string decisions;                                         // file for decision records; empty: standard error
+  std::string net_program = usual_net_program();  // the network process
+  std::string net_user = "aclnode-net";           // whom it runs as: a name, or UID:GID
+  std::string group = "aclnode";                  // whose members may ask everything
+  std::string decisions;                          // file for decision records; empty: standard error
   std::uint32_t flow_records = 100'000;
   std::uint32_t flow_marks = 100'000;
   std::string backend = "auto";     // of the packet filter: "tcx", "clsact"; "auto": TCX where the kernel has it
