@@ -1,10 +1,11 @@
 #include "node/daemon/config.h"
 
 #include <fmt/format.h>
+#include <limits.h>
+#include <unistd.h>
 
 #include <bit>
 #include <charconv>
-#include <filesystem>
 #include <optional>
 
 #define TOML_EXCEPTIONS 0
@@ -299,11 +300,12 @@ std::string toml_text(std::string_view text) {
 
 const std::string& usual_net_program() {
   static const std::string path = [] {
-    std::error_code error;
-    const auto program = std::filesystem::read_symlink("/proc/self/exe", error);
-    const auto folder = program.parent_path();
-    const std::filesystem::path prefix = !error && folder.filename() == "sbin" ? folder.parent_path() : "/usr";
-    return (prefix / "libexec/aclnode/aclnode-net").string();
+    char program[PATH_MAX];
+    const ssize_t length = ::readlink("/proc/self/exe", program, sizeof program);
+    const std::string_view text(program, length < 0 ? 0 : static_cast<std::size_t>(length));
+    const std::size_t end = text.rfind("/sbin/");
+    const bool installed = end != std::string_view::npos && text.find('/', end + 6) == std::string_view::npos;
+    return std::string(installed ? text.substr(0, end) : "/usr") + "/libexec/aclnode/aclnode-net";
   }();
   return path;
 }
