@@ -86,6 +86,35 @@ std::string_view mode_name(Mode mode) noexcept {
   return "deny-all";
 }
 
+namespace {
+
+json ssh_json(const SshStatus& ssh) {
+  json out;
+  out["enabled"] = ssh.enabled;
+  out["listening"] = ssh.listening;
+  out["steered_by"] = or_null(ssh.steered_by);
+  out["sessions"] = ssh.sessions;
+  out["starting"] = ssh.starting;
+  out["refused"] = ssh.refused;
+  out["host_keys_of"] = or_null(ssh.foreign_keys);
+  out["trouble"] = or_null(ssh.trouble);
+  return out;
+}
+
+// "2 sessions, 0 starting, 7 refused"
+std::string ssh_text(const json& ssh) {
+  if (!ssh.value("enabled", false)) return {};
+  const std::string foreign = text_of(ssh, "host_keys_of"), trouble = text_of(ssh, "trouble");
+  std::string out = ssh.value("listening", false) ? "by " + text_of(ssh, "steered_by") : "NOT LISTENING";
+  out += fmt::format(", {} sessions, {} starting, {} refused", text_of(ssh, "sessions"), text_of(ssh, "starting"),
+                     text_of(ssh, "refused"));
+  if (!foreign.empty()) out += fmt::format("; WARNING: host keys of another program ({})", foreign);
+  if (!trouble.empty()) out += "; " + trouble;
+  return out;
+}
+
+}  // namespace
+
 std::string status_json(const Status& status) {
   json out;
   out["state"] = mode_name(status.mode);
@@ -106,6 +135,7 @@ std::string status_json(const Status& status) {
   out["lost_records"] = status.lost_records;
   out["passed_packets"] = status.passed;
   out["dropped_packets"] = status.dropped;
+  out["ssh"] = ssh_json(status.ssh);
   out["last_error"] = or_null(status.last_error);
   out["last_error_at"] = status.last_error.empty() ? json(nullptr) : json(release::print_time(status.last_error_at));
   return dump(out);
@@ -176,6 +206,7 @@ std::string status_text(std::string_view text) {
                    text_of(status, "admitted_sources"), text_of(status, "binding_failures")));
   line("packets in",
        fmt::format("{} passed, {} dropped", text_of(status, "passed_packets"), text_of(status, "dropped_packets")));
+  if (const auto ssh = status.find("ssh"); ssh != status.end() && ssh->is_object()) line("logins", ssh_text(*ssh));
   if (number_of(status, "lost_records") != 0)
     line("decisions", fmt::format("{} records LOST: nobody took them", text_of(status, "lost_records")));
   const std::string error = text_of(status, "last_error");

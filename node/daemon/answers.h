@@ -18,6 +18,16 @@ namespace acl::node {
 enum class Mode : std::uint8_t { deny_all, enforcing, break_glass };
 std::string_view mode_name(Mode mode) noexcept;  // "deny-all"
 
+// Logins by policy ([ssh]).
+struct SshStatus {
+  bool enabled = false;
+  bool listening = false;  // port 22 is steered here, and there are host keys
+  std::string steered_by;  // "SK_LOOKUP", "nftables"
+  std::uint64_t sessions = 0, starting = 0, refused = 0;
+  std::string foreign_keys;  // the folder of another program whose host keys are used
+  std::string trouble;
+};
+
 struct Status {
   Mode mode = Mode::deny_all;
   std::optional<release::Generation> generation;
@@ -35,6 +45,7 @@ struct Status {
   std::uint64_t binding_failures = 0;
   std::uint64_t lost_records = 0;         // decision records that found no room
   std::uint64_t passed = 0, dropped = 0;  // incoming packets since the filter was first attached
+  SshStatus ssh;
   std::string last_error;
   release::Time last_error_at = 0;
 };

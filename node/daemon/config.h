@@ -8,7 +8,10 @@
 //     from = "100.64.0.5"                           an address or prefix; believed only from
 //     key = "…"                                     … the peer with this WireGuard public key
 //     ports = ["22/tcp", "8000-8100/tcp"]
-//     login = "root"                                reserved for logins: which account
+//     login = "root"                                and who may become this account by SSH, by port 22
+//
+//     [ssh]                                         logins by policy: off unless it says so
+//     enabled = true
 //
 // All other keys have a default (the members below). An unknown key is an error: a misspelled one would be a setting that silently
 // does not hold. Errors: E0002 unreadable, E1301 with file, line and column.
@@ -42,8 +45,8 @@ struct BreakGlass {
   std::string login;
 };
 
-// Installed beside this program: PREFIX/libexec/aclnode/aclnode-net if this is PREFIX/sbin/aclnode; else as with PREFIX=/usr.
-const std::string& usual_net_program();
+// Where a program of ours is installed: PREFIX/libexec/aclnode/NAME if this one is PREFIX/sbin/aclnode; else as with PREFIX=/usr.
+std::string usual_program(std::string_view name);
 
 // Which store, and what it takes to read it: StoreOptions of engine/store/store.h, which only the network process knows.
 struct SourceOptions {
@@ -54,6 +57,28 @@ struct SourceOptions {
   std::uint32_t interval_s = 30;
 };
 
+// Table [ssh]: it narrows what policy allows, and never widens it.
+struct SshSettings {
+  bool enabled = false;
+  std::vector<std::string> deny_users;  // accounts that nobody becomes by SSH here, whatever policy says
+  bool formality = true;                // whom policy accepts may also offer a key or a password
+  std::uint32_t login_grace_s = 60;
+  std::uint32_t max_starting = 64, max_starting_per_source = 8;  // connections that have not logged in yet
+  std::uint32_t keepalive_s = 0, keepalive_count = 3;
+  std::uint32_t rekey_mb = 0;  // 0: the client's matter
+  std::string host_keys;       // a folder; empty: the state folder, where they are made
+  std::string pam_service = "aclnode";
+  std::string sftp_server = "/usr/lib/openssh/sftp-server";
+  std::string session_program = usual_program("aclnode-session");
+  std::string session_socket = "/run/aclnode-session/socket";
+  std::string ssh_program = usual_program("aclnode-ssh");
+  std::string ssh_user = "aclnode-ssh";
+  // For tests: "nftables" steers by rules where the program would do.
+  std::string steer_by;
+
+  friend bool operator==(const SshSettings&, const SshSettings&) = default;
+};
+
 struct Config {
   std::string interface;
   SourceOptions source;
@@ -62,16 +87,22 @@ struct Config {
   std::string run_dir = "/run/aclnode";
   std::string bpffs_dir = "/sys/fs/bpf/aclnode";
   std::string wireguard_socket;  // of a userspace implementation; empty: /var/run/wireguard/INTERFACE.sock
-  std::string net_program = usual_net_program();  // the network process
-  std::string net_user = "aclnode-net";           // whom it runs as: a name, or UID:GID
-  std::string group = "aclnode";                  // whose members may ask everything
-  std::string decisions;                          // file for decision records; empty: standard error
+  std::string net_program = usual_program("aclnode-net");  // the network process
+  std::string net_user = "aclnode-net";                    // whom it runs as: a name, or UID:GID
+  std::string group = "aclnode";                           // whose members may ask everything
+  std::string decisions;                                   // file for decision records; empty: standard error
   std::uint32_t flow_records = 100'000;
   std::uint32_t flow_marks = 100'000;
   std::string backend = "auto";     // of the packet filter: "tcx", "clsact"; "auto": TCX where the kernel has it
   std::uint32_t mark = 0x08000000;  // the bit of the packet mark that says "the filter let it in"
   std::vector<BreakGlass> break_glass;
+  SshSettings ssh;
 };
+
+// Where the host keys of [ssh] are.
+inline const std::string& key_folder(const Config& config) noexcept {
+  return config.ssh.host_keys.empty() ? config.state_dir : config.ssh.host_keys;
+}
 
 Expected<Config> read_config(const std::string& path);
 // `name` is the file's, for messages.

@@ -109,6 +109,7 @@ Expected<std::unique_ptr<Daemon>> Daemon::open(Config config, std::string config
   auto enforcer = Enforcer::open(made->config_, made->clocks_, made->decisions_);
   if (!enforcer) return tl::unexpected(enforcer.error());
   made->enforcer_ = std::move(*enforcer);
+  made->logins_ = std::make_unique<LoginService>(made->config_, made->clocks_, made->decisions_, *made->enforcer_);
   if (auto kept =
           keep_last_guard(made->config_.state_dir, made->config_path_, {made->config_.interface, made->config_.mark});
       !kept)
@@ -302,6 +303,8 @@ release::Instant Daemon::instant() const {
 
 void Daemon::tick() {
   last_tick_ms_ = clocks_.steady_ms();
+  // Before the filter opens an interface that was made anew: its port 22 is never another's.
+  logins_->tick();
   enforcer_->tick();
   next_tick_ms_ = last_tick_ms_ + (enforcer_->busy() ? shortest_tick_ms : tick_ms);
   if (state_) {
@@ -319,6 +322,7 @@ void Daemon::tick() {
 void Daemon::run() {
   enforcer_->look();
   begin();
+  logins_->set();
   enforcer_->begin();
   begin_fetching();
   decisions_.record(clocks_.wall(), "started", {{"interface", config_.interface}, {"source", config_.source.url}});
@@ -333,11 +337,13 @@ void Daemon::wait_and_step() {
   if (now >= next_tick_ms_) tick();
   std::int64_t until = next_tick_ms_;
   if (fetcher_) until = std::min(until, fetcher_->next_ms().value_or(until));
+  until = std::min(until, logins_->next_ms().value_or(until));
   pollfd fds[] = {{signals_.get(), POLLIN, 0},
                   {links_.get(), POLLIN, 0},
                   {control_->fd(), POLLIN, 0},
                   {enforcer_->wireguard_fd(), POLLIN, 0},
-                  {fetcher_ ? fetcher_->fd() : -1, POLLIN, 0}};
+                  {fetcher_ ? fetcher_->fd() : -1, POLLIN, 0},
+                  {logins_->fd(), POLLIN, 0}};
   const std::int64_t wait = std::clamp<std::int64_t>(until - clocks_.steady_ms(), 0, tick_ms);
   if (::poll(fds, std::size(fds), static_cast<int>(wait)) < 0 && errno != EINTR) return;
   if (fds[0].revents != 0) take_signal();
@@ -345,8 +351,10 @@ void Daemon::wait_and_step() {
     next_tick_ms_ = std::min(next_tick_ms_, last_tick_ms_ + shortest_tick_ms);
   if (fds[2].revents != 0) control_->step(std::chrono::steady_clock::now());
   if (fds[3].revents != 0) enforcer_->wireguard_step();
-  if (!fetcher_) return;
-  for (daemon::FetchEvent& event : fetcher_->step(instant())) fetched(std::move(event));
+  if (fetcher_) {
+    for (daemon::FetchEvent& event : fetcher_->step(instant())) fetched(std::move(event));
+  }
+  logins_->step();
 }
 
 void Daemon::take_signal() {
@@ -381,6 +389,7 @@ Expected<void> Daemon::reload() {
   config_ = std::move(*fresh);
   find_group();
   enforcer_->set_break_glass(config_.break_glass);
+  logins_->set();
   fetcher_.reset();
   if (!state_) begin();
   begin_fetching();

@@ -106,6 +106,7 @@ Enforcer::Enforcer(const Config& config, const Clocks& clocks, Decisions& decisi
 void Enforcer::look() {
   look_after_guard();
   look_after_interface();
+  ++asked_count_;
   take_answer(poll_.ask(first_patience));
 }
 
@@ -190,8 +191,24 @@ void Enforcer::ask_wireguard() {
     if (clocks_.steady_ms() - asked_ms_ >= wireguard_patience_ms) lost_wireguard(poll_.give_up());
     return;
   }
+  begin_question();
+}
+
+void Enforcer::begin_question() {
+  again_ = false;
+  ++asked_count_;
   asked_ms_ = clocks_.steady_ms();
   take_answer(poll_.start());
+}
+
+std::uint64_t Enforcer::ask_again() {
+  if (poll_.fd() < 0) {
+    begin_question();
+    return asked_count_;
+  }
+  // The open one may have been answered in part before now.
+  again_ = true;
+  return asked_count_ + 1;
 }
 
 void Enforcer::wireguard_step() { take_answer(poll_.step()); }
@@ -200,15 +217,20 @@ void Enforcer::take_answer(const Expected<DevicePoll::Step>& step) {
   if (!step) return lost_wireguard(step.error());
   if (*step == DevicePoll::Step::waiting) return;
   report("wireguard", {});
-  if (*step == DevicePoll::Step::unchanged && answered_) return;
-  answered_ = true;
-  allowed_ = AllowedIps(poll_.device().allowed);
-  update();
+  answered_count_ = asked_count_;
+  if (*step == DevicePoll::Step::changed || !answered_) {
+    answered_ = true;
+    allowed_ = AllowedIps(poll_.device().allowed);
+    update();
+  }
+  if (again_) begin_question();
 }
 
 void Enforcer::lost_wireguard(const Diagnostic& why) {
   report("wireguard", tl::unexpected(why));
+  answered_count_ = asked_count_;
   forget_wireguard();
+  if (again_) begin_question();
 }
 
 // Nobody is bound until it has said so again.
@@ -256,6 +278,7 @@ Facts Enforcer::facts() const {
 }
 
 void Enforcer::update() {
+  ++revision_;
   if (!begun_) return;
   auto wanted = enforcement(facts());
   if (!wanted) {
@@ -312,6 +335,7 @@ void Enforcer::go_on_forgetting() {
 }
 
 Expected<void> Enforcer::put(std::shared_ptr<const LoadedTable> table, release::Standing standing) {
+  ++revision_;
   const std::shared_ptr<const LoadedTable> before = std::exchange(table_, std::move(table));
   const release::Standing standing_before = std::exchange(standing_, standing);
   auto done = put_anew(before.get());

@@ -61,6 +61,17 @@ class Enforcer {
   void set_standing(release::Standing standing);
   void set_break_glass(std::vector<BreakGlass> entries);
 
+  // For logins, where a second is too old: a question to WireGuard that begins no earlier than now; many ask for one. Its answer, also
+  // that there is none, has been taken once answered() is no less than what this returns.
+  std::uint64_t ask_again();
+  [[nodiscard]] std::uint64_t answered() const noexcept { return answered_count_; }
+  // What is enforced follows from these; they point into this object and hold until it is called again.
+  [[nodiscard]] Facts facts() const;
+  // Another number whenever the facts may be others.
+  [[nodiscard]] std::uint64_t revision() const noexcept { return revision_; }
+  [[nodiscard]] unsigned ifindex() const noexcept { return ifindex_; }
+  [[nodiscard]] const std::vector<net::Address>& interface_addresses_now() const noexcept { return addresses_; }
+
   [[nodiscard]] const LoadedTable* table() const noexcept { return table_.get(); }
   // Of the interface, as WireGuard says; nothing while it says nothing.
   [[nodiscard]] std::optional<Key> own_key() const;
@@ -77,11 +88,11 @@ class Enforcer {
   void look_after_interface();
   void look_after_guard();
   void ask_wireguard();
+  void begin_question();
   void take_answer(const Expected<DevicePoll::Step>& step);
   void lost_wireguard(const Diagnostic& why);
   void sweep();
   void seed();
-  Facts facts() const;
   // Enforces what the facts say, if that is something else than what is in force.
   void update();
   Expected<void> apply(Enforcement wanted);
@@ -101,7 +112,10 @@ class Enforcer {
   MarkSweep sweep_;
   DevicePoll poll_;
   std::int64_t asked_ms_ = 0;  // when the open question was asked
-  bool answered_ = false;      // poll_.device() holds
+  std::uint64_t asked_count_ = 0, answered_count_ = 0;
+  bool again_ = false;  // another question follows the open one
+  std::uint64_t revision_ = 0;
+  bool answered_ = false;  // poll_.device() holds
 
   unsigned ifindex_ = 0;
   std::vector<net::Address> addresses_;  // of the interface

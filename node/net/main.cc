@@ -14,7 +14,8 @@
 #include <optional>
 #include <string>
 
-#include "node/net/confine.h"
+#include "node/confine/privileges.h"
+#include "node/net/confinement.h"
 #include "node/net/service.h"
 
 namespace acl::node::net {
@@ -48,14 +49,15 @@ void use_little_memory() {
   pthread_attr_destroy(&attributes);
 }
 
-Expected<void> confine(const std::optional<std::string>& name) {
-  std::optional<User> user;
+Expected<void> give_up(const std::optional<std::string>& name) {
+  constexpr Code code = Code::E1362;
+  std::optional<confine::User> user;
   if (name) {
-    auto found = find_user(*name);
+    auto found = confine::find_user(code, *name);
     if (!found) return tl::unexpected(found.error());
     user = *found;
   }
-  if (auto became = become(user); !became) return became;
+  if (auto became = confine::become(code, "aclnode-net", user); !became) return became;
   if (auto locked = lock_down(); !locked) return locked;
 #ifndef ACL_SANITIZED
   return filter_system_calls();
@@ -76,7 +78,7 @@ int main(int count, char** arguments) {
   umask(077);
   if (close_range(socket_descriptor + 1, ~0U, 0) != 0 || chdir("/") != 0) return 3;
   use_little_memory();
-  const auto confined = confine(count == 2 ? std::optional<std::string>(arguments[1]) : std::nullopt);
+  const auto confined = give_up(count == 2 ? std::optional<std::string>(arguments[1]) : std::nullopt);
   if (!confined) return complain(confined.error());
   _exit(serve(socket_descriptor));
 }

@@ -1,5 +1,4 @@
 // What aclnode-net gives up is gone: each forbidden thing is tried in a process that has given it up.
-#include "node/net/confine.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -20,10 +19,17 @@
 #include <functional>
 #include <thread>
 
+#include "node/confine/privileges.h"
+#include "node/net/confinement.h"
+
 namespace acl::node::net {
 namespace {
 
+using confine::User;
 using ::testing::HasSubstr;
+
+Expected<void> become(const std::optional<User>& user) { return confine::become(Code::E1362, "aclnode-net", user); }
+Expected<User> find_user(std::string_view text) { return confine::find_user(Code::E1362, text); }
 
 constexpr uid_t nobody = 65534;
 

@@ -147,6 +147,7 @@ class Node(Host):
         self.folder = os.path.join(lab.folder, name)
         self.config = os.path.join(self.folder, "aclnode.toml")
         self.daemon = self.wireguard = None
+        self.mounts = None  # a mount namespace (/proc/PID/ns/mnt) that the daemon and what it starts live in; this one if None
 
     # --- the machine ---
 
@@ -200,11 +201,14 @@ class Node(Host):
         with open(self.config, "w") as file:
             file.write(text + glass)
 
+    def inside(self):
+        """How a command gets into this node: its network, and its files if they are its own."""
+        return ["nsenter", f"--net=/run/netns/{self.namespace}", *([f"--mount={self.mounts}"] if self.mounts else [])]
+
     def start_daemon(self, wait=True):
         # ip netns exec unmounts what other mount namespaces would not see; nsenter leaves bpffs where it is.
         with open(f"{self.folder}/stderr", "a") as errors:
-            self.daemon = subprocess.Popen(["nsenter", f"--net=/run/netns/{self.namespace}", ACLNODE, "run", "--config", self.config],
-                                           stderr=errors)
+            self.daemon = subprocess.Popen([*self.inside(), ACLNODE, "run", "--config", self.config], stderr=errors)
         self.lab.started.append(self.daemon)
         if wait and not wait_for(lambda: os.path.exists(f"{self.folder}/run/control") and self.status()):
             raise RuntimeError(f"aclnode of {self.name} did not start:\n" + open(f"{self.folder}/stderr").read())

@@ -1,23 +1,39 @@
-// The filter of system calls, which confine.h describes.
+// The filter of system calls, which confinement.h describes.
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <linux/netlink.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
-#include <cerrno>
-#include <cstring>
-#include <initializer_list>
-#include <memory>
+#include "node/net/confinement.h"
 
-#include "node/net/confine.h"
+#include "node/confine/privileges.h"
+#include "node/confine/system_calls.h"
 
 namespace acl::node::net {
 namespace {
+
+using confine::equal;
+using confine::masked;
+using confine::SystemCalls;
+
+// Room for the largest part and its pieces four times over; threads of this user, several of whose processes may run; files are never
+// written.
+constexpr confine::Limit limits[] = {
+#ifndef ACL_SANITIZED
+    {RLIMIT_AS, rlim_t{3} << 29, "address space"},
+    {RLIMIT_FSIZE, 0, "the size of files"},
+#endif
+    {RLIMIT_NOFILE, 64, "open files"},
+    {RLIMIT_NPROC, 256, "processes"},
+    {RLIMIT_CORE, 0, "core dumps"},
+    {RLIMIT_MEMLOCK, 0, "locked memory"},
+    {RLIMIT_MSGQUEUE, 0, "message queues"},
+};
 
 // Whatever their arguments.
 constexpr int plain[] = {
@@ -117,41 +133,7 @@ constexpr int plain[] = {
     SCMP_SYS(getcpu),
 };
 
-// An argument has this value; or these bits of it have.
-constexpr scmp_arg_cmp equal(unsigned argument, scmp_datum_t value) { return {argument, SCMP_CMP_EQ, value, 0}; }
-constexpr scmp_arg_cmp masked(unsigned argument, scmp_datum_t bits, scmp_datum_t value) {
-  return {argument, SCMP_CMP_MASKED_EQ, bits, value};
-}
-
-class Filter {
- public:
-  Filter() : context_(seccomp_init(SCMP_ACT_KILL_PROCESS), seccomp_release) {
-    if (!context_) error_ = ENOMEM;
-  }
-  void allow(int call, std::initializer_list<scmp_arg_cmp> arguments = {}) { add(SCMP_ACT_ALLOW, call, arguments); }
-  void refuse(int call, int error, std::initializer_list<scmp_arg_cmp> arguments = {}) {
-    add(SCMP_ACT_ERRNO(static_cast<unsigned>(error)), call, arguments);
-  }
-  int load() {
-    if (error_ == 0) note(seccomp_load(context_.get()));
-    return error_;
-  }
-
- private:
-  void add(std::uint32_t action, int call, std::initializer_list<scmp_arg_cmp> arguments) {
-    if (error_ != 0) return;
-    note(seccomp_rule_add_array(context_.get(), action, call, static_cast<unsigned>(arguments.size()),
-                                arguments.begin()));
-  }
-  void note(int result) {
-    if (result < 0 && error_ == 0) error_ = -result;
-  }
-
-  std::unique_ptr<void, void (*)(scmp_filter_ctx)> context_;
-  int error_ = 0;
-};
-
-void allow_sockets(Filter& filter) {
+void allow_sockets(SystemCalls& filter) {
   // Flags of the type (SOCK_CLOEXEC, SOCK_NONBLOCK) are above its lowest four bits.
   constexpr scmp_datum_t type = 0xf;
   for (const int family : {AF_INET, AF_INET6}) {
@@ -170,8 +152,10 @@ void allow_sockets(Filter& filter) {
 
 }  // namespace
 
+Expected<void> lock_down() { return confine::lock_down(Code::E1362, limits); }
+
 Expected<void> filter_system_calls() {
-  Filter filter;
+  SystemCalls filter;
   for (const int call : plain) filter.allow(call);
   allow_sockets(filter);
   constexpr scmp_datum_t changes_files = O_ACCMODE | O_CREAT | O_TRUNC;
@@ -185,10 +169,7 @@ Expected<void> filter_system_calls() {
   // libcap asks, on behalf of libraries of nsswitch.conf, which capabilities there are.
   filter.allow(SCMP_SYS(prctl), {equal(0, PR_CAPBSET_READ)});
   filter.allow(SCMP_SYS(prlimit64), {equal(2, 0)});
-  if (const int error = filter.load(); error != 0) {
-    return fail(Code::E1362, fmt::format("cannot filter system calls: {}", std::strerror(error)));
-  }
-  return {};
+  return filter.load(Code::E1362);
 }
 
 }  // namespace acl::node::net

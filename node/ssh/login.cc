@@ -1,0 +1,112 @@
+#include "node/ssh/login.h"
+
+#include <string_view>
+#include <utility>
+
+namespace acl::node::ssh {
+namespace {
+
+using protocol::Method;
+
+constexpr std::string_view authentication = "ssh-userauth";
+constexpr std::string_view connection = "ssh-connection";
+
+// What aclnode-session can be asked for; another name is nobody's here.
+bool can_be_asked(std::string_view user) {
+  return !user.empty() && user.size() <= protocol::longest_account && user.find('\0') == std::string_view::npos;
+}
+
+}  // namespace
+
+struct Login::Request {
+  std::string_view user, service, method;
+  bool probe = false;  // publickey, asking whether such a key would do (RFC 4252 section 7)
+  std::string_view algorithm;
+  ByteView blob;
+
+  // Nothing where it is not in its form.
+  static std::optional<Request> read(ByteView payload) {
+    PacketReader reader(payload);
+    Request request;
+    request.user = reader.string();
+    request.service = reader.string();
+    request.method = reader.string();
+    if (request.method == "publickey") {
+      request.probe = !reader.boolean();
+      request.algorithm = reader.string();
+      request.blob = reader.bytes();
+    }
+    if (!reader.good()) return std::nullopt;
+    return request;
+  }
+  [[nodiscard]] std::optional<Method> known_method() const {
+    if (method == "none") return Method::none;
+    if (method == "publickey") return Method::publickey;
+    if (method == "password") return Method::password;
+    if (method == "keyboard-interactive") return Method::keyboard_interactive;
+    return std::nullopt;
+  }
+};
+
+void Login::hear_service(ByteView payload, Effects& out) {
+  PacketReader reader(payload);
+  const std::string_view name = reader.string();
+  if (!reader.done()) return out.end(Reason::protocol_error, "a request for a service is not in its form");
+  if (name != authentication || done_)
+    return out.end(Reason::service_not_available, "there is no such service here, or not now");
+  service_ = true;
+  out.packets.push_back(PacketWriter(msg_service_accept).string(name).take());
+}
+
+void Login::hear_request(ByteView payload, Effects& out) {
+  if (done_) return;  // RFC 4252 section 5.1: silently ignored
+  const auto request = Request::read(payload);
+  if (!request) return out.end(Reason::protocol_error, "a request for authentication is not in its form");
+  if (!service_ || request->service != connection)
+    return out.end(Reason::service_not_available, "there is no such service here");
+  if (user_ && *user_ != request->user)
+    return out.end(Reason::protocol_error, "the user name may not change in a connection");
+  if (verdict_) return judge(*request, out);
+  if (user_) {
+    if (waiting_.size() >= most_waiting) return out.end(Reason::protocol_error, "too many requests at once");
+    waiting_.emplace_back(payload.begin(), payload.end());
+    return;
+  }
+  user_ = request->user;
+  if (!can_be_asked(request->user)) {
+    verdict_.emplace();
+    return judge(*request, out);
+  }
+  waiting_.emplace_back(payload.begin(), payload.end());
+  out.messages.emplace_back(protocol::Login{0, *user_, request->known_method().value_or(Method::none)});
+}
+
+void Login::answered(const protocol::LoginVerdict& verdict, Effects& out) {
+  verdict_ = verdict;
+  // Whatever it is: a line that ends, and no second one.
+  if (!verdict.tell.empty())
+    out.packets.push_back(PacketWriter(msg_userauth_banner).string(verdict.tell + "\r\n").string("").take());
+  for (; !waiting_.empty() && !done_ && !out.over; waiting_.pop_front()) {
+    const auto request = Request::read(waiting_.front());
+    if (request) judge(*request, out);
+  }
+  waiting_.clear();
+}
+
+void Login::judge(const Request& request, Effects& out) {
+  const auto method = request.known_method();
+  if (!verdict_->accept || !method || (*method != Method::none && !formality_)) return refuse(out);
+  if (*method == Method::publickey && request.probe) {
+    out.packets.push_back(PacketWriter(msg_userauth_pk_ok).string(request.algorithm).string(request.blob).take());
+    return;
+  }
+  done_ = true;
+  out.success = true;
+}
+
+void Login::refuse(Effects& out) {
+  if (++refused_ > most_refused) return out.end(Reason::too_many_failures, "too many failures of authentication");
+  out.packets.push_back(PacketWriter(msg_userauth_failure).string("publickey").boolean(false).take());
+}
+
+}  // namespace acl::node::ssh

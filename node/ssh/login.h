@@ -1,0 +1,50 @@
+// Who wants to log in, and what the client is told: RFC 4252, as far as a server goes that knows its clients by their address.
+//
+// Pure: packets and verdicts in, effects out. aclnode-session is asked once for the one user name that a connection may name; until it
+// answers, further requests wait (most_waiting). `none` succeeds where it accepts. Where `formality` is on, so do any key, any
+// password and keyboard-interactive, for clients that insist on offering one: nothing of them is looked at. Where it refuses, its
+// line is shown once as banner, and no method is named at which a client would ask a person for a password.
+#pragma once
+
+#include <deque>
+#include <optional>
+#include <string>
+
+#include "node/protocol/login_message.h"
+#include "node/ssh/effects.h"
+#include "node/ssh/wire.h"
+
+namespace acl::node::ssh {
+
+class Login {
+ public:
+  explicit Login(bool formality) noexcept : formality_(formality) {}
+
+  // SERVICE_REQUEST (RFC 4253 section 10).
+  void hear_service(ByteView payload, Effects& out);
+  // USERAUTH_REQUEST.
+  void hear_request(ByteView payload, Effects& out);
+  // aclnode-session's answer to the one question (its number is the caller's matter).
+  void answered(const protocol::LoginVerdict& verdict, Effects& out);
+
+  [[nodiscard]] bool done() const noexcept { return done_; }
+  [[nodiscard]] const std::optional<protocol::LoginVerdict>& verdict() const noexcept { return verdict_; }
+
+  static constexpr std::size_t most_waiting = 8;
+  static constexpr unsigned most_refused = 20;
+
+ private:
+  struct Request;
+  void judge(const Request& request, Effects& out);
+  void refuse(Effects& out);
+
+  bool formality_;
+  bool done_ = false;
+  bool service_ = false;  // was asked for
+  unsigned refused_ = 0;
+  std::optional<std::string> user_;
+  std::optional<protocol::LoginVerdict> verdict_;
+  std::deque<Bytes> waiting_;
+};
+
+}  // namespace acl::node::ssh
