@@ -369,6 +369,10 @@ class Lab:
             file.write(policy if isinstance(policy, str) else json.dumps(policy))
         with open(f"{self.folder}/inventory.hujson", "w") as file:
             json.dump(self.inventory(), file)
+        if self.host_keys:
+            merged = run(ACLC, "import", f"{self.folder}/inventory.hujson", self.host_keys)
+            with open(f"{self.folder}/inventory.hujson", "w") as file:
+                file.write(merged)
         run(ACLC, "compile", f"{self.folder}/policy.hujson", "--out", self.release)
         run(ACLC, "sign", self.release, "--key", f"{self.folder}/key.key", "--passphrase-fd", "0", stdin=subprocess.DEVNULL)
         return self.generation()
