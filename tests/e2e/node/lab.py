@@ -284,6 +284,7 @@ class Lab:
         self.release, self.store = f"{self.folder}/release", store or f"{self.folder}/store"
         self.trust_file, self.bpffs = f"{self.folder}/trust", f"{self.folder}/bpf"
         self.nodes, self.hosts, self.started = {}, [], []
+        self.host_keys = None  # a file of aclnode host-keys --json, for the inventory
 
     def __enter__(self):
         try:
