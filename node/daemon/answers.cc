@@ -180,6 +180,14 @@ std::string why_json(const Why& answer) {
   return dump(out);
 }
 
+std::string add_layer(std::string_view text, const Layer& layer) {
+  json why = parse(text);
+  if (!why.is_object() || !why.contains("layers") || !why["layers"].is_array()) return std::string(text);
+  why["layers"].push_back({{"name", layer.name}, {"ok", layer.ok}, {"reason", layer.reason}});
+  if (!layer.ok) why["verdict"] = "deny";
+  return dump(why);
+}
+
 std::string status_text(std::string_view text) {
   const json status = parse(text);
   if (!status.is_object()) return {};

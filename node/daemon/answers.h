@@ -54,6 +54,9 @@ std::string status_json(const Status& status);
 std::string whois_json(const net::Address& address, const Whois& answer);
 std::string why_json(const Why& answer);
 
+// The JSON of a `why` with one more layer; one that is not ok makes its verdict "deny". What is no such JSON stays as it is.
+std::string add_layer(std::string_view why_json, const Layer& layer);
+
 // From the JSON of an answer: what people read. Empty if it is not of that form.
 std::string status_text(std::string_view json);
 std::string whois_text(std::string_view json);

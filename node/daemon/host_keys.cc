@@ -93,14 +93,12 @@ Expected<void> replace_host_keys(const std::string& session_program, const std::
   return made;
 }
 
-std::string host_keys_json(const std::string& name, const std::optional<Key>& key,
-                           const std::vector<std::string>& keys) {
-  nlohmann::ordered_json node;
-  node["name"] = name;
-  if (key) node["key"] = release::encode_base64(*key);
-  node["sshHostKeys"] = keys;
-  const nlohmann::ordered_json out = {{"nodes", nlohmann::ordered_json::array({node})}};
-  return out.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+std::string host_keys_json(const Key& node, const std::vector<std::string>& keys) {
+  using json = nlohmann::ordered_json;
+  json one;
+  one["key"] = release::encode_base64(node);
+  one["sshHostKeys"] = keys;
+  return json{{"hostKeys", json::array({one})}}.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
 }  // namespace acl::node

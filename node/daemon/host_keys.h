@@ -3,7 +3,6 @@
 // Their public halves, TYPE BASE64 COMMENT (sshd(8)), are what clients must know beforehand. Errors: E1402.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,8 +21,8 @@ Expected<StartedProgram> make_host_keys(const std::string& session_program, cons
 // New ones in the place of those that are there, each in one step; waits for it.
 Expected<void> replace_host_keys(const std::string& session_program, const std::string& folder);
 
-// What `aclc import` reads: {"nodes": [{"name": …, "key": …, "sshHostKeys": […]}]}.
-std::string host_keys_json(const std::string& name, const std::optional<Key>& key,
-                           const std::vector<std::string>& keys);
+// What `aclc import` reads (docs/inventory.md): {"hostKeys": [{"key": …, "sshHostKeys": […]}]}. The key is the node's WireGuard key, by which
+// the inventory finds it.
+std::string host_keys_json(const Key& node, const std::vector<std::string>& keys);
 
 }  // namespace acl::node

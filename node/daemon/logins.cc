@@ -358,8 +358,7 @@ bool Logins::hear_message(Login& login, const FromSession& message) {
   } else if (const auto* may = std::get_if<protocol::May>(&message)) {
     login.may = *may;
     login.asked = {login.source.address, login.own.address, may->user, may->exists, may->is_root};
-    login.ticket = source_.ask_wireguard();
-    login.may_until_ms = clocks_.steady_ms() + may_patience_ms;
+    login.ticket = 0;
   } else {
     began(login);
   }
@@ -373,8 +372,7 @@ void Logins::take_resume(Login& login, const protocol::Resume& resume) {
   login.since = static_cast<release::Time>(resume.since);
   login.asked = {login.source.address, login.own.address, resume.user, true, resume.is_root};
   login.may.emplace().user = resume.user;
-  login.ticket = source_.ask_wireguard();
-  login.may_until_ms = clocks_.steady_ms() + may_patience_ms;
+  login.ticket = 0;
 }
 
 // --- deciding -----------------------------------------------------------------------------------------------------------------
@@ -383,7 +381,19 @@ LoginAnswer Logins::decide(const LoginAsked& asked) const {
   return decide_login({source_.facts(), settings_.ssh.deny_users, host_}, asked);
 }
 
+// One question to WireGuard for all that were heard in this step: who asks often does not have it read as often.
+void Logins::ask_wireguard() {
+  std::optional<std::uint64_t> ticket;
+  for (auto& [key, login] : logins_) {
+    if (!login.may || login.ticket != 0) continue;
+    if (!ticket) ticket = source_.ask_wireguard();
+    login.ticket = *ticket;
+    login.may_until_ms = clocks_.steady_ms() + may_patience_ms;
+  }
+}
+
 void Logins::decide_asked() {
+  ask_wireguard();
   const std::uint64_t answered = source_.answered();
   const std::int64_t now = clocks_.steady_ms();
   for (auto& [key, login] : logins_) {

@@ -90,7 +90,7 @@ class Logins {
     bool counted = false;  // in the limits
     std::int64_t deadline_ms = 0;
     std::optional<protocol::May> may;  // open
-    std::uint64_t ticket = 0;          // of the question to WireGuard
+    std::uint64_t ticket = 0;          // of the question to WireGuard; 0: not asked yet
     std::int64_t may_until_ms = 0;
     LoginAsked asked;    // last
     LoginAnswer answer;  // of it
@@ -118,6 +118,7 @@ class Logins {
   // False: the conversation is over.
   bool hear_message(Login& login, const protocol::FromSession& message);
   void take_resume(Login& login, const protocol::Resume& resume);
+  void ask_wireguard();
   void decide_asked();
   void answer(Login& login);
   void answer_resumed(Login& login);

@@ -73,18 +73,22 @@ void Channels::write_input(Channel& channel, Effects& out) {
   if (channel.input.empty() && channel.eof_received) end_input(channel);
 }
 
-void Channels::read_output(Channel& channel, bool errors, std::span<std::uint8_t> buffer, std::int64_t now_ms,
+bool Channels::read_output(Channel& channel, bool errors, std::span<std::uint8_t> buffer, std::int64_t now_ms,
                            const SendData& send) {
   const int fd = errors ? channel.errors.get() : channel.from.get();
   const std::size_t most = std::min({buffer.size(), std::size_t{channel.may_send}, std::size_t{channel.piece}});
   const ssize_t got = read(fd, buffer.data(), most);
-  if (got < 0 && (errno == EINTR || errno == EAGAIN)) return;
+  if (got < 0 && (errno == EINTR || errno == EAGAIN)) return false;
   channel.quiet_since = now_ms;
   // A terminal that nobody has open any more says EIO.
-  if (got <= 0) return end_output(channel, errors);
+  if (got <= 0) {
+    end_output(channel, errors);
+    return false;
+  }
   channel.may_send -= static_cast<std::uint32_t>(got);
   const auto size = static_cast<std::size_t>(got);
   send(data_head(channel, errors, size), buffer.first(size));
+  return size == most && channel.may_send > 0;
 }
 
 void Channels::exited(const protocol::Exited& message, std::int64_t now_ms, Effects& out) {

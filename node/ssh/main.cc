@@ -40,6 +40,12 @@ bool is_socket(int fd, int wanted) {
   return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == wanted;
 }
 
+// A client that is gone without a word is noticed, if late, also where nobody asks it (tcp(7), SO_KEEPALIVE).
+void keep_alive() {
+  const int on = 1;
+  setsockopt(connection, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+}
+
 // A few hundred KiB for a login that rests.
 void use_little_memory() {
   mallopt(M_ARENA_MAX, 1);
@@ -86,6 +92,7 @@ int main(int count, char** arguments) {
   umask(077);
   std::signal(SIGPIPE, SIG_IGN);
   if (close_range(connection + 1, ~0U, 0) != 0 || chdir("/") != 0) return 3;
+  keep_alive();
   use_little_memory();
   if (!load_libraries()) return 3;
   const auto confined = give_up(count == 2 ? std::optional<std::string>(arguments[1]) : std::nullopt);

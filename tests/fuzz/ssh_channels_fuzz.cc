@@ -146,7 +146,8 @@ class Driver {
       }
       case 1:
         return hear(msg_channel_open,
-                    PacketWriter().string("session").number(next_++).number(take() * 64U).number(take() + 1U).take(), out);
+                    PacketWriter().string("session").number(next_++).number(take() * 64U).number(take() + 1U).take(),
+                    out);
       case 2:
         return hear(msg_channel_open,
                     PacketWriter()
@@ -161,7 +162,7 @@ class Driver {
                         .take(),
                     out);
       case 3: {
-        constexpr std::string_view names[] = {"shell",         "exec",   "subsystem", "pty-req", "env",
+        constexpr std::string_view names[] = {"shell",         "exec",   "subsystem", "pty-req",        "env",
                                               "window-change", "signal", "break",     "eow@openssh.com"};
         const std::string_view name = names[take() % std::size(names)];
         const bool reply = take() % 2 == 0;
@@ -174,24 +175,19 @@ class Driver {
         if (name == "window-change") request.number(1).number(2).number(3).number(4);
         return hear(msg_channel_request, request.take(), out);
       }
-      case 4:
-        return hear(msg_channel_data, PacketWriter().number(channel).string(some()).take(), out);
+      case 4: return hear(msg_channel_data, PacketWriter().number(channel).string(some()).take(), out);
       case 5:
         return hear(take() % 2 == 0 ? msg_channel_eof : msg_channel_close, PacketWriter().number(channel).take(), out);
-      case 6:
-        return hear(msg_channel_window_adjust, PacketWriter().number(channel).number(take() * 100U).take(), out);
-      case 7:
-        return open(channel, out);
-      case 8:
-        return channels_->refused({channel, "no"}, out);
+      case 6: return hear(msg_channel_window_adjust, PacketWriter().number(channel).number(take() * 100U).take(), out);
+      case 7: return open(channel, out);
+      case 8: return channels_->refused({channel, "no"}, out);
       case 9: {
         protocol::Exited exited;
         exited.channel = channel;
         exited.signalled = take() % 2 == 0;
         return channels_->exited(exited, now_, out);
       }
-      case 10:
-        return move(out);
+      case 10: return move(out);
       default:
         now_ += take();
         channels_->settle(now_, out);
@@ -206,8 +202,10 @@ class Driver {
       int ends[2] = {-1, -1};
       if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends) != 0) return;
       given.emplace_back(ends[0]);
-      if (take() % 4 != 0) processes_.emplace_back(ends[1]);  // else it is gone already
-      else close(ends[1]);
+      if (take() % 4 != 0)
+        processes_.emplace_back(ends[1]);  // else it is gone already
+      else
+        close(ends[1]);
     }
     if (take() % 16 == 0) given.pop_back();
     channels_->opened({channel, kind}, given, out);

@@ -40,8 +40,7 @@ void say(const Fd& to, const node::protocol::ToSsh& message) {
 void play_session(const Fd& to) {
   node::protocol::Welcome welcome;
   const node::ssh::Bytes point(32, 9);
-  welcome.host_keys.push_back(
-      {"ssh-ed25519", node::ssh::PacketWriter().string("ssh-ed25519").string(point).take()});
+  welcome.host_keys.push_back({"ssh-ed25519", node::ssh::PacketWriter().string("ssh-ed25519").string(point).take()});
   say(to, welcome);
   say(to, node::protocol::Signature{1, node::ssh::Bytes(64, 7)});
 }

@@ -291,10 +291,9 @@ class Logins(Steer):
     def test_who_says_nothing_keeps_only_himself_out(self):
         self.start(max_starting=6, max_starting_per_source=3, login_grace_s=2)
         silent = [self.connect(self.ann, self.server.v4) for _ in range(5)]
-        self.assertTrue(wait_for(lambda: self.server.status()["ssh"]["refused"] == 2), self.server.status())
-        self.assertEqual(self.server.status()["ssh"]["starting"], 3)
+        self.assertTrue(wait_for(lambda: self.server.status()["ssh"]["starting"] == 3), self.server.status())
         self.assertIsNotNone(self.login(self.bob, "root")[0])
-        self.assertTrue(self.records("login-refused")[0]["reason"].startswith("E1408"))
+        # Those wait their turn, and the grace is theirs.
         self.assertTrue(wait_for(lambda: self.login(self.ann, "deploy")[0], 15))
         del silent
 
