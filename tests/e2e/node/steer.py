@@ -342,7 +342,7 @@ class Logins(Steer):
         self.start()
         first = self.server.ask("host-keys").stdout.splitlines()
         self.assertEqual([line.split()[0] for line in first], ["ssh-ed25519", "ssh-ecdsa"])
-        json_text = self.server.ask("host-keys", "--json").stdout
+        json_text = self.server.exec(ACLNODE, "host-keys", "--json", "--config", self.server.config)
         self.assertEqual(json.loads(json_text), {"hostKeys": [{"key": self.server.public, "sshHostKeys": first}]})
         self.server.stop_daemon()
         self.server.start_daemon()
