@@ -34,7 +34,8 @@ std::optional<std::uint32_t> number_of(std::string_view text) {
 // Also what a process that was never root may hold: ambient and inheritable ones, and the bounding set as far as it may.
 Expected<void> drop_capabilities(Code code) {
   for (unsigned long capability = 0; prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0; ++capability) {
-    if (prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0 && errno != EPERM) return cannot(code, "drop capabilities", errno);
+    if (prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0 && errno != EPERM)
+      return cannot(code, "drop capabilities", errno);
   }
   if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0 && errno != EINVAL) {
     return cannot(code, "drop ambient capabilities", errno);
@@ -81,8 +82,7 @@ Expected<User> find_user(Code code, std::string_view text) {
     errno = 0;
     const passwd* const found = getpwnam(std::string(text).c_str());
     if (found == nullptr) {
-      return fail(code, fmt::format("there is no user \"{}\"", text),
-                  fmt::format("adduser --system --group {}", text));
+      return fail(code, fmt::format("there is no user \"{}\"", text), fmt::format("adduser --system --group {}", text));
     }
     user = {found->pw_uid, found->pw_gid};
   }

@@ -21,7 +21,7 @@ namespace {
 using net::Address;
 using table::OwnAddress;
 using testing::HasSubstr;
-using Part = std::vector<std::uint8_t>;
+using Part = table::LineBytes;
 
 constexpr const char* friend_address = "100.64.0.20";
 constexpr const char* stranger = "100.64.0.30";  // admitted, may other things

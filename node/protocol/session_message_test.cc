@@ -101,7 +101,7 @@ TEST(SessionMessages, HaveTheBytesThatTheDocumentGives) {
 
 // Whoever reads one may count on four or sixteen bytes.
 TEST(SessionMessages, WithAnAddressThatIsNoneAreNotRead) {
-  for (const std::size_t size : {0, 3, 5, 15}) {
+  for (const std::size_t size : {0U, 3U, 5U, 15U}) {
     Begin begin;
     begin.own.address = Bytes(4);
     begin.source.address = Bytes(size);

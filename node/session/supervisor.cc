@@ -171,10 +171,10 @@ void Supervisor::reap() {
     if (logins_ > 0) --logins_;
     idle_since_ = now_ms();
     if (!WIFSIGNALED(status)) continue;
-    const bool late = WTERMSIG(status) == SIGKILL;
-    log_diagnostic(
-        make_diagnostic(Code::E1404, fmt::format("login process {} was killed by signal {}{}", pid, WTERMSIG(status),
-                                                 late ? ", as it should be where PAM does not answer in time" : "")));
+    log_diagnostic(make_diagnostic(
+        Code::E1404,
+        fmt::format("login process {} was killed by signal {}{}", pid, WTERMSIG(status),
+                    WTERMSIG(status) == SIGKILL ? " (PAM did not answer in time, or memory ran out)" : "")));
   }
 }
 

@@ -42,6 +42,7 @@ struct Channel {
   protocol::OpenChannel wanted;  // collects terminal and environment before the process
   std::size_t environment_size = 0;
   bool replies = false;    // the request for the process wants a reply
+  bool subsystem = false;  // the process is one
   std::deque<Bytes> held;  // requests while opening
   std::size_t held_size = 0;
 
@@ -49,7 +50,7 @@ struct Channel {
   protocol::ChannelKind kind = protocol::ChannelKind::pipes;
   Fd to, from, errors;
   ByteQueue input;
-  bool input_over = false;   // nothing more is written to the process
+  bool input_over = false;  // nothing more is written to the process
   bool output_over = false, errors_over = true;
   bool eof_received = false, close_received = false;
   bool eof_sent = false, close_sent = false;

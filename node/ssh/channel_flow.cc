@@ -48,23 +48,6 @@ void end_output(Channel& channel, bool errors) {
   channel.from = Fd();
 }
 
-void send_exit(const Channel& channel, Effects& out) {
-  PacketWriter request(msg_channel_request);
-  request.number(channel.peer);
-  const protocol::Exited& exited = *channel.exited;
-  if (exited.signalled)
-    request.string("exit-signal").boolean(false).string(exited.signal).boolean(exited.core).string("").string("");
-  else
-    request.string("exit-status").boolean(false).number(exited.status);
-  out.packets.push_back(request.take());
-}
-
-void send_eof(Channel& channel, Effects& out) {
-  if (channel.eof_sent || channel.close_sent) return;
-  channel.eof_sent = true;
-  out.packets.push_back(PacketWriter(msg_channel_eof).number(channel.peer).take());
-}
-
 }  // namespace
 
 void Channels::write_input(Channel& channel, Effects& out) {
@@ -90,18 +73,22 @@ void Channels::write_input(Channel& channel, Effects& out) {
   if (channel.input.empty() && channel.eof_received) end_input(channel);
 }
 
-void Channels::read_output(Channel& channel, bool errors, std::span<std::uint8_t> buffer, std::int64_t now_ms,
+bool Channels::read_output(Channel& channel, bool errors, std::span<std::uint8_t> buffer, std::int64_t now_ms,
                            const SendData& send) {
   const int fd = errors ? channel.errors.get() : channel.from.get();
   const std::size_t most = std::min({buffer.size(), std::size_t{channel.may_send}, std::size_t{channel.piece}});
   const ssize_t got = read(fd, buffer.data(), most);
-  if (got < 0 && (errno == EINTR || errno == EAGAIN)) return;
+  if (got < 0 && (errno == EINTR || errno == EAGAIN)) return false;
   channel.quiet_since = now_ms;
   // A terminal that nobody has open any more says EIO.
-  if (got <= 0) return end_output(channel, errors);
+  if (got <= 0) {
+    end_output(channel, errors);
+    return false;
+  }
   channel.may_send -= static_cast<std::uint32_t>(got);
   const auto size = static_cast<std::size_t>(got);
   send(data_head(channel, errors, size), buffer.first(size));
+  return size == most && channel.may_send > 0;
 }
 
 void Channels::exited(const protocol::Exited& message, std::int64_t now_ms, Effects& out) {
@@ -131,9 +118,7 @@ std::optional<std::int64_t> Channels::settle_one(Channel& channel, std::int64_t 
     end_output(channel, false);
   if (!channel.outputs_over()) return again;
   if (channel.exited) {
-    send_exit(channel, out);
-    send_eof(channel, out);
-    send_close(channel, out);
+    send_end(channel, *channel.exited, out);
     return std::nullopt;
   }
   if (channel.eof_sent) return std::nullopt;

@@ -16,6 +16,24 @@ void send_close(Channel& channel, Effects& out) {
   out.packets.push_back(PacketWriter(msg_channel_close).number(channel.peer).take());
 }
 
+void send_eof(Channel& channel, Effects& out) {
+  if (channel.eof_sent || channel.close_sent) return;
+  channel.eof_sent = true;
+  out.packets.push_back(PacketWriter(msg_channel_eof).number(channel.peer).take());
+}
+
+void send_end(Channel& channel, const protocol::Exited& exited, Effects& out) {
+  PacketWriter request(msg_channel_request);
+  request.number(channel.peer);
+  if (exited.signalled)
+    request.string("exit-signal").boolean(false).string(exited.signal).boolean(exited.core).string("").string("");
+  else
+    request.string("exit-status").boolean(false).number(exited.status);
+  out.packets.push_back(request.take());
+  send_eof(channel, out);
+  send_close(channel, out);
+}
+
 void tell(Channel& channel, std::string_view words, Effects& out) {
   if (words.empty()) return;
   // \r: the person's terminal may be in raw mode.
@@ -30,8 +48,7 @@ void tell(Channel& channel, std::string_view words, Effects& out) {
 void give_back(Channel& channel, std::size_t count, Effects& out) {
   channel.consumed += static_cast<std::uint32_t>(count);
   if (channel.consumed < 3 * packet_size || channel.close_sent || channel.eof_received) return;
-  out.packets.push_back(
-      PacketWriter(msg_channel_window_adjust).number(channel.peer).number(channel.consumed).take());
+  out.packets.push_back(PacketWriter(msg_channel_window_adjust).number(channel.peer).number(channel.consumed).take());
   channel.may_receive += channel.consumed;
   channel.consumed = 0;
 }

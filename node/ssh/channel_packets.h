@@ -11,8 +11,11 @@ namespace acl::node::ssh {
 
 // CHANNEL_SUCCESS or CHANNEL_FAILURE.
 Bytes reply(const Channel& channel, bool success);
-// CLOSE, once.
+// EOF, CLOSE: each once, and no EOF after CLOSE.
+void send_eof(Channel& channel, Effects& out);
 void send_close(Channel& channel, Effects& out);
+// How the process ended (RFC 4254 section 6.10), EOF, CLOSE.
+void send_end(Channel& channel, const protocol::Exited& exited, Effects& out);
 // A line on the person's standard error, where the client's window has room for it.
 void tell(Channel& channel, std::string_view words, Effects& out);
 // So many bytes that came were dealt with: the client may send as many again. Told in large steps (WINDOW_ADJUST).

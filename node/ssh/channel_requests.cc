@@ -137,6 +137,7 @@ bool Channels::want_process(Channel& channel, Request& request, Effects& out) {
   message.command = command;
   channel.state = Channel::State::opening;
   channel.replies = request.wants_reply;
+  channel.subsystem = kind == protocol::OpenKind::subsystem;
   out.messages.emplace_back(std::move(message));
   return true;
 }

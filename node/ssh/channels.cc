@@ -13,6 +13,9 @@ namespace {
 // RFC 4254 section 5.1.
 enum class OpenFailure : std::uint32_t { prohibited = 1, connect_failed = 2, unknown_type = 3, resource_shortage = 4 };
 
+// As ssh(1) itself exits when it fails.
+constexpr std::uint32_t refused_status = 255;
+
 Bytes open_failure(std::uint32_t peer, OpenFailure why, std::string_view words) {
   return PacketWriter(msg_channel_open_failure)
       .number(peer)
@@ -35,15 +38,11 @@ Bytes open_confirmation(const Channel& channel) {
 
 void Channels::hear(std::uint8_t type, ByteView payload, Effects& out) {
   switch (type) {
-    case msg_global_request:
-      return hear_global(payload, out);
+    case msg_global_request: return hear_global(payload, out);
     case msg_request_success:
-    case msg_request_failure:
-      return;  // to our keepalive
-    case msg_channel_open:
-      return hear_open(payload, out);
-    default:
-      break;
+    case msg_request_failure: return;  // to our keepalive
+    case msg_channel_open: return hear_open(payload, out);
+    default: break;
   }
   PacketReader reader(payload);
   const auto at = channels_.find(reader.number());
@@ -51,23 +50,15 @@ void Channels::hear(std::uint8_t type, ByteView payload, Effects& out) {
     return out.end(Reason::protocol_error, "a packet for a channel that is not open");
   Channel& channel = at->second;
   switch (type) {
-    case msg_channel_window_adjust:
-      return hear_window(channel, reader, out);
-    case msg_channel_data:
-      return hear_data(channel, reader, false, out);
-    case msg_channel_extended_data:
-      return hear_data(channel, reader, true, out);
-    case msg_channel_eof:
-      return hear_eof(channel, out);
-    case msg_channel_close:
-      return hear_close(channel, out);
-    case msg_channel_request:
-      return hear_request(channel, payload.subspan(4), out);
+    case msg_channel_window_adjust: return hear_window(channel, reader, out);
+    case msg_channel_data: return hear_data(channel, reader, false, out);
+    case msg_channel_extended_data: return hear_data(channel, reader, true, out);
+    case msg_channel_eof: return hear_eof(channel, out);
+    case msg_channel_close: return hear_close(channel, out);
+    case msg_channel_request: return hear_request(channel, payload.subspan(4), out);
     case msg_channel_success:
-    case msg_channel_failure:
-      return;  // nothing of ours wants a reply
-    default:
-      return out.end(Reason::protocol_error, "a packet that only a server sends, or nobody");
+    case msg_channel_failure: return;  // nothing of ours wants a reply
+    default: return out.end(Reason::protocol_error, "a packet that only a server sends, or nobody");
   }
 }
 
@@ -87,7 +78,8 @@ void Channels::hear_open(ByteView payload, Effects& out) {
   const std::uint32_t peer = reader.number();
   const std::uint32_t window = reader.number();
   const std::uint32_t piece = reader.number();
-  if (!reader.good() || piece == 0) return out.end(Reason::protocol_error, "a request for a channel is not in its form");
+  if (!reader.good() || piece == 0)
+    return out.end(Reason::protocol_error, "a request for a channel is not in its form");
   if (channels_.size() >= protocol::most_channels)
     return out.packets.push_back(open_failure(peer, OpenFailure::resource_shortage, "too many channels"));
   if (type == "session") return open_session(peer, window, piece, out);
@@ -125,8 +117,7 @@ void Channels::open_forward(PacketReader& reader, std::uint32_t peer, std::uint3
   channel.forward = true;
   channel.state = Channel::State::opening;
   channel.asked = next_asked_++;
-  out.messages.emplace_back(
-      protocol::Connect{*channel.asked, std::string(host), static_cast<std::uint16_t>(port)});
+  out.messages.emplace_back(protocol::Connect{*channel.asked, std::string(host), static_cast<std::uint16_t>(port)});
 }
 
 void Channels::hear_window(Channel& channel, PacketReader& reader, Effects& out) {
@@ -206,10 +197,19 @@ void Channels::refused(const protocol::Refused& message, Effects& out) {
   }
   give_back(*channel, channel->input.size(), out);
   channel->input = {};
-  if (!channel->close_sent) tell(*channel, message.words, out);
-  if (!channel->close_sent && channel->replies) out.packets.push_back(reply(*channel, false));
+  if (channel->close_sent) return;
+  // A client that is told of a failure shows nothing of what comes before it. So a person's command has begun, says why it does not go on,
+  // and has failed; a program that asked for a subsystem is told that there is none.
+  if (channel->subsystem) {
+    if (channel->replies) out.packets.push_back(reply(*channel, false));
+    return release_held(*channel, out);
+  }
+  if (channel->replies) out.packets.push_back(reply(*channel, true));
   release_held(*channel, out);
-  if (!channel->replies) send_close(*channel, out);
+  tell(*channel, message.words, out);
+  protocol::Exited failed;
+  failed.status = refused_status;
+  send_end(*channel, failed, out);
 }
 
 void Channels::tell_all(std::string_view words, Effects& out) {

@@ -46,8 +46,8 @@ class Channels {
 
   // The process can take input.
   void write_input(Channel& channel, Effects& out);
-  // The process has output, or the end of it; at most `buffer` of it goes to `send`.
-  void read_output(Channel& channel, bool errors, std::span<std::uint8_t> buffer, std::int64_t now_ms,
+  // The process has output, or the end of it; at most `buffer` of it goes to `send`. Whether there may be more at once.
+  bool read_output(Channel& channel, bool errors, std::span<std::uint8_t> buffer, std::int64_t now_ms,
                    const SendData& send);
   // Sends what is due, and forgets channels that are over. Milliseconds until it wants to be called again, or nothing.
   std::optional<std::int64_t> settle(std::int64_t now_ms, Effects& out);

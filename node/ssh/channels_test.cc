@@ -448,13 +448,28 @@ TEST_F(ChannelsTest, TooManyRequestsDuringTheStartEndTheConnection) {
   EXPECT_TRUE(hear(msg_channel_request, request(0, "env", true, large)).over);
 }
 
-TEST_F(ChannelsTest, ARefusedProcessIsSaidWhyAndFails) {
+// OpenSSH's client shows nothing of a channel whose request fails.
+TEST_F(ChannelsTest, ARefusedProcessBeginsSaysWhyNotAndHasFailed) {
   hear(msg_channel_open, open_session());
   hear(msg_channel_request, exec("x"));
   last = {};
   channels.refused({0, "there is no shell"}, last);
-  ASSERT_THAT(types(), ElementsAre(msg_channel_extended_data, msg_channel_failure));
-  EXPECT_THAT(std::string(text(last.packets[0])), HasSubstr("there is no shell"));
+  ASSERT_THAT(types(), ElementsAre(msg_channel_success, msg_channel_extended_data, msg_channel_request, msg_channel_eof,
+                                   msg_channel_close));
+  EXPECT_THAT(std::string(text(last.packets[1])), HasSubstr("there is no shell"));
+  PacketReader status(ByteView{last.packets[2]}.subspan(5));
+  EXPECT_EQ(status.string(), "exit-status");
+  hear(msg_channel_close, only(0));
+  EXPECT_THAT(settle().messages, SizeIs(1));
+}
+
+TEST_F(ChannelsTest, ARefusedSubsystemFails) {
+  hear(msg_channel_open, open_session());
+  hear(msg_channel_request, request(0, "subsystem", true, PacketWriter().string("netconf").take()));
+  last = {};
+  channels.refused({0, "there is no such subsystem"}, last);
+  ASSERT_THAT(types(), ElementsAre(msg_channel_failure));
+  EXPECT_THAT(settle().messages, IsEmpty());
   hear(msg_channel_close, only(0));
   EXPECT_THAT(settle().messages, SizeIs(1));
 }
@@ -480,7 +495,8 @@ TEST_F(ChannelsTest, WhatIsNotThereIsRefusedAndAnswersOnlyWhoAsks) {
     hear(msg_global_request, PacketWriter().string(name).boolean(false).take());
     EXPECT_THAT(types(), IsEmpty()) << name;
   }
-  for (const char* type : {"x11", "forwarded-tcpip", "auth-agent@openssh.com", "direct-streamlocal@openssh.com", "tun@openssh.com"}) {
+  for (const char* type :
+       {"x11", "forwarded-tcpip", "auth-agent@openssh.com", "direct-streamlocal@openssh.com", "tun@openssh.com"}) {
     hear(msg_channel_open, PacketWriter().string(type).number(5).number(1).number(1).take());
     EXPECT_THAT(types(), ElementsAre(msg_channel_open_failure)) << type;
   }

@@ -83,7 +83,8 @@ TEST_F(SshConfinement, NoProcessIsMadeSignalledOrTraced) {
   EXPECT_TRUE(killed(confined([] { return static_cast<int>(syscall(SYS_tgkill, 1, 1, SIGTERM)); })));
   EXPECT_TRUE(killed(confined([] { return static_cast<int>(syscall(SYS_pidfd_open, 1, 0)); })));
   EXPECT_TRUE(killed(confined([] { return static_cast<int>(ptrace(PTRACE_ATTACH, getppid(), nullptr, nullptr)); })));
-  EXPECT_TRUE(killed(confined([] { return static_cast<int>(syscall(SYS_process_vm_readv, 1, nullptr, 0, nullptr, 0, 0)); })));
+  EXPECT_TRUE(
+      killed(confined([] { return static_cast<int>(syscall(SYS_process_vm_readv, 1, nullptr, 0, nullptr, 0, 0)); })));
 }
 
 TEST_F(SshConfinement, NothingNewIsRun) {

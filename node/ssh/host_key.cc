@@ -20,8 +20,7 @@ std::string base64(ByteView bytes) {
     std::uint32_t three = static_cast<std::uint32_t>(bytes[i]) << 16;
     if (have > 1) three |= static_cast<std::uint32_t>(bytes[i + 1]) << 8;
     if (have > 2) three |= bytes[i + 2];
-    for (std::size_t digit = 0; digit < 4; ++digit)
-      out += digit > have ? '=' : digits[three >> (18 - 6 * digit) & 63];
+    for (std::size_t digit = 0; digit < 4; ++digit) out += digit > have ? '=' : digits[three >> (18 - 6 * digit) & 63];
   }
   return out;
 }
@@ -71,8 +70,8 @@ Expected<Key> stand_in(const protocol::Welcome::HostKey& key) {
                          .string(key.blob)
                          .string(section)
                          .take();
-  const std::string pem = fmt::format("-----BEGIN OPENSSH PRIVATE KEY-----\n{}\n-----END OPENSSH PRIVATE KEY-----\n",
-                                      base64(file));
+  const std::string pem =
+      fmt::format("-----BEGIN OPENSSH PRIVATE KEY-----\n{}\n-----END OPENSSH PRIVATE KEY-----\n", base64(file));
   ssh_key made = nullptr;
   if (ssh_pki_import_privkey_base64(pem.c_str(), nullptr, nullptr, nullptr, &made) != SSH_OK)
     return fail(Code::E1402, fmt::format("\"{}\" is no host key that can be used", key.type));

@@ -41,8 +41,7 @@ Made ed25519() {
 
 Made ecdsa(const char* curve, const std::string& name) {
   Made made{{EVP_EC_gen(curve), EVP_PKEY_free}, {"ecdsa-sha2-" + name, {}}};
-  made.shown.blob =
-      PacketWriter().string("ecdsa-sha2-" + name).string(name).string(point_of(made.secret.get())).take();
+  made.shown.blob = PacketWriter().string("ecdsa-sha2-" + name).string(name).string(point_of(made.secret.get())).take();
   return made;
 }
 
@@ -73,8 +72,8 @@ Bytes shown_by_libssh(const Key& key) {
 }
 
 TEST(HostKey, ShowsTheTruePublicHalfAndCountsAsPrivate) {
-  for (const Made& made : {ed25519(), ecdsa("P-256", "nistp256"), ecdsa("P-384", "nistp384"),
-                           ecdsa("P-521", "nistp521")}) {
+  for (const Made& made :
+       {ed25519(), ecdsa("P-256", "nistp256"), ecdsa("P-384", "nistp384"), ecdsa("P-521", "nistp521")}) {
     const auto key = stand_in(made.shown);
     ASSERT_TRUE(key) << key.error().message;
     EXPECT_TRUE(ssh_key_is_private(key->get())) << made.shown.type;
@@ -88,11 +87,9 @@ TEST(HostKey, WhatIsNoKeyOfItsTypeIsRefused) {
   longer.blob.push_back(0);
   HostKey shorter = good;
   shorter.blob.pop_back();
-  const HostKey off_the_curve{"ecdsa-sha2-nistp256", PacketWriter()
-                                                         .string("ecdsa-sha2-nistp256")
-                                                         .string("nistp256")
-                                                         .string(Bytes(65, 4))
-                                                         .take()};
+  const HostKey off_the_curve{
+      "ecdsa-sha2-nistp256",
+      PacketWriter().string("ecdsa-sha2-nistp256").string("nistp256").string(Bytes(65, 4)).take()};
   for (const HostKey& bad : {longer, shorter, off_the_curve, HostKey{"ssh-rsa", good.blob}, HostKey{"", {}},
                              HostKey{"ecdsa-sha2-nistp256", good.blob}, HostKey{"ssh-ed25519", {}}}) {
     const auto key = stand_in(bad);

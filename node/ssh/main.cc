@@ -40,6 +40,12 @@ bool is_socket(int fd, int wanted) {
   return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == wanted;
 }
 
+// A client that is gone without a word is noticed, if late, also where nobody asks it (tcp(7), SO_KEEPALIVE).
+void keep_alive() {
+  const int on = 1;
+  setsockopt(connection, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+}
+
 // A few hundred KiB for a login that rests.
 void use_little_memory() {
   mallopt(M_ARENA_MAX, 1);
@@ -68,9 +74,7 @@ Expected<void> give_up(const std::optional<std::string>& name) {
 }
 
 // What libssh and OpenSSL would open files for, while there are any. Their settings on this machine are not asked.
-bool load_libraries() {
-  return OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, nullptr) == 1 && ssh_init() == 0;
-}
+bool load_libraries() { return OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, nullptr) == 1 && ssh_init() == 0; }
 
 }  // namespace
 }  // namespace acl::node::ssh
@@ -79,14 +83,16 @@ int main(int count, char** arguments) {
   using namespace acl::node::ssh;  // NOLINT(google-build-using-namespace): a program of one file
   if (count > 2 || (count == 2 && arguments[1][0] == '-') || !is_socket(conversation, SOCK_SEQPACKET) ||
       !is_socket(connection, SOCK_STREAM)) {
-    std::fputs("usage: aclnode-ssh [USER|UID:GID], started by aclnode-session with their socket as descriptor 3 and\n"
-               "       the connection as descriptor 4\n",
-               stderr);
+    std::fputs(
+        "usage: aclnode-ssh [USER|UID:GID], started by aclnode-session with their socket as descriptor 3 and\n"
+        "       the connection as descriptor 4\n",
+        stderr);
     return 2;
   }
   umask(077);
   std::signal(SIGPIPE, SIG_IGN);
   if (close_range(connection + 1, ~0U, 0) != 0 || chdir("/") != 0) return 3;
+  keep_alive();
   use_little_memory();
   if (!load_libraries()) return 3;
   const auto confined = give_up(count == 2 ? std::optional<std::string>(arguments[1]) : std::nullopt);

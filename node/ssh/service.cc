@@ -26,13 +26,13 @@ namespace acl::node::ssh {
 namespace {
 
 // Packets for the client: no more is read from processes beyond the first, nothing from the client beyond the second.
-constexpr std::size_t output_enough = std::size_t{256} << 10;
+constexpr std::size_t output_enough = std::size_t{128} << 10;
 constexpr std::size_t output_too_much = std::size_t{1} << 20;
 // What is read at once; a packet that is longer makes the buffer grow, to what libssh takes at most (256 KiB, and its MAC).
 constexpr std::size_t read_at_once = std::size_t{128} << 10;
 constexpr std::size_t longest_packet = std::size_t{320} << 10;
-// Less than that at once is no stream: acknowledged without delay.
-constexpr std::size_t stream_reads = std::size_t{16} << 10;
+// So much at once in either direction is a stream, in which nobody waits for an acknowledgement.
+constexpr std::size_t stream_pieces = std::size_t{8} << 10;
 // What is left to say at the end may take so long. aclnode-session kills after 300 ms.
 constexpr std::int64_t farewell_ms = 200;
 
@@ -68,6 +68,7 @@ class Service {
   void hear_client();
   void hear_packet(std::uint8_t type, ByteView payload);
   void move_channels();
+  void read_from(Channel& channel, bool errors);
   void carry_out(Effects& effects);
   void keep_alive();
   void write_out();
@@ -100,7 +101,7 @@ class Service {
 
   std::int64_t heard_ = 0;  // from the client, last
   unsigned unanswered_ = 0;
-  bool stream_ = false;  // the client sends much at once
+  bool stream_ = false;  // much was moved at once, and nothing small has come since
   bool over_ = false;
   std::string words_;
 };
@@ -220,7 +221,7 @@ void Service::hear_client() {
   if (got <= 0) return end(got == 0 ? "the client closed the connection" : std::strerror(errno));
   heard_ = now_ms();
   unanswered_ = 0;
-  stream_ = static_cast<std::size_t>(got) >= stream_reads;
+  stream_ = static_cast<std::size_t>(got) >= stream_pieces;
   have_ += static_cast<std::size_t>(got);
   const std::size_t taken = transport_->feed(std::span(input_).first(have_));
   have_ -= taken;
@@ -260,6 +261,17 @@ void Service::carry_out(Effects& effects) {
   if (transport_->failed()) end(transport_->why());
 }
 
+// A few packets at once make fewer turns of a stream.
+void Service::read_from(Channel& channel, bool errors) {
+  constexpr int pieces = 4;
+  const SendData send = [this](ByteView head, ByteView data) { transport_->send(head, data); };
+  for (int piece = 0; piece < pieces; ++piece) {
+    const bool over = errors ? channel.errors_over : channel.output_over;
+    if (over || !channel.may_read() || !room()) return;
+    if (!channels_->read_output(channel, errors, buffer_, now_ms(), send)) return;
+  }
+}
+
 void Service::move_channels() {
   settle_in_.reset();
   if (!channels_) return;
@@ -271,10 +283,7 @@ void Service::move_channels() {
     Channel& channel = at->second;
     const short asked = polled_[i + 2].events;
     if ((asked & POLLOUT) != 0) channels_->write_input(channel, out);
-    const bool over = watched_[i].errors ? channel.errors_over : channel.output_over;
-    if ((asked & POLLIN) == 0 || (ready & ~POLLOUT) == 0 || over || !channel.may_read() || !room()) continue;
-    channels_->read_output(channel, watched_[i].errors, buffer_, now_ms(),
-                           [this](ByteView head, ByteView data) { transport_->send(head, data); });
+    if ((asked & POLLIN) != 0 && (ready & ~POLLOUT) != 0) read_from(channel, watched_[i].errors);
   }
   settle_in_ = channels_->settle(now_ms(), out);
   carry_out(out);
@@ -297,6 +306,7 @@ void Service::write_out() {
     if (sent < 0 && errno == EINTR) continue;
     if (sent < 0 && errno == EAGAIN) return;
     if (sent <= 0) return end("the client closed the connection");
+    if (static_cast<std::size_t>(sent) >= stream_pieces) stream_ = true;
     output.pop(static_cast<std::size_t>(sent));
   }
 }

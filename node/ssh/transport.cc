@@ -21,6 +21,9 @@ int ssh_auth_reply_success(ssh_session session, int partial);
 namespace acl::node::ssh {
 namespace {
 
+// OpenSSH's client says what the person no longer reads (eow@openssh.com), so that `ssh host yes | head` ends, only to servers whose
+// software's name begins like its own. A hyphen may not be in it (RFC 4253 section 4.2).
+constexpr const char* identification = "OpenSSH_aclnode";
 // No group exchange (RFC 4419): it reads a file of primes, and nobody who has it lacks the others.
 constexpr const char* key_exchanges =
     "curve25519-sha256,curve25519-sha256@libssh.org,ecdh-sha2-nistp256,ecdh-sha2-nistp384,ecdh-sha2-nistp521,"
@@ -106,15 +109,18 @@ Expected<void> Transport::State::configure(std::uint64_t rekey_bytes) {
   // Not the machine's file of settings for servers.
   const bool no_files = false;
   bool set = ssh_bind_options_set(bind.get(), SSH_BIND_OPTIONS_PROCESS_CONFIG, &no_files) == SSH_OK;
-  set = set && ssh_bind_options_set(bind.get(), SSH_BIND_OPTIONS_BANNER, "aclnode") == SSH_OK;
+  set = set && ssh_bind_options_set(bind.get(), SSH_BIND_OPTIONS_BANNER, identification) == SSH_OK;
   for (const HostKey& one : keys) {
     ssh_key copy = ssh_key_dup(one.key.get());  // the bind owns it
     set = set && copy != nullptr && ssh_bind_options_set(bind.get(), SSH_BIND_OPTIONS_IMPORT_KEY, copy) == SSH_OK;
   }
   const std::pair<ssh_options_e, const char*> methods[] = {
-      {SSH_OPTIONS_KEY_EXCHANGE, key_exchanges}, {SSH_OPTIONS_CIPHERS_C_S, ciphers},
-      {SSH_OPTIONS_CIPHERS_S_C, ciphers},        {SSH_OPTIONS_HMAC_C_S, macs},
-      {SSH_OPTIONS_HMAC_S_C, macs},              {SSH_OPTIONS_COMPRESSION_C_S, compressions},
+      {SSH_OPTIONS_KEY_EXCHANGE, key_exchanges},
+      {SSH_OPTIONS_CIPHERS_C_S, ciphers},
+      {SSH_OPTIONS_CIPHERS_S_C, ciphers},
+      {SSH_OPTIONS_HMAC_C_S, macs},
+      {SSH_OPTIONS_HMAC_S_C, macs},
+      {SSH_OPTIONS_COMPRESSION_C_S, compressions},
       {SSH_OPTIONS_COMPRESSION_S_C, compressions},
   };
   for (const auto& [option, value] : methods) set = set && ssh_options_set(session.get(), option, value) == SSH_OK;
@@ -122,8 +128,8 @@ Expected<void> Transport::State::configure(std::uint64_t rekey_bytes) {
   // No descriptor: bytes go through feed() and output().
   set = set && ssh_bind_accept_fd(bind.get(), session.get(), SSH_INVALID_SOCKET) == SSH_OK;
   if (!set)
-    return fail(Code::E1404, fmt::format("libssh cannot be set up: {} {}", ssh_get_error(bind.get()),
-                                         ssh_get_error(session.get())));
+    return fail(Code::E1404,
+                fmt::format("libssh cannot be set up: {} {}", ssh_get_error(bind.get()), ssh_get_error(session.get())));
   ssh_set_blocking(session.get(), 0);
   let_in(&hear);
   return {};

@@ -36,7 +36,7 @@ constexpr std::uint64_t network_v6 = 0xfd7a115ca1e00000;
 const Address own_v4 = Address::v4(0x64400001), own_v6 = Address::v6(network_v6, 1);
 
 // `hosts` of each family, in classes each of which has `ranges` ports, together `rules`; in each list the last port is 443.
-Bytes table_of(std::uint32_t hosts, std::uint32_t rules, std::uint32_t ranges = 8) {
+table::LineBytes table_of(std::uint32_t hosts, std::uint32_t rules, std::uint32_t ranges = 8) {
   const std::uint32_t classes = std::max(rules / ranges, 1U);
   std::vector<table::ExactClass> exact;
   for (std::uint32_t i = 0; i < hosts; ++i)
@@ -217,7 +217,7 @@ void measure_swap(node::PacketFilter& filter) {
   std::vector<double> narrowing, swap;
   for (int i = 0; i < 21; ++i) {
     const auto start = std::chrono::steady_clock::now();
-    const Bytes narrowed = checked(table::narrow(hot, admitted));
+    const table::LineBytes narrowed = checked(table::narrow(hot, admitted));
     const auto middle = std::chrono::steady_clock::now();
     done(filter.enforce(narrowed, own));
     const auto end = std::chrono::steady_clock::now();

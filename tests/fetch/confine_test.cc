@@ -25,8 +25,8 @@
 namespace acl::node::net {
 namespace {
 
-using ::testing::HasSubstr;
 using confine::User;
+using ::testing::HasSubstr;
 
 Expected<void> become(const std::optional<User>& user) { return confine::become(Code::E1362, "aclnode-net", user); }
 Expected<User> find_user(std::string_view text) { return confine::find_user(Code::E1362, text); }

@@ -3,7 +3,7 @@
 import os, signal, socket, subprocess, time, unittest
 
 import lab
-from lab import Closed, Conversation, Login, Supervisor, processes, read_all, read_until, wait_for
+from lab import Conversation, Login, Supervisor, processes, wait_for
 
 lab.enter()
 SUPERVISOR = Supervisor()
@@ -108,13 +108,13 @@ class ByPolicy(unittest.TestCase):
 
 class InTime(unittest.TestCase):
     def test_a_client_that_does_not_log_in_is_let_go(self):
-        login = Login(SUPERVISOR, grace_s=1)
+        login = Login(SUPERVISOR, grace_s=4)
         self.assertEqual(login.daemon.hear("session-over").words, "the login was not complete in time")
         self.assertTrue(login.ssh.is_closed())
 
     def test_one_that_did_is_not(self):
-        ann = Login(SUPERVISOR, grace_s=1).log_in("ann")
-        time.sleep(2.2)
+        ann = Login(SUPERVISOR, grace_s=4).log_in("ann")
+        time.sleep(5.2)
         self.assertEqual(ann.run("echo here")[1], "here\n")
         ann.leave()
 
@@ -225,10 +225,10 @@ class Supervisors(unittest.TestCase):
         Login(SUPERVISOR).leave()
 
     def test_that_linger_end_when_nobody_needs_them(self):
-        lingering = Supervisor("--linger", "1", socket_name="linger.sock")
+        lingering = Supervisor("--linger", "3", socket_name="linger.sock")
         ann = Login(lingering).log_in("ann")
         lingering.connection.close()
-        time.sleep(1.5)
+        time.sleep(3.5)
         self.assertIsNone(lingering.process.poll())
         ann.leave()
         self.assertEqual(lingering.process.wait(lab.PATIENCE), 0)

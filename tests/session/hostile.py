@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """What aclnode-session does not put up with: an aclnode-ssh that was taken over, connections that are not what they should be (lab.py)."""
-import os, socket, subprocess, tempfile, unittest
+import array, os, socket, tempfile, unittest
 
-import lab
+import lab, wire
 from lab import Login, wait_for
 
 lab.enter()
@@ -80,7 +80,6 @@ class TakenOver(unittest.TestCase):
 
     def test_descriptors_from_ssh_are_not_taken(self):
         ann = Login(SUPERVISOR).log_in("ann")
-        import array, wire
         planted = os.open("/etc/passwd", os.O_RDONLY)
         ann.ssh.end.sendmsg([wire.encode("sign", request=ann.request(), key=0, data=bytes(32))],
                             [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [planted]))])
@@ -152,7 +151,6 @@ class Aclnode(unittest.TestCase):
     def test_that_hands_over_no_begin_is_hung_up(self):
         other = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         other.connect(SUPERVISOR.path)
-        import wire
         other.send(wire.encode("begin", source=bytes(4), own=bytes(4)))  # without descriptors
         other.settimeout(lab.PATIENCE)
         self.assertEqual(other.recv(10), b"")

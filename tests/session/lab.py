@@ -4,7 +4,7 @@ enter() puts the test into namespaces of its own (mounts, network, processes) an
 records of its own; nothing of the machine is changed, and all that was started ends with the test. A second network
 namespace is where clients are. Needs root, namespaces, ip, unshare. Environment: ACLNODE_SESSION names the program.
 """
-import array, atexit, ctypes, json, os, select, shutil, signal, socket, struct, subprocess, sys, tempfile, time
+import array, atexit, ctypes, json, os, select, shutil, socket, subprocess, sys, time
 
 import wire
 
@@ -13,7 +13,7 @@ PROGRAM = os.path.abspath(os.environ.get("ACLNODE_SESSION", os.path.join(HERE, "
 SKIPPED = 77  # ctest's SKIP_RETURN_CODE
 OWN, SOURCE = "100.64.0.2", "100.64.0.1"
 OWN6, SOURCE6 = "fd7a:115c:a1e0::2", "fd7a:115c:a1e0::1"
-PATIENCE = 15.0
+PATIENCE = 30.0
 
 PASSWD = """root:x:0:0:root:/home/root:/bin/bash
 daemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin
@@ -128,6 +128,13 @@ def client_socket(family=socket.AF_INET):
         os.close(home), os.close(away)
 
 
+def readable(fd, left):
+    """Whether there is something to read, or an end, within so many seconds."""
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    return bool(poll.poll(max(0, left) * 1000))
+
+
 def wait_for(what, patience=PATIENCE, every=0.01):
     end = time.monotonic() + patience
     while True:
@@ -178,8 +185,7 @@ class Conversation:
         """Whether it closes in time; messages before that are passed over."""
         end = time.monotonic() + patience
         while True:
-            ready, _, _ = select.select([self.end], [], [], max(0, end - time.monotonic()))
-            if not ready:
+            if not readable(self.end, end - time.monotonic()):
                 return False
             try:
                 if not self.end.recv(200_000):
@@ -339,8 +345,7 @@ def read_all(fd, patience=PATIENCE):
     out = b""
     end = time.monotonic() + patience
     while True:
-        ready, _, _ = select.select([fd], [], [], max(0, end - time.monotonic()))
-        if not ready:
+        if not readable(fd, end - time.monotonic()):
             raise TimeoutError(out.decode(errors="replace"))
         try:
             data = os.read(fd, 65536)
@@ -356,8 +361,7 @@ def read_until(fd, wanted, patience=PATIENCE):
     out = b""
     end = time.monotonic() + patience
     while wanted not in out:
-        ready, _, _ = select.select([fd], [], [], max(0, end - time.monotonic()))
-        if not ready:
+        if not readable(fd, end - time.monotonic()):
             raise TimeoutError(out.decode(errors="replace"))
         out += os.read(fd, 65536)
     return out.decode(errors="replace")

@@ -120,7 +120,7 @@ class Modules(unittest.TestCase):
 
 class Misbehaviour(unittest.TestCase):
     def test_a_module_that_hangs_ends_with_the_time_for_the_login_and_holds_up_nobody(self):
-        hanging = Login(SUPERVISOR, grace_s=2, pam_service=service("hangs", f"session required {ODD} session hang"))
+        hanging = Login(SUPERVISOR, grace_s=4, pam_service=service("hangs", f"session required {ODD} session hang"))
         may = hanging.ask("ann")
         hanging.daemon.say("decision", request=may.request, accept=1)
         other = Login(SUPERVISOR).log_in("ann")

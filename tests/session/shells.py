@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """What a person gets who is let in: shells, commands, terminals, environment, identity. Played neighbours, real processes (lab.py)."""
-import fcntl, os, re, signal, socket, struct, subprocess, termios, threading, unittest
+import fcntl, os, socket, struct, subprocess, termios, threading, unittest
 
 import lab
 from lab import Login, read_all, read_until, wait_for, write
