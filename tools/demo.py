@@ -8,7 +8,7 @@ import os, subprocess, sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tests", "e2e", "node"))
-from lab import *
+from ssh_lab import *
 
 BOLD, PLAIN = ("\033[1m", "\033[0m") if sys.stdout.isatty() and not os.environ.get("NO_COLOR") else ("", "")
 HOST = "10.55.0.9"
@@ -20,8 +20,12 @@ POLICY = """{
     {"src": ["ann@example.com"], "dst": ["tag:server"], "ip": ["tcp:22", "icmp:*"]},
     {"src": ["ann@example.com"], "dst": ["office"],     "ip": ["tcp:80"]},%s
   ],
+  "ssh": [%s],
 }
 """
+LOGINS = """
+    {"action": "accept", "src": ["ann@example.com"], "dst": ["tag:server"], "users": ["ann"]},
+  """
 MORE = """
     {"src": ["ann@example.com"], "dst": ["tag:server"], "ip": ["tcp:5432"]},"""
 
@@ -51,35 +55,29 @@ def show(node, *words):
     return done.returncode
 
 
-def add_host(lab, router):
-    lab.host = f"{lab.prefix}-host"
-    run("ip", "netns", "add", lab.host)
-    run("ip", "-n", router.namespace, "link", "add", "eth1", "type", "veth", "peer", "name", "eth0", "netns", lab.host)
-    router.ip("addr", "add", "10.55.0.1/24", "dev", "eth1")
-    router.ip("link", "set", "eth1", "up")
-    router.exec("sysctl", "-qw", "net.ipv4.ip_forward=1")
-    for words in (["addr", "add", f"{HOST}/24", "dev", "eth0"], ["link", "set", "eth0", "up"], ["route", "add", "default", "via", "10.55.0.1"]):
-        run("ip", "-n", lab.host, *words)
-    host = Node.__new__(Node)
-    host.lab, host.namespace = lab, lab.host
-    host.serve(80)
+def show_login(client, target, allowed):
+    done = client.ssh(target, "id", options=["-o", "LogLevel=INFO"])
+    print(f"\n  laptop$ ssh {target} id")
+    said = [line for line in (done.stdout + done.stderr).decode().replace("\r", "").splitlines() if "Permanently added" not in line]
+    print("".join(f"    {line}\n" for line in said), end="", flush=True)
+    expect((done.returncode == 0) == allowed, f"ssh {target}")
 
 
 def demo(lab):
     say("1. Four nodes: ann's laptop, a server, a router to the office, and a stranger whom the inventory does not have")
     laptop = lab.add("laptop", 1, owner="ann@example.com")
-    server = lab.add("server", 2, tags=["tag:server"])
+    server = lab.add_ssh("server", 2, tags=["tag:server"])
     router = lab.add("router", 3, tags=["tag:router"], routes=["10.55.0.0/24"])
     stranger = lab.add("stranger", 4, enforces=None)
     lab.up()
-    add_host(lab, router)
-    server.serve(22, 5432)
+    lab.add_host(router, [HOST]).serve(80)
+    listener = server.serve(22, 5432)
     print("\n  WireGuard is up between all of them, and nothing enforces a policy yet:\n")
     show_traffic([(laptop, "server", server.v4, 5432, True), (stranger, "server", server.v4, 22, True)])
 
     say("2. The policy, compiled, proved, signed and published")
-    print("\n" + "".join(f"    {line}\n" for line in (POLICY % "").splitlines()))
-    lab.publish(POLICY % "")
+    print("\n" + "".join(f"    {line}\n" for line in (POLICY % ("", "")).splitlines()))
+    lab.publish(POLICY % ("", ""))
     print(f"  release {lab.generation()} is in the store")
 
     say("3. aclnode on server and router: each finds its own table by its WireGuard key, and enforces it in the kernel")
@@ -98,7 +96,7 @@ def demo(lab):
     expect(show(server, "why", stranger.v4, "self:22") == 1, "why says no")
 
     say("5. A grant more: the database's port. Published, and in force")
-    lab.publish(POLICY % MORE)
+    lab.publish(POLICY % (MORE, ""))
     began = time.monotonic()
     expect(server.enforces_generation(2), "the server enforces release 2")
     print(f"\n  release 2 is enforced, {1000 * (time.monotonic() - began):.0f} ms after it was published\n")
@@ -110,6 +108,31 @@ def demo(lab):
     print()
     show_traffic([(laptop, "server", server.v4, 22, True), (stranger, "server", server.v4, 22, False)])
 
+    say("7. Logins: no keys on the server, no passwords. The policy says who may become whom")
+    server.stop_daemon()
+    listener.kill()  # what stood in for an sshd
+    server.enable_ssh()
+    server.write_config()
+    server.start_daemon()
+    print("\n" + "".join(f"    {line}\n" for line in LOGINS.strip("\n ").splitlines()))
+    lab.publish(POLICY % (MORE, LOGINS))
+    expect(server.takes_logins(3), "the server takes logins")
+    client = lab.client(laptop)
+    show_login(client, f"ann@{server.v4}", True)
+    show_login(client, f"root@{server.v4}", False)
+    expect(show(server, "why", "laptop", "ssh", "root") == 1, "why says no")
+
+    say("8. A session lives, and its rule goes")
+    session = client.start_ssh(f"ann@{server.v4}", "echo; while sleep 0.2; do echo still here; done", stderr=subprocess.STDOUT)
+    session.stdout.readline()
+    lab.compile(POLICY % (MORE, ""))
+    lab.publish_compiled()
+    began = time.monotonic()
+    said = session.communicate(timeout=10)[0].decode().replace("\r", "")
+    print(f"\n  it ended {1000 * (time.monotonic() - began):.0f} ms after the release was published; the person sees:\n")
+    print("".join(f"    {line}\n" for line in said.splitlines()[-3:]), flush=True)
+    expect("no longer allowed" in said, "the session ends with a message")
+
     say("Everything is taken away again.")
 
 
@@ -118,11 +141,8 @@ def main():
     if lacks:
         print(f"make demo needs {lacks}, which this machine does not have or does not give you", file=sys.stderr)
         sys.exit(1)
-    with Lab() as lab:
-        try:
-            demo(lab)
-        finally:
-            subprocess.run(["ip", "netns", "del", f"{lab.prefix}-host"], capture_output=True)
+    with SshLab() as lab:
+        demo(lab)
 
 
 if __name__ == "__main__":

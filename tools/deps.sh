@@ -9,13 +9,16 @@ set -euo pipefail
 
 build=(
   cmake ninja-build make g++ clang patch python3
-  libbenchmark-dev libbpf-dev libcli11-dev libcurl4-openssl-dev libexpected-dev libfmt-dev libgmock-dev libgtest-dev libmnl-dev
-  libnftables-dev librapidcheck-dev libseccomp-dev libsodium-dev libtomlplusplus-dev minisign nlohmann-json3-dev pkg-config python3-jsonschema tao-pegtl-dev
-  libssh-dev libssl-dev zlib1g-dev dropbear-bin openssh-client openssh-sftp-server putty-tools python3-cryptography python3-paramiko rsync
+  libaudit-dev libbenchmark-dev libbpf-dev libcli11-dev libcurl4-openssl-dev libexpected-dev libfmt-dev libgmock-dev libgtest-dev libmnl-dev
+  libnftables-dev libpam0g-dev librapidcheck-dev libseccomp-dev libselinux1-dev libsodium-dev libssh-dev libssl-dev libtomlplusplus-dev
+  nlohmann-json3-dev pkg-config tao-pegtl-dev zlib1g-dev
+  minisign python3-jsonschema python3-cryptography python3-paramiko
+  dropbear-bin git openssh-client openssh-sftp-server putty-tools rsync
   bpftool etcd-client etcd-server faketime iproute2 iputils-ping nftables nginx-light openssl wireguard-go wireguard-tools
 )
 # libclang-rt-14-dev: the sanitizers and libFuzzer; only recommended by clang, so it must be named.
-check=(clang-format clang-tidy libclang-rt-14-dev mandoc shellcheck hyperfine)
+# openssh-server, ansible-core: for tests alone, which are skipped where they are not; the first is a service that starts by itself.
+check=(ansible-core openssh-server clang-format clang-tidy libclang-rt-14-dev mandoc shellcheck hyperfine)
 
 wanted=()
 for part in "$@"; do

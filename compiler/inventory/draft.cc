@@ -237,6 +237,12 @@ void Draft::add_node(Reader& r, NodeDraft& draft, Owner owner, Manner manner) {
   inventory.nodes.push_back(std::move(node));
 }
 
+Node* Draft::node_of_key(std::string_view key) {
+  const std::uint32_t known =
+      keys_.find(hash_text(key), [&](std::uint32_t i) { return inventory.nodes[i].key == key; });
+  return known == HashIndex::absent ? nullptr : &inventory.nodes[known];
+}
+
 // --- addresses --------------------------------------------------------------------------------------------------------
 
 // Addresses are numbered through all nodes and services in their order, so that the index needs no copy of them.

@@ -67,6 +67,8 @@ class Draft {
   // A foreign node that another file has too, by name and id, is completed by what this one knows more.
   void reserve_nodes(hujson::Value list);
   void add_node(Reader& r, NodeDraft& draft, Owner owner, Manner manner);
+  // The node of this WireGuard key; null if there is none.
+  [[nodiscard]] Node* node_of_key(std::string_view key);
   void add_service(Reader& r, Service service, Span name, hujson::Value addresses,
                    const std::vector<std::pair<std::string_view, Span>>& hosts);
   void add_synced_group(Reader& r, SyncedGroup group, Span name);

@@ -282,5 +282,46 @@ TEST(Import, NodesWithoutAddressesAreLeftOut) {
   EXPECT_EQ(loaded.gaps.at(0).message, "node \"a\" has no addresses and is left out");
 }
 
+// --- aclnode host-keys --json ---
+
+constexpr std::string_view host_key =
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDpxHhMOCPKIyk4rqJEt9h5veRKFvhf+UhLhiXJHd/jm";
+
+std::string host_keys(std::string_view key, std::string_view text) {
+  return "{\"hostKeys\": [{\"key\": \"" + std::string(key) + "\", \"sshHostKeys\": [\"" + std::string(text) + "\"]}]}";
+}
+
+constexpr const char* two_nodes = R"({"users": [{"login": "ana@example.com"}], "nodes": [
+    {"name": "db", "user": "ana@example.com", "addresses": ["100.64.0.1"], "key": "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg="},
+    {"name": "web", "user": "ana@example.com", "addresses": ["100.64.0.2"]}]})";
+
+TEST(ImportHostKeys, GoToTheNodeOfTheirWireGuardKeyWhateverTheOrderOfTheFiles) {
+  const std::string keys =
+      host_keys("xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=", std::string(host_key) + " root@db");
+  for (const LoadedInventory& loaded : {load({two_nodes, keys}), load({keys, two_nodes})}) {
+    ASSERT_TRUE(loaded.ok());
+    EXPECT_THAT(node(loaded, "db").ssh_host_keys, ElementsAre(host_key));
+    EXPECT_THAT(node(loaded, "web").ssh_host_keys, IsEmpty());
+  }
+}
+
+TEST(ImportHostKeys, OfANodeThatIsNotThereAreAGap) {
+  const LoadedInventory loaded = load({two_nodes, host_keys("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", host_key)});
+  EXPECT_TRUE(loaded.ok());
+  ASSERT_EQ(loaded.gaps.size(), 1U);
+  EXPECT_EQ(
+      loaded.gaps[0].message,
+      "no node has the WireGuard key \"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\", so its host keys are left out");
+}
+
+TEST(ImportHostKeys, MustBeKeys) {
+  for (const char* bad :
+       {"", "ssh-ed25519", "ssh-ed25519 AAAA", "ssh-rsa AAAAC3NzaC1lZDI1NTE5AAAAIDpxHhMOCPKIyk4rqJEt"}) {
+    const LoadedInventory loaded = load({two_nodes, host_keys("xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=", bad)});
+    ASSERT_FALSE(loaded.ok()) << bad;
+    EXPECT_EQ(loaded.diagnostics[0].code, Code::E0823) << bad;
+  }
+}
+
 }  // namespace
 }  // namespace acl::inventory

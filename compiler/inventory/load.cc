@@ -57,6 +57,7 @@ const Steps* steps_of(Value root) {
   if (!root.is(Kind::object)) return nullptr;
   if (has_any(root, {"devices"})) return &devices_steps;
   if (has_any(root, {"Self", "Peer"})) return &status_steps;
+  if (has_any(root, {"hostKeys"})) return &host_keys_steps;
   if (has_any(root, {"nodes"})) {
     if (const auto node = first_object(root, "nodes"); node && !has_any(*node, {"addresses"})) {
       if (is_headscale_node(*node)) return &headscale_nodes_steps;

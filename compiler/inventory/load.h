@@ -6,6 +6,7 @@
 //               that many seconds after 1970
 //   status      the output of `tailscale status --json`: {"Self", "Peer", "User", …}
 //   devices     the devices API's answer: {"devices": […]}
+//   host keys   the output of `aclnode host-keys --json`: {"hostKeys": [{"key", "sshHostKeys"}]}; beside a file with the nodes
 //   headscale   the output of `headscale nodes list -o json`: […] of nodes
 //   users       the users API's answer {"users": [{"loginName", …}]}; `headscale users list -o json`: […] of users
 //

@@ -26,6 +26,9 @@ std::vector<std::string> texts(const std::vector<net::Address>& addresses) {
   return out;
 }
 
+constexpr std::string_view host_key =
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDpxHhMOCPKIyk4rqJEt9h5veRKFvhf+UhLhiXJHd/jm";
+
 TEST(Inventory, HasEverythingThatIsDocumented) {
   const auto loaded = load(R"({
     // comments and trailing commas are welcome
@@ -36,7 +39,8 @@ TEST(Inventory, HasEverythingThatIsDocumented) {
     "nodes": [{"id": "n1", "name": "db-1", "tags": ["tag:db"], "addresses": ["100.64.0.7", "fd7a:115c:a1e0::7"],
                "advertisedRoutes": ["10.0.0.0/16"], "approvedRoutes": ["0.0.0.0/0"], "created": "2026-01-01T00:00:00Z",
                "key": "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=", "endpoint": "198.51.100.7:51820",
-               "sshHostKeys": ["ssh-ed25519 AAAA"], "posture": {"node:os": "linux", "custom:score": 7.5, "custom:ok": true},
+               "sshHostKeys": ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDpxHhMOCPKIyk4rqJEt9h5veRKFvhf+UhLhiXJHd/jm a comment"],
+               "posture": {"node:os": "linux", "custom:score": 7.5, "custom:ok": true},
                "shared": true, "binding": "none"},
               {"name": "laptop", "user": "Ana@Example.com", "addresses": ["100.64.0.8"]}],
     "services": [{"name": "svc:web", "addresses": ["100.64.9.1"], "hosts": ["db-1"]}],
@@ -280,9 +284,9 @@ TEST(InventoryKeys, UnknownOnesAreErrorsWithASuggestion) {
 }
 
 TEST(InventoryKeys, OtherLetterCaseIsAWarning) {
-  const auto loaded = load(one_node(R"("SSHHostKeys": ["ssh-ed25519 AAAA"])"));
+  const auto loaded = load(one_node(fmt::format(R"("SSHHostKeys": ["{}"])", host_key)));
   EXPECT_THAT(said(loaded.diagnostics), ElementsAre("W0803 1:82 \"SSHHostKeys\" is documented as \"sshHostKeys\""));
-  EXPECT_THAT(loaded.inventory.nodes[0].ssh_host_keys, ElementsAre("ssh-ed25519 AAAA"));
+  EXPECT_THAT(loaded.inventory.nodes[0].ssh_host_keys, ElementsAre(host_key));
 }
 
 TEST(InventoryKeys, RepeatedOnesAreErrors) {

@@ -176,7 +176,7 @@ constexpr Fields<NodeDraft, 14> node_fields{{
                   "an endpoint looks like 198.51.100.7:51820, [2001:db8::7]:51820 or vpn.example.com:51820");
        }
      }},
-    {"sshHostKeys", [](Reader& r, Value v, NodeDraft& n) { n.node.ssh_host_keys = r.texts(v); }},
+    {"sshHostKeys", [](Reader& r, Value v, NodeDraft& n) { n.node.ssh_host_keys = r.host_keys(v); }},
     {"posture", read_posture},
     {"shared", [](Reader& r, Value v, NodeDraft& n) { n.node.shared = r.boolean(v); }},
     {"binding", [](Reader& r, Value v, NodeDraft& n) { read_binding(r, v, n.node.bound); }},

@@ -83,7 +83,8 @@ Inventory arbitrary_inventory() {
     if (flip()) node.created = *rc::gen::inRange<std::int64_t>(go_zero_time + 1, 253402300800);
     if (flip()) node.key = *key();
     if (flip()) node.endpoint = "[2001:db8::7]:51820";
-    node.ssh_host_keys = some(word());
+    if (flip())
+      node.ssh_host_keys = {"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDpxHhMOCPKIyk4rqJEt9h5veRKFvhf+UhLhiXJHd/jm"};
     for (const Attribute& value : some(attribute())) {
       node.posture.emplace_back("custom:" + std::to_string(node.posture.size()), value);
     }

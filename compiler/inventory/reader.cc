@@ -79,6 +79,29 @@ std::vector<std::string> Reader::texts(Value value) {
   return out;
 }
 
+std::vector<std::string> Reader::host_keys(Value value) {
+  constexpr std::size_t most = 16;
+  std::vector<std::string> out;
+  if (!expect(value, Kind::array, "an array of strings")) return out;
+  for (const Value element : value) {
+    if (!expect(element, Kind::string, "an array of strings")) continue;
+    if (out.size() == most) {
+      report(Code::E0823, element.span(), fmt::format("more than {} host keys of one node", most),
+             "give those that clients shall believe now");
+      return out;
+    }
+    const std::string_view written = string(element);
+    const std::string_view key = ssh_public_key(written);
+    if (key.empty()) {
+      report(Code::E0823, element.span(), fmt::format("\"{}\" is no SSH public key", written),
+             "a host key looks like \"ssh-ed25519 AAAAC3Nz…\": the first two words of ssh_host_ed25519_key.pub");
+    } else {
+      out.emplace_back(key);
+    }
+  }
+  return out;
+}
+
 void Reader::address(Value value, std::vector<net::Address>& out) {
   if (!expect(value, Kind::string, "a string")) return;
   const std::string_view written = string(value);

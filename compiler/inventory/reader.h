@@ -65,6 +65,8 @@ class Reader {
   std::string_view name(hujson::Value value);
   bool boolean(hujson::Value value);
   std::vector<std::string> texts(hujson::Value value);
+  // SSH public keys, without their comments; reports what is none (E0823).
+  std::vector<std::string> host_keys(hujson::Value value);
 
   void addresses(hujson::Value value, std::vector<net::Address>& out);
   void address(hujson::Value value, std::vector<net::Address>& out);

@@ -34,6 +34,7 @@ extern const Steps case_steps;             // import_case.cc: the `inventory` ob
 extern const Steps status_steps;           // import_status.cc: tailscale status --json
 extern const Steps devices_steps;          // import_devices.cc: the devices API
 extern const Steps api_users_steps;        // import_devices.cc: the users API
+extern const Steps host_keys_steps;        // import_host_keys.cc: aclnode host-keys --json
 extern const Steps headscale_nodes_steps;  // import_headscale.cc
 extern const Steps headscale_users_steps;  // import_headscale.cc
 

@@ -133,6 +133,40 @@ bool is_wireguard_key(std::string_view text) noexcept {
   return (base64_values[static_cast<unsigned char>(text[42])] & 3) == 0;
 }
 
+std::string_view ssh_public_key(std::string_view text) noexcept {
+  constexpr std::size_t longest_type = 64;
+  const std::size_t space = text.find(' ');
+  if (space == std::string_view::npos || space == 0 || space > longest_type) return {};
+  const std::string_view type = text.substr(0, space);
+  const std::string_view rest = text.substr(space + 1);
+  const std::string_view key = rest.substr(0, rest.find(' '));
+  const std::size_t digits = std::min(key.find('='), key.size());
+  if (key.size() % 4 != 0 || key.size() - digits > 2) return {};
+  if (key.find_first_not_of('=', digits) != std::string_view::npos) return {};
+  for (const char c : key.substr(0, digits)) {
+    if (base64_values[static_cast<unsigned char>(c)] < 0) return {};
+  }
+  if (digits * 3 / 4 <= type.size() + 4) return {};
+  const auto byte = [&](std::size_t i) {
+    const auto digit = [&](std::size_t at) {
+      return static_cast<unsigned>(base64_values[static_cast<unsigned char>(key[at])]);
+    };
+    const std::size_t group = i / 3 * 4;
+    switch (i % 3) {
+      case 0: return (digit(group) << 2 | digit(group + 1) >> 4) & 0xff;
+      case 1: return (digit(group + 1) << 4 | digit(group + 2) >> 2) & 0xff;
+      default: return (digit(group + 2) << 6 | digit(group + 3)) & 0xff;
+    }
+  };
+  if (byte(0) != 0 || byte(1) != 0 || byte(2) != 0 || byte(3) != type.size()) return {};
+  for (std::size_t i = 0; i < type.size(); ++i) {
+    const char c = type[i];
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '@' || c == '.';
+    if (!plain || byte(4 + i) != static_cast<unsigned char>(c)) return {};
+  }
+  return text.substr(0, space + 1 + key.size());
+}
+
 std::optional<std::string> wireguard_key(std::string_view nodekey) {
   constexpr std::string_view word = "nodekey:";
   if (nodekey.substr(0, word.size()) == word) nodekey.remove_prefix(word.size());

@@ -22,6 +22,10 @@ bool is_wireguard_key(std::string_view text) noexcept;
 // "nodekey:" and 64 hex digits, as control planes write a WireGuard public key, in WireGuard's own form.
 std::optional<std::string> wireguard_key(std::string_view nodekey);
 
+// Of an SSH public key as OpenSSH writes it, "TYPE BASE64 comment", TYPE and BASE64; empty if it is none. The key's bytes begin with
+// the length of the type, u32 in network order, and the type (RFC 4253 section 6.6).
+std::string_view ssh_public_key(std::string_view text) noexcept;
+
 // HOST:PORT, the host an IPv4 address, an IPv6 address in brackets or a DNS name.
 bool is_endpoint(std::string_view text) noexcept;
 

@@ -5,6 +5,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 namespace acl::resolve {
@@ -53,6 +54,8 @@ class Bits {
       }
     }
   }
+  // 64 numbers each, the lowest in the lowest bit.
+  [[nodiscard]] std::span<const std::uint64_t> words() const noexcept { return words_; }
   void set(std::size_t i) noexcept { words_[i / 64] |= std::uint64_t{1} << (i % 64); }
   // The first `size` numbers.
   void set_all(std::size_t size) noexcept {

@@ -67,6 +67,11 @@ std::vector<ColumnId> Classifier::path(std::uint32_t state) const {
 }
 
 std::uint32_t Classifier::class_of(Classes& out, std::vector<ColumnId> set) {
+  // Each state has a set of its own; only pieces may have the same one again.
+  if (pieces_.empty()) {
+    out.columns.push_back(std::move(set));
+    return static_cast<std::uint32_t>(out.columns.size());
+  }
   const auto place = std::lower_bound(known_.begin(), known_.end(), set,
                                       [](const auto& one, const auto& wanted) { return one.first < wanted; });
   if (place != known_.end() && place->first == set) return place->second;

@@ -15,6 +15,7 @@
 #include "compiler/table/part_keys.h"
 #include "compiler/table/prove.h"
 #include "compiler/table/ssh_builder.h"
+#include "engine/release/digest_many.h"
 #include "engine/release/directory.h"
 #include "engine/table/node_header.h"
 
@@ -77,6 +78,7 @@ class Compiler {
         keys_(views, addresses_, reader_, ids_),
         threads_(options.threads != 0 ? options.threads : std::max(1U, std::thread::hardware_concurrency())) {
     scratches_.resize(threads_);
+    waiting_.resize(threads_);
     for (unsigned i = 0; i < threads_; ++i) known_.emplace_back(views);
     for (unsigned i = 0; i < threads_; ++i) classifiers_.emplace_back(addresses_, resolved_.node_count());
   }
@@ -85,6 +87,9 @@ class Compiler {
     if (auto ok = check_keys(); !ok) return tl::unexpected(ok.error());
     if (auto ok = group_nodes(); !ok) return tl::unexpected(ok.error());
     if (auto ok = build_groups(hot_, [&](Group& g, unsigned t) { return build_hot_group(g, t); }); !ok)
+      return tl::unexpected(ok.error());
+    if (auto ok = in_parallel(threads_, threads_, [&](std::size_t i, unsigned) { return keep_waiting(waiting_[i]); });
+        !ok)
       return tl::unexpected(ok.error());
     if (auto ok = build_groups(ssh_, [&](Group& g, unsigned t) { return build_ssh_group(g, t); }); !ok)
       return tl::unexpected(ok.error());
@@ -192,10 +197,39 @@ class Compiler {
   }
 
   // Gives the part's bytes away; what stays is its reference.
-  Expected<void> keep(CachedPart& part, const std::vector<std::uint8_t>& bytes) {
+  Expected<void> keep(CachedPart& part, ByteView bytes) {
     part.blob = release::reference_to(bytes);
     return options_.put ? options_.put(part.blob, bytes) : Expected<void>();
   }
+
+  // The same for hot parts, nearly all bytes that there are: some together, which is faster (digest_many.h).
+  struct Waiting {
+    std::vector<CachedPart*> parts;
+    std::vector<table::LineBytes> bytes;  // of each
+    std::size_t size = 0;                 // of all
+  };
+  static constexpr std::size_t most_waiting = 32, most_waiting_bytes = 4U << 20;
+
+  Expected<void> keep_later(CachedPart& part, table::LineBytes bytes, Waiting& waiting) {
+    waiting.size += bytes.size();
+    waiting.parts.push_back(&part);
+    waiting.bytes.push_back(std::move(bytes));
+    const bool enough = waiting.parts.size() >= most_waiting || waiting.size >= most_waiting_bytes;
+    return enough ? keep_waiting(waiting) : Expected<void>();
+  }
+  Expected<void> keep_waiting(Waiting& waiting) {
+    const std::vector<ByteView> views(waiting.bytes.begin(), waiting.bytes.end());
+    std::vector<Digest> digests(views.size());
+    release::digest_many(views, digests);
+    for (std::size_t i = 0; i < views.size(); ++i) {
+      waiting.parts[i]->blob = {digests[i], views[i].size()};
+      if (!options_.put) continue;
+      if (auto ok = options_.put(waiting.parts[i]->blob, views[i]); !ok) return ok;
+    }
+    waiting = {};
+    return {};
+  }
+
   [[nodiscard]] std::vector<std::uint64_t> ids(const std::vector<Origin>& rules) const {
     std::vector<std::uint64_t> out;
     out.reserve(rules.size());
@@ -227,7 +261,7 @@ class Compiler {
     group.part.own_classes = std::move(built->own_classes);
     group.part.rule_ids = ids(built->rules);
     group.rules = std::move(built->rules);
-    return keep(group.part, built->bytes);
+    return keep_later(group.part, std::move(built->bytes), waiting_[thread]);
   }
 
   Expected<void> build_ssh_group(Group& group, unsigned thread) {
@@ -427,6 +461,7 @@ class Compiler {
   std::optional<Prover> prover_;
   std::vector<Classifier> classifiers_;     // one for each thread
   std::vector<Prover::Scratch> scratches_;  // the same
+  std::vector<Waiting> waiting_;            // the same
   std::vector<Group> hot_, ssh_;
   std::vector<std::uint32_t> hot_of_, ssh_of_;                                     // of each node
   std::vector<CachedPart> names_;                                                  // of each node

@@ -6,7 +6,6 @@
 #include <map>
 
 #include "compiler/policy/ports.h"
-#include "compiler/resolve/bits.h"
 #include "compiler/table/part_writer.h"
 
 namespace acl::tables {
@@ -77,25 +76,27 @@ class HotBuilder {
       }
       column_of_.push_back(place->second);
     }
+    column_count_ = out.size();
     return out;
   }
 
-  std::uint32_t rule_number(const Origin& origin) {
-    const auto known = std::find(origins_.begin(), origins_.end(), origin);
-    if (known != origins_.end()) return static_cast<std::uint32_t>(known - origins_.begin());
-    origins_.push_back(origin);
-    return static_cast<std::uint32_t>(origins_.size() - 1);
+  // Numbered in the order in which they are asked for.
+  std::uint32_t rule_number(std::uint32_t rule) {
+    std::uint32_t& number = numbers_[rule];
+    if (number != no_number) return number;
+    const auto known = std::find(origins_.begin(), origins_.end(), rules_[rule].origin);
+    number = static_cast<std::uint32_t>(known - origins_.begin());
+    if (known == origins_.end()) origins_.push_back(rules_[rule].origin);
+    return number;
   }
 
-  // What the rules that have both the source's columns and the destination allow; the first of them is the one that is told.
-  // `columns`: those of the source, as bits.
-  const std::vector<Allowed>& allowed(const resolve::Bits& columns, const std::vector<std::uint32_t>& rules) {
+  // What these rules, ascending, allow; the first of them is the one that is told.
+  const std::vector<Allowed>& allowed(const std::vector<std::uint32_t>& rules) {
     std::vector<Allowed>& list = allowed_;
     list.clear();
     for (const std::uint32_t id : rules) {
-      if (!columns.test(column_of_[id])) continue;
       const PacketRule& rule = rules_[id];
-      const std::uint32_t number = rule_number(rule.origin);
+      const std::uint32_t number = rule_number(id);
       const auto add = [&](std::uint32_t protocol) {
         const std::uint32_t base = protocol << 16;
         if (!policy::protocol_has_ports(static_cast<std::uint8_t>(protocol))) {
@@ -115,8 +116,8 @@ class HotBuilder {
   }
 
   // The words of a list, neighbours of one rule and protocol joined.
-  static std::vector<std::uint64_t> words_of(const std::vector<Allowed>& list) {
-    std::vector<std::uint64_t> out;
+  static void words_of(const std::vector<Allowed>& list, std::vector<std::uint64_t>& out) {
+    out.clear();
     for (const Allowed& one : list) {
       const std::uint64_t word = std::uint64_t{one.from} << 40 | std::uint64_t{one.to} << 16 | one.rule;
       if (!out.empty()) {
@@ -129,28 +130,42 @@ class HotBuilder {
       }
       out.push_back(word);
     }
-    return out;
   }
 
-  Expected<std::uint32_t> pair_word(std::vector<std::uint64_t> list) {
+  Expected<std::uint32_t> pair_word(std::vector<std::uint64_t>& list) {
     if (list.empty()) return 0;
     const std::size_t length = list.size();
     if (length >= (1U << acl_most_steps))
       return fail(Code::E1206, "a list of ports of one node has more than 16 million ranges");
     if (length >= acl_long_list) list.insert(list.begin(), std::uint64_t{length} << 16);
-    const auto [known, fresh] = list_places_.try_emplace(std::move(list), static_cast<std::uint32_t>(words_.size()));
-    if (fresh) words_.insert(words_.end(), known->first.begin(), known->first.end());
+    const auto [known, fresh] = list_places_.try_emplace(list, static_cast<std::uint32_t>(words_.size()));
+    if (fresh) words_.insert(words_.end(), list.begin(), list.end());
     if (words_.size() >= (1U << 24))
       return fail(Code::E1206, "the lists of ports of one node have more than 16 million ranges");
     return known->second << 8 | static_cast<std::uint32_t>(std::min<std::size_t>(length, acl_long_list));
   }
 
+  // The rules of a destination class by their column: most sources have few columns.
+  std::vector<std::vector<std::uint32_t>> by_column(const std::vector<std::uint32_t>& rules) const {
+    std::vector<std::vector<std::uint32_t>> out(column_count_);
+    for (const std::uint32_t rule : rules) out[column_of_[rule]].push_back(rule);
+    return out;
+  }
+
   Expected<void> make_lists(const Classes& classes) {
+    numbers_.assign(rules_.size(), no_number);
+    std::vector<std::vector<std::vector<std::uint32_t>>> by_destination;
+    for (const std::vector<std::uint32_t>& rules : destinations_.rules) by_destination.push_back(by_column(rules));
+    std::vector<std::uint32_t> rules;  // that have both the source and the destination
+    std::vector<std::uint64_t> list;
     for (const std::vector<ColumnId>& columns : classes.columns) {
-      resolve::Bits bits(std::size_t{columns.back()} + 1);
-      for (const ColumnId column : columns) bits.set(column);
-      for (const std::vector<std::uint32_t>& rules : destinations_.rules) {
-        const auto word = pair_word(words_of(allowed(bits, rules)));
+      for (const auto& of_column : by_destination) {
+        rules.clear();
+        for (const ColumnId column : columns)
+          rules.insert(rules.end(), of_column[column].begin(), of_column[column].end());
+        if (columns.size() > 1) std::sort(rules.begin(), rules.end());
+        words_of(allowed(rules), list);
+        const auto word = pair_word(list);
         if (!word) return tl::unexpected(word.error());
         pairs_.push_back(*word);
       }
@@ -162,6 +177,8 @@ class HotBuilder {
 
   Expected<HotPart> write(const Classes& classes) {
     PartWriter writer(sizeof(acl_hot));
+    writer.reserve(sizeof(acl_hot) + exact_bytes(classes) + 4 * pairs_.size() + 8 * words_.size() +
+                   32 * (classes.intervals.size() + destinations_.intervals.size()) + 16 * acl_line_bytes);
     acl_hot hot{};
     hot.part = part_header(acl_kind_hot, classes.columns.size());
     hot.destination_classes = static_cast<acl_u32>(destinations_.rules.size());
@@ -180,7 +197,10 @@ class HotBuilder {
   const Resolved& resolved_;
   const Addresses& addresses_;
   std::span<const PacketRule> rules_;
+  static constexpr std::uint32_t no_number = 0xffffffff;
   std::vector<ColumnId> column_of_;  // of each rule
+  std::size_t column_count_ = 0;
+  std::vector<std::uint32_t> numbers_;  // of each rule, once it has one
   DestinationClasses destinations_;
   std::vector<Origin> origins_;
   std::vector<Allowed> allowed_;  // of the pair at hand

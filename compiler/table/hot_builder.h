@@ -10,11 +10,12 @@
 
 #include "compiler/table/classify.h"
 #include "compiler/table/node_rules.h"
+#include "engine/table/line_bytes.h"
 
 namespace acl::tables {
 
 struct HotPart {
-  std::vector<std::uint8_t> bytes;
+  table::LineBytes bytes;
   std::vector<std::uint16_t> own_classes;  // destination class of each own address
   std::vector<resolve::Origin> rules;      // of each rule number
   std::uint64_t addresses = 0;             // allowed source addresses that are listed one by one

@@ -4,6 +4,7 @@
 #include <sodium.h>
 
 #include <algorithm>
+#include <bit>
 #include <filesystem>
 
 #include "compiler/table/part_writer.h"
@@ -95,6 +96,10 @@ class NamesBuilder {
 
   NamesPart write(const Classes& classes, DestinationClasses destinations) {
     PartWriter writer(sizeof(acl_names));
+    writer.reserve(sizeof(acl_names) + exact_bytes(classes) + heap_.bytes().size() + input_.known.size() +
+                   8 * (pairs_.size() + words_.size() + 2 * capabilities_.size() + input_.hot_rules.size() +
+                        input_.ssh_rules.size()) +
+                   16 * acl_line_bytes);
     acl_names names{};
     names.part = part_header(acl_kind_names, classes.columns.size());
     names.destination_classes = static_cast<acl_u32>(destinations.rules.size());
@@ -221,6 +226,7 @@ std::vector<table::Identity> identities(const Resolved& resolved) {
     for (const std::uint32_t tag : device.tags) one.tags.push_back(inventory.tags[tag]);
     one.addresses = device.addresses;
     one.routes = resolved.approved_routes[node];
+    one.host_keys = device.ssh_host_keys;
     if (!device.key.empty()) {
       std::size_t length = 0;
       sodium_base642bin(one.key.data(), one.key.size(), device.key.data(), device.key.size(), nullptr, &length, nullptr,
@@ -232,7 +238,7 @@ std::vector<table::Identity> identities(const Resolved& resolved) {
 
 KnownSets::KnownSets(const resolve::Views& views)
     : views_(views), resolved_(views.resolved()), scratch_(resolved_.node_count()) {
-  large_ = std::max<std::size_t>(64, resolved_.node_count() / 64);
+  large_ = std::max<std::size_t>(64, resolved_.node_count() / 128);
   covered_.resize(resolved_.sources.size());
   receivers_.resize(resolved_.rules.size());
   // What every node knows: the receivers of rules whose sources cover all nodes, and the sources of rules for all.
@@ -306,22 +312,26 @@ std::vector<std::uint8_t> KnownSets::blocks(NodeId node) {
   };
   std::vector<std::uint16_t> numbers;
   for (std::uint32_t chunk = 0; std::size_t{chunk} * acl_chunk_identities < resolved_.node_count(); ++chunk) {
-    numbers.clear();
     const std::size_t base = std::size_t{chunk} * acl_chunk_identities;
-    scratch_.each_in(base, base + acl_chunk_identities,
-                     [&](std::size_t id) { numbers.push_back(static_cast<std::uint16_t>(id - base)); });
-    if (numbers.empty()) continue;
-    const bool bits = numbers.size() * 2 > acl_chunk_identities / 8;
-    const acl_known block{chunk, bits ? acl_known_bits : static_cast<acl_u32>(numbers.size())};
+    const auto words = scratch_.words().subspan(base / 64);
+    std::array<std::uint64_t, acl_chunk_identities / 64>
+        map{};  // bit i % 8 of byte i / 8, since numbers are little-endian
+    std::copy_n(words.begin(), std::min(words.size(), map.size()), map.begin());
+    std::size_t count = 0;
+    for (const std::uint64_t word : map) count += static_cast<std::size_t>(std::popcount(word));
+    if (count == 0) continue;
+    const bool bits = count * 2 > acl_chunk_identities / 8;
+    const acl_known block{chunk, bits ? acl_known_bits : static_cast<acl_u32>(count)};
     put(&block, sizeof block);
     if (bits) {
-      std::array<std::uint8_t, acl_chunk_identities / 8> map{};
-      for (const std::uint16_t number : numbers) map[number / 8] |= static_cast<std::uint8_t>(1U << (number % 8));
-      put(map.data(), map.size());
-    } else {
-      if (numbers.size() % 2 != 0) numbers.push_back(0);
-      put(numbers.data(), numbers.size() * 2);
+      put(map.data(), sizeof map);
+      continue;
     }
+    numbers.clear();
+    scratch_.each_in(base, base + acl_chunk_identities,
+                     [&](std::size_t id) { numbers.push_back(static_cast<std::uint16_t>(id - base)); });
+    if (numbers.size() % 2 != 0) numbers.push_back(0);
+    put(numbers.data(), numbers.size() * 2);
   }
   return out;
 }

@@ -58,7 +58,7 @@ class KnownSets {
 };
 
 struct NamesPart {
-  std::vector<std::uint8_t> bytes;
+  table::LineBytes bytes;
   std::vector<std::uint16_t> own_classes;  // destination class of each own address
 };
 

@@ -21,6 +21,11 @@ class PartWriter : public table::PartWriter {
   acl_intervals intervals(const std::vector<std::pair<Interval, std::uint16_t>>& intervals);
 };
 
+// About how many bytes the exact addresses will have.
+inline std::size_t exact_bytes(const Classes& classes) noexcept {
+  return (classes.exact.size() + classes.singles.size()) * acl_line_bytes / 6 + acl_line_bytes;
+}
+
 // A heap of texts, each once (layout.h).
 class TextHeap {
  public:

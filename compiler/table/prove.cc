@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <bit>
 #include <map>
-#include <set>
 #include <tuple>
 
 #include "compiler/policy/ports.h"
@@ -28,9 +27,10 @@ struct Passage {
   std::int16_t protocol;
   policy::PortRange ports;
   resolve::Origin origin;
-  std::vector<std::uint32_t> bounds = {};  // of (protocol, port): the beginning of each range and what follows its end
+  std::uint32_t shape = 0;  // the same number for the same protocol and ports
 
-  void find_bounds() {
+  // Of (protocol, port): the beginning of each range and what follows its end.
+  void add_bounds(std::vector<std::uint32_t>& bounds) const {
     const auto add = [&](std::uint32_t one) {
       const bool whole = !policy::protocol_has_ports(static_cast<std::uint8_t>(one));
       bounds.push_back(one << 16 | (whole ? 0U : ports.first));
@@ -91,17 +91,29 @@ class HotProof {
     for (std::size_t i = 0; i < sorted.size(); ++i) sorted[i] = i;
     std::stable_sort(sorted.begin(), sorted.end(), [&](std::size_t a, std::size_t b) { return order_[a] < order_[b]; });
     std::vector<Passage> in_order;
-    for (const std::size_t i : sorted) {
-      in_order.push_back(passages_[i]);
-      in_order.back().find_bounds();
-    }
+    in_order.reserve(sorted.size());
+    for (const std::size_t i : sorted) in_order.push_back(passages_[i]);
     passages_ = std::move(in_order);
-    std::map<std::tuple<std::uint32_t, std::uint32_t, std::uint16_t, std::uint16_t>, std::uint32_t> firsts;
+    std::vector<std::uint32_t> firsts;  // of the destination at hand, one for each of its ports
     for (std::uint32_t i = 0; i < passages_.size(); ++i) {
-      const auto [rule, sequence] = order_[sorted[i]];
-      same_as_.push_back(
-          firsts.try_emplace({rule, sequence, passages_[i].ports.first, passages_[i].ports.last}, i).first->second);
+      if (i == 0 || order_[sorted[i]] != order_[sorted[i - 1]]) firsts.clear();
+      const policy::PortRange& ports = passages_[i].ports;
+      const auto same = std::find_if(firsts.begin(), firsts.end(), [&](std::uint32_t before) {
+        return passages_[before].ports.first == ports.first && passages_[before].ports.last == ports.last;
+      });
+      same_as_.push_back(same == firsts.end() ? i : *same);
+      if (same == firsts.end()) firsts.push_back(i);
     }
+    number_shapes();
+  }
+
+  void number_shapes() {
+    std::map<std::tuple<std::int16_t, std::uint16_t, std::uint16_t>, std::uint32_t> shapes;
+    for (Passage& one : passages_) {
+      const auto number = static_cast<std::uint32_t>(shapes.size());
+      one.shape = shapes.try_emplace({one.protocol, one.ports.first, one.ports.last}, number).first->second;
+    }
+    asked_for_.assign(shapes.size(), 0);
   }
 
   // Whether a rule leads to anything that is at the node. An exit of one family is sent the rules about the internet of both.
@@ -191,29 +203,43 @@ class HotProof {
             resolved_, node_,
             fmt::format("the destinations {} and {} are in one class", address.text(), known->second.first.text()));
     }
-    std::vector<const Passage*> passages;
-    for (std::uint32_t source = 1; source <= hot_.header().part.source_classes; ++source) {
-      if (!sources.is_used(source)) continue;  // a class that no address has
-      for (const auto& [number, destination] : classes) {
-        passages.clear();
-        for (const std::uint32_t i : destination.second) {
-          if (sources.is_named(source, passages_[i].column)) passages.push_back(&passages_[i]);
-        }
-        // Of many pairs the same is expected, and the same list is what they have.
-        const std::uint32_t pair = acl_pair(&hot_.raw(), source, number);
-        if (!proved_.emplace(pair, passages).second) continue;
-        if (auto ok = check_pair(source, pair, passages, destination.first); !ok) return ok;
+    std::vector<std::vector<std::uint32_t>> of_column(columns_.size());
+    for (const auto& [number, destination] : classes) {
+      for (std::vector<std::uint32_t>& list : of_column) list.clear();
+      for (const std::uint32_t i : destination.second) of_column[passages_[i].column].push_back(i);
+      for (std::uint32_t source = 1; source <= hot_.header().part.source_classes; ++source) {
+        if (!sources.is_used(source)) continue;  // a class that no address has
+        std::vector<std::uint32_t>& both = both_;
+        both.clear();
+        sources.each_column(source, [&](std::size_t column) {
+          both.insert(both.end(), of_column[column].begin(), of_column[column].end());
+        });
+        std::sort(both.begin(), both.end());
+        if (auto ok = check_pair(source, number, both, destination.first); !ok) return ok;
       }
     }
     return {};
   }
 
-  // `passages`: those that have both the source and the destination, in the order in which rules are asked.
-  Expected<void> check_pair(std::uint32_t source, std::uint32_t pair, const std::vector<const Passage*>& passages,
+  // The passages of these numbers; of those with the same protocol and ports, the first, since it is the one that answers.
+  void choose_answering(const std::vector<std::uint32_t>& numbers) {
+    ++pair_number_;
+    answering_.clear();
+    for (const std::uint32_t i : numbers) {
+      std::uint64_t& asked_for = asked_for_[passages_[i].shape];
+      if (asked_for != pair_number_) answering_.push_back(&passages_[i]);
+      asked_for = pair_number_;
+    }
+  }
+
+  // `numbers`: of the passages that have both the source and the destination, in the order in which rules are asked.
+  Expected<void> check_pair(std::uint32_t source, std::uint32_t destination, const std::vector<std::uint32_t>& numbers,
                             const Address& address) {
+    choose_answering(numbers);
+    const std::vector<const Passage*>& passages = answering_;
+    const std::uint32_t pair = acl_pair(&hot_.raw(), source, destination);
     bounds_.assign({0});
-    for (const Passage* passage : passages)
-      bounds_.insert(bounds_.end(), passage->bounds.begin(), passage->bounds.end());
+    for (const Passage* passage : passages) passage->add_bounds(bounds_);
     add_table_bounds(pair);
     std::sort(bounds_.begin(), bounds_.end());
     bounds_.erase(std::unique(bounds_.begin(), bounds_.end()), bounds_.end());
@@ -262,9 +288,11 @@ class HotProof {
   std::vector<std::uint32_t> same_as_;  // of each passage: the first one of the same destination and ports
   std::vector<std::uint32_t> columns_;  // sets of sources
   std::vector<Interval> local_;
-  std::vector<std::uint32_t> bounds_;
-  // Pair words, and what they were compared with.
-  std::set<std::pair<std::uint32_t, std::vector<const Passage*>>> proved_;
+  // Of the pair at hand.
+  std::uint64_t pair_number_ = 0;
+  std::vector<std::uint64_t> asked_for_;  // of each shape: the number of the pair for which it was last seen
+  std::vector<std::uint32_t> both_, bounds_;
+  std::vector<const Passage*> answering_;
 };
 
 }  // namespace
@@ -298,10 +326,6 @@ Prover::Prover(const resolve::Views& views, const Addresses& addresses)
     }
     // In the order of the addresses, in which memory about them is.
     std::sort(list.ranks.begin(), list.ranks.end());
-    for (const Rank rank : list.ranks) {
-      if (list.words.empty() || list.words.back().place != rank / 64) list.words.push_back({rank / 64, 0});
-      list.words.back().bits |= std::uint64_t{1} << (rank % 64);
-    }
     sources_.push_back(std::move(list));
   }
   for (Rank rank = 0; rank < addresses.list.size(); ++rank) rank_of_.emplace(addresses.list[rank].text(), rank);

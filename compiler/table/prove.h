@@ -40,8 +40,8 @@ class Prover {
 
   // Memory that one proof after the other uses; one for each thread.
   struct Scratch {
-    std::vector<std::uint64_t> masks;  // all 0 between two proofs
-    std::vector<std::uint64_t> touched;
+    std::vector<std::uint64_t> masks, touched;
+    std::vector<std::uint32_t> below;
     std::vector<resolve::Views::Marks> marks;  // one, once it is used
   };
 
@@ -65,11 +65,6 @@ class Prover {
   // A set of sources, told apart into addresses of nodes and the rest. For prove.cc.
   struct SourceList {
     std::vector<Rank> ranks;  // ascending
-    struct Word {
-      std::uint32_t place;
-      std::uint64_t bits;
-    };
-    std::vector<Word> words;  // the same as bits, 64 ranks a word; those that have any
     std::vector<Interval> others;
   };
   [[nodiscard]] const SourceList& sources(std::uint32_t id) const { return sources_[id]; }

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -28,10 +29,14 @@ class SourceProof {
   bool run();
   [[nodiscard]] const std::string& difference() const noexcept { return difference_; }
 
-  // After run(). Whether any address that was asked has the class; whether the set in this column holds its addresses.
+  // After run(). Whether any address that was asked has the class; f(column) for each set that holds its addresses, ascending.
   [[nodiscard]] bool is_used(std::uint32_t number) const { return class_used_[number] != 0; }
-  [[nodiscard]] bool is_named(std::uint32_t number, std::size_t column) const {
-    return (class_masks_[number * words_ + column / 64] >> (column % 64) & 1) != 0;
+  template <class F>
+  void each_column(std::uint32_t number, F f) const {
+    for (std::size_t i = 0; i < words_; ++i) {
+      for (std::uint64_t bits = class_masks_[number * words_ + i]; bits != 0; bits &= bits - 1)
+        f(i * 64 + static_cast<std::size_t>(std::countr_zero(bits)));
+    }
   }
 
  private:
@@ -74,15 +79,17 @@ class SourceProof {
   const acl_classifier& classifier_;
   std::span<const std::uint32_t> columns_;
   std::size_t words_;                    // of a mask: one bit a column
-  std::vector<std::uint64_t>& masks_;    // of each touched address; 0 of others
   std::vector<std::uint64_t>& touched_;  // addresses of nodes that are sources by themselves, not by lying in a range
+  std::vector<std::uint32_t>& below_;    // of each of these words: how many are touched before it
+  std::vector<std::uint64_t>& masks_;    // of each touched address, one after the other, so that they stay in the cache
   std::vector<std::pair<Interval, std::size_t>> ranges_;
   std::vector<net::Address> piece_starts_;
   std::vector<std::uint64_t> piece_masks_;
   std::vector<std::uint8_t> class_used_;    // of each class: whether an address that was asked has it
   std::vector<std::uint64_t> class_masks_;  // of each such class
   Asked listed_, beside_;                   // and not answered yet
-  std::uint64_t exact_ = 0;                 // listed addresses found one by one
+  std::size_t answered_ = 0;                // listed addresses that had their turn
+  std::uint64_t exact_ = 0;                 // of these, found one by one
   std::vector<net::Address> others_;        // found one by one, and no node's
   std::string difference_;                  // the first one
 };

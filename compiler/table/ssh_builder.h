@@ -10,11 +10,12 @@
 
 #include "compiler/table/classify.h"
 #include "compiler/table/node_rules.h"
+#include "engine/table/line_bytes.h"
 
 namespace acl::tables {
 
 struct SshPart {
-  std::vector<std::uint8_t> bytes;
+  table::LineBytes bytes;
   std::vector<resolve::Origin> rules;
 };
 

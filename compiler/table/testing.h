@@ -24,7 +24,7 @@
 
 namespace acl::tables {
 
-using Bytes = std::vector<std::uint8_t>;
+using Bytes = table::LineBytes;
 
 // Each node that has no key gets one that follows from its name, unless `keys` is false.
 class Setting {

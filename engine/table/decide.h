@@ -95,10 +95,12 @@ ACL_LOOKUP acl_u32 acl_find_exact(const struct acl_table* table, const struct ac
     ACL_CHECK(slot);
 #if defined(__bpf__)
     // Which slot it is cannot be predicted, but no instruction there turns a comparison into a number, and arithmetic that does costs
-    // more than the branches.
+    // more than the branches. What a slot with this key differs in from the key is its class.
     for (i = 0; i < acl_slots; ++i) {
-      if ((slot[i] >> 16) == key) return (acl_u32)(slot[i] & 0xffff);
+      found = slot[i] ^ key << 16;
+      if (found <= 0xffff) return (acl_u32)found;
     }
+    found = 0;
 #else
     // Without a branch for each slot: which one it is cannot be predicted.
     for (i = 0; i < acl_slots; ++i) found |= (slot[i] >> 16) == key ? slot[i] : 0;

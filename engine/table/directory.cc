@@ -13,6 +13,7 @@ namespace {
 constexpr std::uint32_t magic = 0x444c4341;  // "ACLD"
 constexpr std::uint8_t flag_unbound = 1;
 constexpr std::uint8_t flag_shared = 2;
+constexpr std::uint8_t flag_host_keys = 4;
 
 tl::unexpected<Diagnostic> bad(const std::string& what) {
   return fail(Code::E1204, fmt::format("a chunk of the directory cannot be used: {}", what),
@@ -43,11 +44,27 @@ void put_address(std::vector<std::uint8_t>& out, const net::Address& address) {
   }
 }
 
+// They are written into files of clients, a line each: nothing but what a key is made of.
+bool is_host_key(std::string_view text) {
+  const auto printable = [](char c) { return c >= 0x20 && c <= 0x7e; };
+  return !text.empty() && std::all_of(text.begin(), text.end(), printable) &&
+         std::count(text.begin(), text.end(), ' ') == 1;
+}
+
+bool read_host_keys(Cursor& cursor, Identity& out) {
+  std::uint8_t count = 0;
+  if (!cursor.number(count) || count == 0) return false;
+  for (unsigned i = 0; i < count; ++i) {
+    if (!cursor.text(out.host_keys.emplace_back()) || !is_host_key(out.host_keys.back())) return false;
+  }
+  return true;
+}
+
 bool read_identity(Cursor& cursor, Identity& out) {
   std::uint8_t flags = 0, addresses = 0;
   std::uint16_t routes = 0, tags = 0;
   if (!cursor.bytes(out.key) || !cursor.number(flags) || !cursor.number(addresses) || !cursor.number(routes) ||
-      !cursor.number(tags) || flags > (flag_unbound | flag_shared))
+      !cursor.number(tags) || flags > (flag_unbound | flag_shared | flag_host_keys))
     return false;
   out.unbound = (flags & flag_unbound) != 0;
   out.shared = (flags & flag_shared) != 0;
@@ -65,7 +82,7 @@ bool read_identity(Cursor& cursor, Identity& out) {
     out.routes.emplace_back(first, length);
     if (out.routes.back().first() != first) return false;  // host bits
   }
-  return true;
+  return (flags & flag_host_keys) == 0 || read_host_keys(cursor, out);
 }
 
 }  // namespace
@@ -97,7 +114,8 @@ std::vector<std::uint8_t> encode_chunk(std::span<const Identity> identities) {
   put_number(out, static_cast<std::uint16_t>(identities.size()));
   for (const Identity& one : identities) {
     out.insert(out.end(), one.key.begin(), one.key.end());
-    put_number(out, static_cast<std::uint8_t>((one.unbound ? flag_unbound : 0) | (one.shared ? flag_shared : 0)));
+    put_number(out, static_cast<std::uint8_t>((one.unbound ? flag_unbound : 0) | (one.shared ? flag_shared : 0) |
+                                              (one.host_keys.empty() ? 0 : flag_host_keys)));
     put_number(out, static_cast<std::uint8_t>(one.addresses.size()));
     put_number(out, static_cast<std::uint16_t>(one.routes.size()));
     put_number(out, static_cast<std::uint16_t>(one.tags.size()));
@@ -109,6 +127,9 @@ std::vector<std::uint8_t> encode_chunk(std::span<const Identity> identities) {
       put_address(out, route.first());
       put_number(out, static_cast<std::uint8_t>(route.length()));
     }
+    if (one.host_keys.empty()) continue;
+    put_number(out, static_cast<std::uint8_t>(one.host_keys.size()));
+    for (const std::string& key : one.host_keys) put_text(out, key);
   }
   return out;
 }

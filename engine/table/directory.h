@@ -5,9 +5,10 @@
 // chunk. A chunk holds acl_chunk_identities of them (the last one fewer):
 //
 //   magic "ACLD"  version u8 = 1  0 u8  count u16   then for each identity
-//     key[32]  flags u8 (1: addresses are believed without a key, 2: shared in from another tailnet)
+//     key[32]  flags u8 (1: addresses are believed without a key, 2: shared in from another tailnet, 4: has SSH host keys)
 //     addresses u8  routes u16  tags u16  name, login ("" on a tagged node), tags: each length u16, bytes
 //     each address: family u8 (4, 6), 4 or 16 bytes;  each route: the same and its length u8     (bytes as on the network)
+//     with flag 4: count u8, at least 1, each a length u16, bytes: "ssh-ed25519 AAAA…", type and base64, printable ASCII
 //
 // All other integers little-endian. Parsing any bytes: E1204; nothing is allocated beyond some multiple of the input.
 #pragma once
@@ -32,7 +33,8 @@ struct Identity {
   std::string login;              // empty on a tagged node, and on one without either
   std::vector<std::string> tags;  // "tag:db"
   std::vector<net::Address> addresses;
-  std::vector<net::Prefix> routes;  // approved ones
+  std::vector<net::Prefix> routes;     // approved ones
+  std::vector<std::string> host_keys;  // SSH: "ssh-ed25519 AAAA…"; at most 255
 
   friend bool operator==(const Identity&, const Identity&) = default;
 };

@@ -84,6 +84,18 @@ TEST(Directory, ANodeWithoutBindingIsBelieved) {
   EXPECT_FALSE(directory().binding(at("100.64.0.1")).unbound);
 }
 
+TEST(Directory, HostKeysAreLinesOfPrintableCharacters) {
+  std::vector<Identity> some = sample();
+  some[0].host_keys = {"ssh-ed25519 AAAA", "ecdsa-sha2-nistp256 BBBB"};
+  const auto read = parse_chunk(encode_chunk(some));
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(*read, some);
+  for (const char* bad : {"", "ssh-ed25519", "ssh-ed25519 AAAA\nevil", "a b c", "ssh-ed25519\tAAAA"}) {
+    some[0].host_keys = {bad};
+    EXPECT_FALSE(parse_chunk(encode_chunk(some))) << bad;
+  }
+}
+
 TEST(Directory, KnowsNodesAndWhatIsBehindThem) {
   for (const char* text : {"100.64.0.1", "10.200.0.1", "fd00::5"}) EXPECT_TRUE(directory().knows(at(text))) << text;
   for (const char* text : {"100.64.0.9", "9.255.255.255", "fd01::"}) EXPECT_FALSE(directory().knows(at(text))) << text;

@@ -189,26 +189,37 @@ ACL_INLINE void acl_question_of(const struct acl_packet* packet, struct acl_ques
   question->asked = 1;
 }
 
+// `kind`: of the packet that the key is of.
+ACL_INLINE void acl_key_ports(struct acl_flow_key* key, uint8_t kind, uint16_t local, uint16_t remote) {
+  if (kind == ACL_LATER_FRAGMENT) {
+    key->kind = ACL_KEY_PAIR;
+    return;
+  }
+  key->kind = ACL_KEY_TUPLE;
+  key->local_port = local;
+  key->remote_port = kind == ACL_ECHO_REQUEST || kind == ACL_ECHO_REPLY ? 0 : remote;
+}
+
 // The key under which acl_wants() wants a record or mark, and under which effects are written. Without meaning where it wants
 // none; then there are no effects either.
 ACL_INLINE void acl_flow_key_of(const struct acl_packet* packet, int direction, struct acl_flow_key* key) {
+  const struct acl_quote* quote = &packet->quote;
   __builtin_memset(key, 0, sizeof *key);
-  const int error = packet->kind == ACL_ICMP_ERROR;
-  // A quoted packet goes the other way than the error that quotes it.
-  const int local_is_source = (direction == ACL_OUT) != error;
-  const struct acl_address* source = error ? &packet->quote.source : &packet->source;
-  const struct acl_address* destination = error ? &packet->quote.destination : &packet->destination;
-  const uint8_t kind = error ? packet->quote.kind : packet->kind;
-  const uint16_t source_port = error ? packet->quote.source_port : packet->source_port;
-  const uint16_t destination_port = error ? packet->quote.destination_port : packet->destination_port;
-  key->local = local_is_source ? *source : *destination;
-  key->remote = local_is_source ? *destination : *source;
-  key->protocol = error ? packet->quote.protocol : packet->protocol;
-  key->kind = kind == ACL_LATER_FRAGMENT ? ACL_KEY_PAIR : ACL_KEY_TUPLE;
-  if (kind == ACL_LATER_FRAGMENT) return;
-  key->local_port = local_is_source ? source_port : destination_port;
-  key->remote_port = local_is_source ? destination_port : source_port;
-  if (kind == ACL_ECHO_REQUEST || kind == ACL_ECHO_REPLY) key->remote_port = 0;
+  // A quoted packet goes the other way than the error that quotes it. No pointer to the one or the other, which would keep a program
+  // from having the packet in registers.
+  if (packet->kind == ACL_ICMP_ERROR) {
+    key->local = direction == ACL_OUT ? quote->destination : quote->source;
+    key->remote = direction == ACL_OUT ? quote->source : quote->destination;
+    key->protocol = quote->protocol;
+    acl_key_ports(key, quote->kind, direction == ACL_OUT ? quote->destination_port : quote->source_port,
+                  direction == ACL_OUT ? quote->source_port : quote->destination_port);
+  } else {
+    key->local = direction == ACL_OUT ? packet->source : packet->destination;
+    key->remote = direction == ACL_OUT ? packet->destination : packet->source;
+    key->protocol = packet->protocol;
+    acl_key_ports(key, packet->kind, direction == ACL_OUT ? packet->source_port : packet->destination_port,
+                  direction == ACL_OUT ? packet->destination_port : packet->source_port);
+  }
 }
 
 ACL_INLINE void acl_pair_of(const struct acl_flow_key* tuple, struct acl_flow_key* pair) {

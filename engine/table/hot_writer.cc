@@ -14,7 +14,7 @@ using net::Address;
 
 namespace {
 
-Expected<std::vector<std::uint8_t>> finished(PartWriter& writer, const acl_hot& header) {
+Expected<LineBytes> finished(PartWriter& writer, const acl_hot& header) {
   if (writer.size() >= std::size_t{acl_most_lines} * acl_line_bytes)
     return fail(Code::E1206, fmt::format("the filter's table has {} bytes, more than 512 MiB", writer.size()));
   return writer.finish(header);
@@ -162,7 +162,7 @@ acl_intervals copy_intervals(PartWriter& writer, const Hot& hot, const acl_inter
 
 }  // namespace
 
-Expected<std::vector<std::uint8_t>> narrow(const Hot& hot, std::span<const AddressRange> admitted) {
+Expected<LineBytes> narrow(const Hot& hot, std::span<const AddressRange> admitted) {
   auto sources = classify(hot, admitted);
   if (!sources) return tl::unexpected(sources.error());
   acl_hot header = hot.header();
@@ -271,7 +271,7 @@ Address end_of_piece(std::span<const Address> edges, std::size_t at, const Sourc
 
 }  // namespace
 
-Expected<std::vector<std::uint8_t>> write_hot(std::span<const SourceRule> rules) {
+Expected<LineBytes> write_hot(std::span<const SourceRule> rules) {
   if (rules.size() > 0x7fff) return fail(Code::E1206, fmt::format("{} rules are more than 32767", rules.size()));
   SmallTable table;
   const std::vector<Address> edges = edges_of(rules);

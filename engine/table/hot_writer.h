@@ -23,7 +23,7 @@ namespace acl::table {
 // `admitted`: disjoint, ascending. Every address outside them has class 0; every one inside has the class that `hot` gives it or, where
 // that is 0, one more whose pairs are all 0. Destinations, pairs, lists and rules are those of `hot`. Time: linear in the number of
 // ranges and the size of the part (times the logarithm of the number of ranges of more than one address).
-Expected<std::vector<std::uint8_t>> narrow(const Hot& hot, std::span<const AddressRange> admitted);
+Expected<LineBytes> narrow(const Hot& hot, std::span<const AddressRange> admitted);
 
 // The ranges without these addresses, both ascending. For a node's own addresses, which are no sources.
 std::vector<AddressRange> without(std::span<const AddressRange> ranges, std::span<const net::Address> addresses);
@@ -41,6 +41,6 @@ struct SourceRule {
 
 // Destination class 1 is the node; nothing lies behind it. A packet that several rules allow counts for the first; rule numbers are
 // indices. Rules may overlap in any way. Quadratic in their number: for tens of rules.
-Expected<std::vector<std::uint8_t>> write_hot(std::span<const SourceRule> rules);
+Expected<LineBytes> write_hot(std::span<const SourceRule> rules);
 
 }  // namespace acl::table

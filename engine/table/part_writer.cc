@@ -35,7 +35,11 @@ namespace {
 template <class Item, std::uint32_t Slots>
 class Lines {
  public:
-  explicit Lines(std::uint32_t lines) : lines_(lines), items_(std::size_t{lines} * Slots), used_(lines) {}
+  // `items`: the places, empty; `used`: memory for how many of each line are taken.
+  Lines(std::span<Item> items, std::vector<std::uint8_t>& used)
+      : lines_(static_cast<std::uint32_t>(items.size() / Slots)), items_(items), used_(used) {
+    used_.assign(lines_, 0);
+  }
 
   // False if it finds no place. `hash(item)` is the first hash of an item.
   template <class F>
@@ -45,7 +49,6 @@ class Lines {
     if (append(one, item) || append(other, item)) return true;
     return make_room(one, other, item, hash);
   }
-  [[nodiscard]] const std::vector<Item>& items() const noexcept { return items_; }
 
  private:
   // A line that would be freed by moving the item at `place` of the line before it in the chain.
@@ -91,32 +94,32 @@ class Lines {
   }
 
   std::uint32_t lines_;
-  std::vector<Item> items_;
-  std::vector<std::uint8_t> used_;
+  std::span<Item> items_;
+  std::vector<std::uint8_t>& used_;
 };
 
 }  // namespace
 
 bool PartWriter::place_exact(acl_classifier& c, std::span<const std::uint64_t> slots, std::uint32_t count) {
-  Lines<std::uint64_t, acl_slots> lines(count);
+  c.hash_lines = count;
+  c.hash_line = start_line();
+  Lines<std::uint64_t, acl_slots> lines(empty_lines<std::uint64_t>(count), used_);
   const auto hash = [&](std::uint64_t slot) { return (slot >> 16) * c.multiplier; };
   for (const std::uint64_t slot : slots) {
     if (!lines.put(slot, hash)) return false;
   }
-  c.hash_lines = count;
-  c.hash_line = section<std::uint64_t>(lines.items());
   return true;
 }
 
 bool PartWriter::place_spaces(acl_classifier& c, std::span<const acl_space> spaces) {
   const auto count = static_cast<std::uint32_t>((spaces.size() + filled_spaces - 1) / filled_spaces);
-  Lines<acl_space, acl_spaces> lines(count);
+  c.space_lines = count;
+  c.space_line = start_line();
+  Lines<acl_space, acl_spaces> lines(empty_lines<acl_space>(count), used_);
   const auto hash = [&](const acl_space& space) { return acl_space_hash(c.multiplier, space.high, space.middle); };
   for (const acl_space& space : spaces) {
     if (!lines.put(space, hash)) return false;
   }
-  c.space_lines = count;
-  c.space_line = section<acl_space>(lines.items());
   return true;
 }
 

@@ -14,6 +14,7 @@
 #include "engine/net/address.h"
 #include "engine/table/address_range.h"
 #include "engine/table/layout.h"
+#include "engine/table/line_bytes.h"
 
 namespace acl::table {
 
@@ -56,6 +57,8 @@ class PartWriter {
  public:
   // The header's bytes are left free and put in at the end.
   explicit PartWriter(std::size_t header_bytes) : bytes_(header_bytes) {}
+  // Memory for so many bytes, so that they are not moved while there are no more.
+  void reserve(std::size_t bytes) { bytes_.reserve(bytes); }
 
   // Appends the elements from the beginning of a line on; the line. 0 if there are none.
   template <class T>
@@ -74,7 +77,7 @@ class PartWriter {
 
   // The part: lines filled up, the header in place. `header` begins with an acl_part, of which the number of lines is set.
   template <class Header>
-  std::vector<std::uint8_t> finish(Header header) {
+  LineBytes finish(Header header) {
     start_line();
     header.part.lines = static_cast<acl_u32>(bytes_.size() / acl_line_bytes);
     std::memcpy(bytes_.data(), &header, sizeof header);
@@ -87,11 +90,19 @@ class PartWriter {
     bytes_.resize((bytes_.size() + acl_line_bytes - 1) / acl_line_bytes * acl_line_bytes);
     return static_cast<std::uint32_t>(bytes_.size() / acl_line_bytes);
   }
+  // Appends lines of zeros to a whole number of lines; as elements. Valid until more is appended.
+  template <class T>
+  std::span<T> empty_lines(std::uint32_t count) {
+    const std::size_t at = bytes_.size(), size = std::size_t{count} * acl_line_bytes;
+    bytes_.resize(at + size);
+    return {reinterpret_cast<T*>(bytes_.data() + at), size / sizeof(T)};
+  }
   // False if some address finds no place with this multiplier and so many lines.
   bool place_exact(acl_classifier& c, std::span<const std::uint64_t> slots, std::uint32_t count);
   bool place_spaces(acl_classifier& c, std::span<const acl_space> spaces);
 
-  std::vector<std::uint8_t> bytes_;
+  LineBytes bytes_;
+  std::vector<std::uint8_t> used_;  // places of each line that is being filled
 };
 
 inline acl_part part_header(std::uint32_t kind, std::size_t source_classes) {

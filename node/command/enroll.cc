@@ -24,6 +24,14 @@ struct Options {
   bool force = false;
 };
 
+// What a person would look for next; off until somebody takes the signs away.
+constexpr std::string_view ssh_hint = R"(
+# Logins by SSH, decided by the policy's "ssh" rules, on port 22 of this node's WireGuard addresses (aclnode.toml(5)):
+# [ssh]
+# enabled = true
+# deny_users = ["root"]
+)";
+
 int failed(const Diagnostic& diagnostic) {
   complain(diagnostic);
   return exit_failed;
@@ -41,7 +49,7 @@ int enroll(Options& options) {
   }
   const std::filesystem::path config = std::filesystem::absolute(options.config);
   options.settings.trust = options.trust_to.empty() ? (config.parent_path() / "trust").string() : options.trust_to;
-  const std::string settings = print_config(options.settings);
+  const std::string settings = print_config(options.settings).append(ssh_hint);
   if (const auto valid = parse_config(settings, options.config); !valid) {
     complain(make_diagnostic(valid.error().code, valid.error().message, valid.error().help));
     return exit_usage;

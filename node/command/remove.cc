@@ -1,4 +1,4 @@
-// aclnode remove: takes filter, pins and guard away: the interface is open afterwards. The daemon must be stopped.
+// aclnode remove: takes steering, filter, pins and guard away: the interface is open afterwards. The daemon must be stopped.
 //
 // Exit code: 0 done, 1 a daemon runs, 2 wrong usage, 3 something could not be removed.
 #include <fmt/format.h>
@@ -9,6 +9,7 @@
 #include "node/command/verbs.h"
 #include "node/daemon/enforcer.h"
 #include "node/daemon/interface.h"
+#include "node/daemon/login_service.h"
 #include "node/daemon/state_folder.h"
 
 namespace acl::node {
@@ -32,6 +33,7 @@ int remove(const std::string& path) {
     complain(done.error());
     exit_code = exit_failed;
   };
+  note(Steering::remove(steering_options(*config)));
   auto filter = PacketFilter::open(filter_options(*config));
   Expected<void> removed = filter ? Expected<void>() : tl::unexpected(filter.error());
   if (filter) {

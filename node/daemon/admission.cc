@@ -250,4 +250,12 @@ std::vector<AddressRange> rebound(const Directory& before, const Directory& afte
   return subtract(all, same);
 }
 
+std::vector<AddressRange> unite(std::span<const AddressRange> a, std::span<const AddressRange> b) {
+  std::vector<AddressRange> out(a.begin(), a.end());
+  const std::vector<AddressRange> more = subtract(b, a);
+  out.insert(out.end(), more.begin(), more.end());
+  std::sort(out.begin(), out.end(), [](const AddressRange& x, const AddressRange& y) { return x.first < y.first; });
+  return out;
+}
+
 }  // namespace acl::node

@@ -46,4 +46,7 @@ std::vector<table::AddressRange> rebound(const table::Directory& before, const t
 std::vector<table::AddressRange> subtract(std::span<const table::AddressRange> ranges,
                                           std::span<const table::AddressRange> holes);
 
+// Both together; each disjoint and ascending, and so is the result.
+std::vector<table::AddressRange> unite(std::span<const table::AddressRange> a, std::span<const table::AddressRange> b);
+
 }  // namespace acl::node

@@ -183,5 +183,16 @@ TEST(Subtract, ReachesTheEndsOfAFamily) {
   EXPECT_EQ(subtract(all, {}), all);
 }
 
+TEST(Unite, HasWhatEitherHasOnce) {
+  const auto range = [](std::uint32_t first, std::uint32_t last) {
+    return AddressRange{net::Address::v4(first), net::Address::v4(last)};
+  };
+  const std::vector<AddressRange> a = {range(1, 5), range(20, 30)}, b = {range(3, 8), range(40, 40)};
+  EXPECT_EQ(unite(a, b), (std::vector<AddressRange>{range(1, 5), range(6, 8), range(20, 30), range(40, 40)}));
+  EXPECT_EQ(unite(a, {}), a);
+  EXPECT_EQ(unite({}, b), b);
+  EXPECT_EQ(unite(a, a), a);
+}
+
 }  // namespace
 }  // namespace acl::node

@@ -41,7 +41,17 @@ std::string printable(std::string_view text) {
 std::string text_of(const json& object, const char* key) {
   const auto found = object.find(key);
   if (found == object.end() || found->is_null()) return {};
-  return found->is_string() ? printable(found->get<std::string>()) : found->dump();
+  return found->is_string() ? printable(found->get<std::string>()) : printable(found->dump());
+}
+
+// False, 0 also where there is something of another kind: the other side of the socket need not be what it should be.
+bool flag_of(const json& object, const char* key) {
+  const auto found = object.find(key);
+  return found != object.end() && found->is_boolean() && found->get<bool>();
+}
+std::int64_t number_of(const json& object, const char* key) {
+  const auto found = object.find(key);
+  return found != object.end() && found->is_number_integer() ? found->get<std::int64_t>() : 0;
 }
 
 std::string joined(const json& object, const char* key) {
@@ -76,6 +86,35 @@ std::string_view mode_name(Mode mode) noexcept {
   return "deny-all";
 }
 
+namespace {
+
+json ssh_json(const SshStatus& ssh) {
+  json out;
+  out["enabled"] = ssh.enabled;
+  out["listening"] = ssh.listening;
+  out["steered_by"] = or_null(ssh.steered_by);
+  out["sessions"] = ssh.sessions;
+  out["starting"] = ssh.starting;
+  out["refused"] = ssh.refused;
+  out["host_keys_of"] = or_null(ssh.foreign_keys);
+  out["trouble"] = or_null(ssh.trouble);
+  return out;
+}
+
+// "2 sessions, 0 starting, 7 refused"
+std::string ssh_text(const json& ssh) {
+  if (!ssh.value("enabled", false)) return {};
+  const std::string foreign = text_of(ssh, "host_keys_of"), trouble = text_of(ssh, "trouble");
+  std::string out = ssh.value("listening", false) ? "by " + text_of(ssh, "steered_by") : "NOT LISTENING";
+  out += fmt::format(", {} sessions, {} starting, {} refused", text_of(ssh, "sessions"), text_of(ssh, "starting"),
+                     text_of(ssh, "refused"));
+  if (!foreign.empty()) out += fmt::format("; WARNING: host keys of another program ({})", foreign);
+  if (!trouble.empty()) out += "; " + trouble;
+  return out;
+}
+
+}  // namespace
+
 std::string status_json(const Status& status) {
   json out;
   out["state"] = mode_name(status.mode);
@@ -93,8 +132,10 @@ std::string status_json(const Status& status) {
   out["known_nodes"] = status.known;
   out["admitted_sources"] = status.admitted;
   out["binding_failures"] = status.binding_failures;
+  out["lost_records"] = status.lost_records;
   out["passed_packets"] = status.passed;
   out["dropped_packets"] = status.dropped;
+  out["ssh"] = ssh_json(status.ssh);
   out["last_error"] = or_null(status.last_error);
   out["last_error_at"] = status.last_error.empty() ? json(nullptr) : json(release::print_time(status.last_error_at));
   return dump(out);
@@ -139,6 +180,14 @@ std::string why_json(const Why& answer) {
   return dump(out);
 }
 
+std::string add_layer(std::string_view text, const Layer& layer) {
+  json why = parse(text);
+  if (!why.is_object() || !why.contains("layers") || !why["layers"].is_array()) return std::string(text);
+  why["layers"].push_back({{"name", layer.name}, {"ok", layer.ok}, {"reason", layer.reason}});
+  if (!layer.ok) why["verdict"] = "deny";
+  return dump(why);
+}
+
 std::string status_text(std::string_view text) {
   const json status = parse(text);
   if (!status.is_object()) return {};
@@ -148,24 +197,26 @@ std::string status_text(std::string_view text) {
   };
   line("state", text_of(status, "state"));
   if (status.contains("generation") && status["generation"].is_number()) {
-    const std::int64_t age = status.value("age_s", std::int64_t{0});
     line("release", fmt::format("{}.{}, {} old", text_of(status, "trust_version"), text_of(status, "generation"),
-                                duration_text(age)));
+                                duration_text(number_of(status, "age_s"))));
     line("expires", fmt::format("{} ({})", text_of(status, "expires"), text_of(status, "standing")));
   } else {
     line("release", "none: everything is denied but what break-glass allows");
   }
   line("source", text_of(status, "source"));
   line("trust", text_of(status, "trust_fingerprint"));
-  line("interface", fmt::format("{}, {}, {}", text_of(status, "interface"),
-                                status.value("attached", false) ? "filter attached by " + text_of(status, "backend")
-                                                                : "NOT ATTACHED",
-                                status.value("guarded", false) ? "guarded" : "NO GUARD"));
+  line("interface",
+       fmt::format("{}, {}, {}", text_of(status, "interface"),
+                   flag_of(status, "attached") ? "filter attached by " + text_of(status, "backend") : "NOT ATTACHED",
+                   flag_of(status, "guarded") ? "guarded" : "NO GUARD"));
   line("nodes",
        fmt::format("{} known, {} source ranges admitted, {} not bound by WireGuard", text_of(status, "known_nodes"),
                    text_of(status, "admitted_sources"), text_of(status, "binding_failures")));
   line("packets in",
        fmt::format("{} passed, {} dropped", text_of(status, "passed_packets"), text_of(status, "dropped_packets")));
+  if (const auto ssh = status.find("ssh"); ssh != status.end() && ssh->is_object()) line("logins", ssh_text(*ssh));
+  if (number_of(status, "lost_records") != 0)
+    line("decisions", fmt::format("{} records LOST: nobody took them", text_of(status, "lost_records")));
   const std::string error = text_of(status, "last_error");
   if (!error.empty()) line("last error", fmt::format("{} ({})", error, text_of(status, "last_error_at")));
   return out;
@@ -175,16 +226,15 @@ std::string whois_text(std::string_view text) {
   const json whois = parse(text);
   if (!whois.is_object()) return {};
   const std::string address = text_of(whois, "address");
-  if (whois.value("own", false))
-    return fmt::format("{} is this node's own address, which is nobody's identity\n", address);
-  if (!whois.value("known", false)) return fmt::format("{} belongs to nobody that this node knows\n", address);
+  if (flag_of(whois, "own")) return fmt::format("{} is this node's own address, which is nobody's identity\n", address);
+  if (!flag_of(whois, "known")) return fmt::format("{} belongs to nobody that this node knows\n", address);
   const std::string node = text_of(whois, "node"), user = text_of(whois, "user"), tags = joined(whois, "tags");
   std::string out = node.empty() ? fmt::format("{} is behind {}\n", address, joined(whois, "routers"))
                                  : fmt::format("{} is {}\n", address, node);
   if (!user.empty()) out += fmt::format("  user   {}\n", user);
   if (!tags.empty()) out += fmt::format("  tags   {}\n", tags);
   if (const std::string key = text_of(whois, "key"); !key.empty()) out += fmt::format("  key    {}\n", key);
-  out += fmt::format("  bound  {}\n", whois.value("bound", false)
+  out += fmt::format("  bound  {}\n", flag_of(whois, "bound")
                                           ? "yes: WireGuard takes this address from that key only"
                                           : "NO: WireGuard has it at another peer or at none; its packets are dropped");
   if (const auto found = whois.find("capabilities"); found != whois.end() && found->is_array()) {
@@ -201,7 +251,7 @@ std::string why_text(std::string_view text) {
   std::string out = text_of(why, "verdict") == "allow" ? "yes\n" : "no\n";
   if (const auto layers = why.find("layers"); layers != why.end() && layers->is_array()) {
     for (const json& layer : *layers)
-      out += fmt::format("  {:<8} {}  {}\n", text_of(layer, "name"), layer.value("ok", false) ? "ok" : "NO",
+      out += fmt::format("  {:<8} {}  {}\n", text_of(layer, "name"), flag_of(layer, "ok") ? "ok" : "NO",
                          text_of(layer, "reason"));
   }
   const auto place = [](const json& rule) {

@@ -18,6 +18,16 @@ namespace acl::node {
 enum class Mode : std::uint8_t { deny_all, enforcing, break_glass };
 std::string_view mode_name(Mode mode) noexcept;  // "deny-all"
 
+// Logins by policy ([ssh]).
+struct SshStatus {
+  bool enabled = false;
+  bool listening = false;  // port 22 is steered here, and there are host keys
+  std::string steered_by;  // "SK_LOOKUP", "nftables"
+  std::uint64_t sessions = 0, starting = 0, refused = 0;
+  std::string foreign_keys;  // the folder of another program whose host keys are used
+  std::string trouble;
+};
+
 struct Status {
   Mode mode = Mode::deny_all;
   std::optional<release::Generation> generation;
@@ -33,7 +43,9 @@ struct Status {
   bool guarded = false;
   std::uint64_t known = 0, admitted = 0;  // nodes; ranges of source addresses
   std::uint64_t binding_failures = 0;
+  std::uint64_t lost_records = 0;         // decision records that found no room
   std::uint64_t passed = 0, dropped = 0;  // incoming packets since the filter was first attached
+  SshStatus ssh;
   std::string last_error;
   release::Time last_error_at = 0;
 };
@@ -41,6 +53,9 @@ struct Status {
 std::string status_json(const Status& status);
 std::string whois_json(const net::Address& address, const Whois& answer);
 std::string why_json(const Why& answer);
+
+// The JSON of a `why` with one more layer; one that is not ok makes its verdict "deny". What is no such JSON stays as it is.
+std::string add_layer(std::string_view why_json, const Layer& layer);
 
 // From the JSON of an answer: what people read. Empty if it is not of that form.
 std::string status_text(std::string_view json);

@@ -32,8 +32,9 @@ TEST(Answers, StatusHasTheMembersThatToolsRelyOn) {
       status_json(enforcing()),
       R"({"state":"enforcing","generation":17,"trust_version":2,"age_s":7300,"expires":"2026-09-21T14:13:20Z","standing":"current",)"
       R"("source":"https://policy.example.com/release","trust_fingerprint":"5e0a","backend":"tcx","interface":"wg0","attached":true,)"
-      R"("guarded":true,"known_nodes":0,"admitted_sources":0,"binding_failures":1,"passed_packets":0,"dropped_packets":0,)"
-      R"("last_error":"could not reach \"https://…\"","last_error_at":"2026-09-21T14:15:00Z"})");
+      R"("guarded":true,"known_nodes":0,"admitted_sources":0,"binding_failures":1,"lost_records":0,"passed_packets":0,"dropped_packets":0,)"
+      R"("ssh":{"enabled":false,"listening":false,"steered_by":null,"sessions":0,"starting":0,"refused":0,"host_keys_of":null,)"
+      R"("trouble":null},"last_error":"could not reach \"https://…\"","last_error_at":"2026-09-21T14:15:00Z"})");
   EXPECT_TRUE(says_yes(status_json(enforcing())));
 }
 
@@ -45,6 +46,30 @@ TEST(Answers, WithoutAReleaseNothingIsClaimed) {
   EXPECT_FALSE(says_yes(text));
   EXPECT_THAT(status_text(text), HasSubstr("NOT ATTACHED"));
   EXPECT_THAT(status_text(text), HasSubstr("everything is denied"));
+}
+
+TEST(Answers, LoginsAreALineOfTheStatusWhereTheyAreOn) {
+  Status status = enforcing();
+  EXPECT_EQ(status_text(status_json(status)).find("logins"), std::string::npos);
+  status.ssh = {true, true, "SK_LOOKUP", 2, 1, 7, "/etc/ssh", ""};
+  EXPECT_THAT(
+      status_text(status_json(status)),
+      HasSubstr("logins       by SK_LOOKUP, 2 sessions, 1 starting, 7 refused; WARNING: host keys of another program "
+                "(/etc/ssh)\n"));
+  status.ssh = {true, false, "", 0, 0, 0, "", "E1401: no"};
+  EXPECT_THAT(status_text(status_json(status)),
+              HasSubstr("logins       NOT LISTENING, 0 sessions, 0 starting, 0 refused; E1401: no\n"));
+}
+
+TEST(Answers, OneMoreLayerThatIsNotOkMakesItANo) {
+  Why why;
+  why.allowed = true;
+  const std::string json = why_json(why);
+  EXPECT_TRUE(says_yes(add_layer(json, {"shell", true, "its shell is /bin/sh"})));
+  const std::string denied = add_layer(json, {"shell", false, "its shell is /usr/sbin/nologin"});
+  EXPECT_FALSE(says_yes(denied));
+  EXPECT_EQ(why_text(denied), "no\n  shell    NO  its shell is /usr/sbin/nologin\n");
+  EXPECT_EQ(add_layer("[]", {}), "[]");
 }
 
 TEST(Answers, StatusReadsAsLines) {
@@ -106,6 +131,23 @@ TEST(Answers, TextOfSomethingElseIsEmpty) {
     EXPECT_EQ(whois_text(odd), "");
     EXPECT_FALSE(says_yes(odd));
   }
+}
+
+TEST(Answers, MembersOfAnotherKindAreLeftOut) {
+  EXPECT_THAT(
+      status_text(R"({"generation":17,"age_s":true,"attached":"yes","guarded":[],"last_error":{"a":"\u001b"}})"),
+      ::testing::AllOf(HasSubstr(".17, 0 s old"), HasSubstr("NOT ATTACHED"), HasSubstr("NO GUARD"),
+                       ::testing::Not(HasSubstr("\x1b"))));
+  EXPECT_THAT(whois_text(R"({"known":true,"bound":1,"own":null,"capabilities":[3]})"), HasSubstr("NO: WireGuard"));
+  EXPECT_THAT(whois_text(R"({"known":"yes"})"), HasSubstr("nobody that this node knows"));
+  EXPECT_THAT(why_text(R"({"layers":[1,{"ok":"x"}],"nearest":[2]})"), HasSubstr("NO"));
+}
+
+TEST(Answers, LostDecisionRecordsAreShown) {
+  Status s;
+  s.lost_records = 3;
+  EXPECT_THAT(status_text(status_json(s)), HasSubstr("decisions    3 records LOST"));
+  EXPECT_THAT(status_text(status_json(Status())), ::testing::Not(HasSubstr("LOST")));
 }
 
 }  // namespace

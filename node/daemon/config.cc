@@ -1,7 +1,9 @@
 #include "node/daemon/config.h"
 
 #include <fmt/format.h>
+#include <sys/un.h>
 
+#include <algorithm>
 #include <bit>
 #include <charconv>
 #include <optional>
@@ -102,6 +104,7 @@ class Reader {
     text(table, "net_user", config.net_user);
     text(table, "group", config.group);
     text(table, "decisions", config.decisions);
+    text(table, "backend", config.backend);
     text(table, "ca_file", config.source.ca_file);
     text(table, "certificate_file", config.source.certificate_file);
     text(table, "key_file", config.source.key_file);
@@ -113,8 +116,11 @@ class Reader {
     number(table, "flow_marks", config.flow_marks, 1'024, 16'777'216);
     number(table, "mark", config.mark, 1, 0x80000000U);
     break_glass(table, config.break_glass);
+    ssh(table, config.ssh);
     only(table);
     check(table, config);
+    check_ssh(table, config.ssh);
+    open_for_logins(table, config);
     if (fault_) return tl::unexpected(std::move(*fault_));
     return config;
   }
@@ -139,6 +145,94 @@ class Reader {
     if (!value || *value < least || *value > most)
       return wrong(*node, fmt::format("\"{}\" is a number from {} to {}", key, least, most));
     out = static_cast<std::uint32_t>(*value);
+  }
+
+  void flag(const toml::table& table, std::string_view key, bool& out) {
+    known_.push_back(key);
+    const toml::node* node = table.get(key);
+    if (node == nullptr) return;
+    const auto value = node->value_exact<bool>();
+    if (!value) return wrong(*node, fmt::format("\"{}\" is true or false", key));
+    out = *value;
+  }
+  void texts(const toml::table& table, std::string_view key, std::vector<std::string>& out) {
+    known_.push_back(key);
+    const toml::node* node = table.get(key);
+    if (node == nullptr) return;
+    const toml::array* values = node->as_array();
+    if (values == nullptr) return wrong(*node, fmt::format("\"{}\" is a list of texts", key));
+    for (const toml::node& one : *values) {
+      const auto value = one.value_exact<std::string>();
+      if (!value || value->empty() || value->find('\0') != std::string::npos)
+        return wrong(one, fmt::format("\"{}\" is a list of texts", key));
+      out.push_back(*value);
+    }
+  }
+
+  void ssh(const toml::table& outer, SshSettings& out) {
+    known_.push_back("ssh");
+    const toml::node* node = outer.get("ssh");
+    if (node == nullptr) return;
+    const toml::table* table = node->as_table();
+    if (table == nullptr) return wrong(*node, "\"ssh\" is a table: [ssh]");
+    std::swap(known_, outer_);
+    known_.clear();
+    flag(*table, "enabled", out.enabled);
+    texts(*table, "deny_users", out.deny_users);
+    flag(*table, "formality", out.formality);
+    number(*table, "login_grace_s", out.login_grace_s, 1, 3600);
+    number(*table, "max_starting", out.max_starting, 1, 4096);
+    number(*table, "max_starting_per_source", out.max_starting_per_source, 1, 4096);
+    number(*table, "keepalive_s", out.keepalive_s, 0, 86'400);
+    number(*table, "keepalive_count", out.keepalive_count, 1, 1000);
+    number(*table, "rekey_mb", out.rekey_mb, 0, 1'048'576);
+    text(*table, "host_keys", out.host_keys);
+    text(*table, "pam_service", out.pam_service);
+    text(*table, "sftp_server", out.sftp_server);
+    text(*table, "session_program", out.session_program);
+    text(*table, "session_socket", out.session_socket);
+    text(*table, "ssh_program", out.ssh_program);
+    text(*table, "ssh_user", out.ssh_user);
+    text(*table, "steer_by", out.steer_by);
+    only(*table);
+    std::swap(known_, outer_);
+  }
+  void check_ssh(const toml::table& outer, const SshSettings& ssh) {
+    if (fault_) return;
+    const toml::table* table = outer.get("ssh") != nullptr ? outer.get("ssh")->as_table() : nullptr;
+    if (table == nullptr) return;
+    const auto place = [&](std::string_view key) {
+      const toml::node* node = table->get(key);
+      return node != nullptr ? node->source() : table->source();
+    };
+    for (const auto& [key, path] : {std::pair{"host_keys", &ssh.host_keys},
+                                    {"sftp_server", &ssh.sftp_server},
+                                    {"session_program", &ssh.session_program},
+                                    {"session_socket", &ssh.session_socket},
+                                    {"ssh_program", &ssh.ssh_program}}) {
+      if ((path->empty() && path != &ssh.host_keys) || (!path->empty() && path->front() != '/'))
+        return wrong_at(place(key), fmt::format("\"{}\" = {} is no absolute path", key, quoted(*path)));
+    }
+    if (ssh.session_socket.size() >= sizeof(sockaddr_un::sun_path))
+      return wrong_at(place("session_socket"), fmt::format("\"session_socket\" = {} is too long for a socket's name",
+                                                           quoted(ssh.session_socket)));
+    if (!ssh.steer_by.empty() && ssh.steer_by != "program" && ssh.steer_by != "nftables")
+      return wrong_at(place("steer_by"),
+                      fmt::format("\"steer_by\" = {} is neither program nor nftables", quoted(ssh.steer_by)));
+  }
+  // Who may log in by break-glass reaches the port for it.
+  void open_for_logins(const toml::table& table, Config& config) {
+    if (fault_) return;
+    for (BreakGlass& entry : config.break_glass) {
+      if (!config.ssh.enabled && entry.ports.empty())
+        return wrong(*table.get("break_glass"),
+                     fmt::format("the login {} of break-glass needs [ssh] and enabled = true", quoted(entry.login)));
+      if (!config.ssh.enabled) continue;
+      const bool open = std::any_of(entry.ports.begin(), entry.ports.end(), [](const PortSpan& span) {
+        return span.protocol == 6 && span.first <= 22 && 22 <= span.last;
+      });
+      if (!entry.login.empty() && !open) entry.ports.push_back({6, 22, 22});
+    }
   }
 
   void break_glass(const toml::table& table, std::vector<BreakGlass>& out) {
@@ -177,6 +271,7 @@ class Reader {
       wrong(place("key"), fmt::format("\"key\" = {} is no WireGuard public key", quoted(key)),
             "44 characters, as `wg show INTERFACE peers` prints them");
     known_.push_back("ports");
+    if (table.get("ports") == nullptr && !entry.login.empty()) return entry;
     const toml::array* ports = table.get("ports") != nullptr ? table.get("ports")->as_array() : nullptr;
     if (ports == nullptr || ports->empty()) {
       wrong(place("ports"), "\"ports\" lists what may be reached", "for example ports = [\"22/tcp\"]");
@@ -224,6 +319,9 @@ class Reader {
     if (!std::has_single_bit(config.mark))
       return wrong_at(place("mark"), fmt::format("\"mark\" = {:#x} is not one bit", config.mark),
                       "for example 0x08000000");
+    if (config.backend != "auto" && config.backend != "tcx" && config.backend != "clsact")
+      return wrong_at(place("backend"), fmt::format("\"backend\" = {} is none there is", quoted(config.backend)),
+                      "write \"auto\", \"tcx\" or \"clsact\"");
     for (const auto& [key, path] : {std::pair{"trust", &config.trust},
                                     {"state_dir", &config.state_dir},
                                     {"run_dir", &config.run_dir},
@@ -288,6 +386,40 @@ std::string toml_text(std::string_view text) {
       out += c;
   }
   return out + '"';
+}
+
+// The table [ssh], without what has its default; nothing if all has.
+std::string print_ssh(const SshSettings& ssh) {
+  const SshSettings defaults;
+  if (ssh == defaults) return {};
+  std::string out = "\n[ssh]\n";
+  const auto add = [&](std::string_view key, const auto& value, const auto& usual) {
+    if (value == usual) return;
+    if constexpr (std::is_same_v<std::decay_t<decltype(value)>, std::string>)
+      out += fmt::format("{} = {}\n", key, toml_text(value));
+    else
+      out += fmt::format("{} = {}\n", key, value);
+  };
+  add("enabled", ssh.enabled, defaults.enabled);
+  for (std::size_t i = 0; i < ssh.deny_users.size(); ++i)
+    out += fmt::format("{}{}", i == 0 ? "deny_users = [" : ", ", toml_text(ssh.deny_users[i]));
+  if (!ssh.deny_users.empty()) out += "]\n";
+  add("formality", ssh.formality, defaults.formality);
+  add("login_grace_s", ssh.login_grace_s, defaults.login_grace_s);
+  add("max_starting", ssh.max_starting, defaults.max_starting);
+  add("max_starting_per_source", ssh.max_starting_per_source, defaults.max_starting_per_source);
+  add("keepalive_s", ssh.keepalive_s, defaults.keepalive_s);
+  add("keepalive_count", ssh.keepalive_count, defaults.keepalive_count);
+  add("rekey_mb", ssh.rekey_mb, defaults.rekey_mb);
+  add("host_keys", ssh.host_keys, defaults.host_keys);
+  add("pam_service", ssh.pam_service, defaults.pam_service);
+  add("sftp_server", ssh.sftp_server, defaults.sftp_server);
+  add("session_program", ssh.session_program, defaults.session_program);
+  add("session_socket", ssh.session_socket, defaults.session_socket);
+  add("ssh_program", ssh.ssh_program, defaults.ssh_program);
+  add("ssh_user", ssh.ssh_user, defaults.ssh_user);
+  add("steer_by", ssh.steer_by, defaults.steer_by);
+  return out;
 }
 
 }  // namespace
@@ -357,6 +489,7 @@ std::string print_config(const Config& config) {
   text("net_user", config.net_user, defaults.net_user);
   text("group", config.group, defaults.group);
   text("decisions", config.decisions, "");
+  text("backend", config.backend, defaults.backend);
   text("ca_file", config.source.ca_file, "");
   text("certificate_file", config.source.certificate_file, "");
   text("key_file", config.source.key_file, "");
@@ -368,14 +501,14 @@ std::string print_config(const Config& config) {
   number("flow_marks", config.flow_marks, defaults.flow_marks);
   if (config.mark != defaults.mark) out += fmt::format("mark = {:#x}\n", config.mark);
   for (const BreakGlass& entry : config.break_glass) {
-    out += fmt::format("\n[[break_glass]]\nfrom = {}\nkey = \"{}\"\nports = [", toml_text(entry.from.text()),
+    out += fmt::format("\n[[break_glass]]\nfrom = {}\nkey = \"{}\"\n", toml_text(entry.from.text()),
                        release::encode_base64(entry.key));
     for (std::size_t i = 0; i < entry.ports.size(); ++i)
-      out += fmt::format("{}\"{}\"", i == 0 ? "" : ", ", ports_text(entry.ports[i]));
-    out += "]\n";
+      out += fmt::format("{}\"{}\"", i == 0 ? "ports = [" : ", ", ports_text(entry.ports[i]));
+    if (!entry.ports.empty()) out += "]\n";
     if (!entry.login.empty()) out += fmt::format("login = {}\n", toml_text(entry.login));
   }
-  return out;
+  return out + print_ssh(config.ssh);
 }
 
 }  // namespace acl::node

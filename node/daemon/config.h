@@ -8,7 +8,10 @@
 //     from = "100.64.0.5"                           an address or prefix; believed only from
 //     key = "…"                                     … the peer with this WireGuard public key
 //     ports = ["22/tcp", "8000-8100/tcp"]
-//     login = "root"                                reserved for logins: which account
+//     login = "root"                                and who may become this account by SSH, by port 22
+//
+//     [ssh]                                         logins by policy: off unless it says so
+//     enabled = true
 //
 // All other keys have a default (the members below). An unknown key is an error: a misspelled one would be a setting that silently
 // does not hold. Errors: E0002 unreadable, E1301 with file, line and column.
@@ -51,6 +54,28 @@ struct SourceOptions {
   std::uint32_t interval_s = 30;
 };
 
+// Table [ssh]: it narrows what policy allows, and never widens it.
+struct SshSettings {
+  bool enabled = false;
+  std::vector<std::string> deny_users;  // accounts that nobody becomes by SSH here, whatever policy says
+  bool formality = true;                // whom policy accepts may also offer a key or a password
+  std::uint32_t login_grace_s = 60;
+  std::uint32_t max_starting = 64, max_starting_per_source = 8;  // connections that have not logged in yet
+  std::uint32_t keepalive_s = 0, keepalive_count = 3;
+  std::uint32_t rekey_mb = 0;  // 0: the client's matter
+  std::string host_keys;       // a folder; empty: the state folder, where they are made
+  std::string pam_service = "aclnode";
+  std::string sftp_server = "/usr/lib/openssh/sftp-server";
+  std::string session_program = "/usr/libexec/aclnode/aclnode-session";
+  std::string session_socket = "/run/aclnode-session/socket";
+  std::string ssh_program = "/usr/libexec/aclnode/aclnode-ssh";
+  std::string ssh_user = "aclnode-ssh";
+  // For tests: "nftables" steers by rules where the program would do.
+  std::string steer_by;
+
+  friend bool operator==(const SshSettings&, const SshSettings&) = default;
+};
+
 struct Config {
   std::string interface;
   SourceOptions source;
@@ -65,16 +90,23 @@ struct Config {
   std::string decisions;                                         // file for decision records; empty: standard error
   std::uint32_t flow_records = 100'000;
   std::uint32_t flow_marks = 100'000;
+  std::string backend = "auto";     // of the packet filter: "tcx", "clsact"; "auto": TCX where the kernel has it
   std::uint32_t mark = 0x08000000;  // the bit of the packet mark that says "the filter let it in"
   std::vector<BreakGlass> break_glass;
+  SshSettings ssh;
 };
+
+// Where the host keys of [ssh] are.
+inline const std::string& key_folder(const Config& config) noexcept {
+  return config.ssh.host_keys.empty() ? config.state_dir : config.ssh.host_keys;
+}
 
 Expected<Config> read_config(const std::string& path);
 // `name` is the file's, for messages.
 Expected<Config> parse_config(std::string_view text, const std::string& name);
 
 // What the guard needs of a file that parse_config would refuse: interface and mark, if at least these can be read. A misspelled key
-// must not leave the interface open at the next boot. Nothing if they cannot be.
+// must not leave the interface open at the next boot. Nothing if they cannot be; then last_guard.h knows what they were.
 struct GuardSettings {
   std::string interface;
   std::uint32_t mark = Config().mark;

@@ -50,6 +50,8 @@ TEST(Config, ValuesAreOfTheirKindAndInRange) {
   EXPECT_THAT(fault_of(std::string(least) + "flow_records = 3\n"), HasSubstr("from 1024 to"));
   EXPECT_THAT(fault_of(std::string(least) + "trust = 3\n"), HasSubstr("\"trust\" is a text"));
   EXPECT_THAT(fault_of(std::string(least) + "mark = 3\n"), HasSubstr("not one bit"));
+  EXPECT_THAT(fault_of(std::string(least) + "backend = \"xdp\"\n"),
+              HasSubstr("aclnode.toml:3:11: \"backend\" = \"xdp\" is none there is | write \"auto\""));
   EXPECT_THAT(fault_of(std::string(least) + "state_dir = \"here\"\n"), HasSubstr("no absolute path"));
   EXPECT_THAT(fault_of(std::string(least) + "user = \"ann\"\n"), HasSubstr("needs a password_file"));
 }
@@ -132,6 +134,55 @@ RC_GTEST_PROP(Config, WhatIsPrintedReadsBack, ()) {
   RC_ASSERT(print_config(*read) == print_config(config));
   RC_ASSERT(read->source.url == config.source.url);
   RC_ASSERT(read->break_glass.size() == config.break_glass.size());
+}
+
+TEST(Config, LoginsAreOffUnlessSwitchedOn) {
+  EXPECT_FALSE(parse_config(least, "x")->ssh.enabled);
+  EXPECT_FALSE(parse_config(std::string(least) + "[ssh]\n", "x")->ssh.enabled);
+  EXPECT_TRUE(parse_config(std::string(least) + "[ssh]\nenabled = true\n", "x")->ssh.enabled);
+}
+
+TEST(Config, LoginSettingsAreOfTheirKindAndInRange) {
+  const auto ssh = [](const std::string& line) { return fault_of(least + ("[ssh]\n" + line)); };
+  EXPECT_EQ(ssh("enabled = 1\n"), "aclnode.toml:4:11: \"enabled\" is true or false | ");
+  EXPECT_EQ(ssh("enable = true\n"), "aclnode.toml:4:1: unknown key \"enable\" | did you mean \"enabled\"?");
+  EXPECT_THAT(ssh("deny_users = \"root\"\n"), HasSubstr("\"deny_users\" is a list of texts"));
+  EXPECT_THAT(ssh("deny_users = [\"root\", 3]\n"), HasSubstr("aclnode.toml:4:23: \"deny_users\" is a list of texts"));
+  EXPECT_THAT(ssh("max_starting = 0\n"), HasSubstr("is a number from 1 to"));
+  EXPECT_THAT(ssh("host_keys = \"keys\"\n"), HasSubstr("\"host_keys\" = \"keys\" is no absolute path"));
+  EXPECT_THAT(ssh("session_socket = \"/" + std::string(108, 'x') + "\"\n"), HasSubstr("too long for a socket's name"));
+  EXPECT_THAT(fault_of(std::string(least) + "ssh = true\n"), HasSubstr("\"ssh\" is a table"));
+}
+
+TEST(Config, ABreakGlassLoginOpensPort22AndNeedsLoginsToBeOn) {
+  const std::string entry = glass("from = \"100.64.0.5\"\nkey = \"" + key + "\"\nlogin = \"root\"\n");
+  EXPECT_THAT(fault_of(entry), HasSubstr("the login \"root\" of break-glass needs [ssh] and enabled = true"));
+  const auto open = parse_config(entry + "[ssh]\nenabled = true\n", "x");
+  ASSERT_TRUE(open) << open.error().message;
+  EXPECT_EQ(open->break_glass[0].ports, (std::vector<PortSpan>{{6, 22, 22}}));
+  // While they are off, ports are what they say and no more: port 22 would be another program's.
+  const auto off = parse_config(entry + "ports = [\"80/tcp\"]\n", "x");
+  ASSERT_TRUE(off) << off.error().message;
+  EXPECT_EQ(off->break_glass[0].ports, (std::vector<PortSpan>{{6, 80, 80}}));
+}
+
+RC_GTEST_PROP(Config, LoginSettingsAreReadBackAsTheyWerePrinted, ()) {
+  Config config;
+  config.interface = "wg0";
+  config.source.url = "/srv/release";
+  SshSettings& ssh = config.ssh;
+  const auto word = rc::gen::nonEmpty(rc::gen::container<std::string>(rc::gen::inRange(' ', '~')));
+  ssh.enabled = *rc::gen::arbitrary<bool>();
+  ssh.formality = *rc::gen::arbitrary<bool>();
+  ssh.deny_users = *rc::gen::container<std::vector<std::string>>(word);
+  ssh.login_grace_s = *rc::gen::inRange(1U, 3600U);
+  ssh.max_starting = *rc::gen::inRange(1U, 4096U);
+  ssh.rekey_mb = *rc::gen::inRange(0U, 4096U);
+  ssh.host_keys = *rc::gen::element<std::string>("", "/etc/ssh");
+  ssh.pam_service = *word;
+  const auto read = parse_config(print_config(config), "x");
+  RC_ASSERT(read.has_value());
+  RC_ASSERT(read->ssh == ssh);
 }
 
 }  // namespace

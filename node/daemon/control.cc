@@ -59,6 +59,12 @@ std::optional<std::string> text_of(const json& object, const char* key) {
   return found->get<std::string>();
 }
 
+std::optional<bool> flag_of(const json& object, const char* key) {
+  const auto found = object.find(key);
+  if (found == object.end() || !found->is_boolean()) return std::nullopt;
+  return found->get<bool>();
+}
+
 // Any text as JSON; what is no UTF-8 is replaced.
 std::string dump(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
 
@@ -81,6 +87,11 @@ Expected<Ask> parse_ask(std::string_view line) {
     const auto source = text_of(object, "source"), target = text_of(object, "target");
     if (source && target) return AskWhy{*source, *target};
   }
+  if (ask == "why-login" && members == 5) {
+    const auto source = text_of(object, "source"), user = text_of(object, "user");
+    const auto exists = flag_of(object, "exists"), is_root = flag_of(object, "is_root");
+    if (source && user && exists && is_root) return AskWhyLogin{*source, *user, *exists, *is_root};
+  }
   return bad(fmt::format("no such question: {}", quoted(line)));
 }
 
@@ -91,6 +102,12 @@ std::string print_ask(const Ask& ask) {
   if (const auto* whois = std::get_if<AskWhois>(&ask)) object = {{"ask", "whois"}, {"address", whois->address}};
   if (const auto* why = std::get_if<AskWhy>(&ask))
     object = {{"ask", "why"}, {"source", why->source}, {"target", why->target}};
+  if (const auto* why = std::get_if<AskWhyLogin>(&ask))
+    object = {{"ask", "why-login"},
+              {"source", why->source},
+              {"user", why->user},
+              {"exists", why->exists},
+              {"is_root", why->is_root}};
   return dump(object) + "\n";
 }
 

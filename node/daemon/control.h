@@ -5,6 +5,7 @@
 //   {"ask": "status"}                                        root, group
 //   {"ask": "whois", "address": "100.64.0.5"}                root, group; others for addresses of this node
 //   {"ask": "why", "source": "ann-laptop", "target": "100.64.0.7:22/tcp"}    root, group
+//   {"ask": "why-login", "source": "ann-laptop", "user": "deploy", "exists": true, "is_root": false}    root, group
 //   {"ask": "reload"}                                        root
 //
 //   {"answer": {…}}   or   {"error": {"code": "E1305", "message": "…", "help": "…"}}
@@ -35,7 +36,12 @@ struct AskWhois {
 struct AskWhy {
   std::string source, target;
 };
-using Ask = std::variant<AskStatus, AskReload, AskWhois, AskWhy>;
+// May the source become the account by SSH? Whoever asks has looked the account up: the daemon asks no name service.
+struct AskWhyLogin {
+  std::string source, user;
+  bool exists = false, is_root = false;
+};
+using Ask = std::variant<AskStatus, AskReload, AskWhois, AskWhy, AskWhyLogin>;
 
 inline constexpr std::size_t longest_ask = 4096;
 

@@ -19,8 +19,9 @@ namespace fs = std::filesystem;
 using std::chrono::steady_clock;
 
 TEST(Ask, EachQuestionReadsBack) {
-  for (const Ask& ask : {Ask{AskStatus{}}, Ask{AskReload{}}, Ask{AskWhois{"100.64.0.5"}},
-                         Ask{AskWhy{"a \"quoted\" name", "x:22/tcp"}}}) {
+  for (const Ask& ask :
+       {Ask{AskStatus{}}, Ask{AskReload{}}, Ask{AskWhois{"100.64.0.5"}}, Ask{AskWhy{"a \"quoted\" name", "x:22/tcp"}},
+        Ask{AskWhyLogin{"ann-laptop", "ro\"ot", true, false}}}) {
     const std::string line = print_ask(ask);
     const auto read = parse_ask(std::string_view(line).substr(0, line.size() - 1));
     ASSERT_TRUE(read) << line;
@@ -30,9 +31,12 @@ TEST(Ask, EachQuestionReadsBack) {
 }
 
 TEST(Ask, AnythingElseIsRefusedWithAReason) {
-  for (const char* odd : {"", "{", "[]", "null", "{\"ask\": 3}", "{\"ask\": \"open\"}", "{\"ask\": \"whois\"}",
-                          "{\"ask\": \"whois\", \"address\": 3}", "{\"ask\": \"status\", \"more\": 1}",
-                          "{\"ask\": \"why\", \"source\": \"a\"}"}) {
+  for (const char* odd :
+       {"", "{", "[]", "null", "{\"ask\": 3}", "{\"ask\": \"open\"}", "{\"ask\": \"whois\"}",
+        "{\"ask\": \"whois\", \"address\": 3}", "{\"ask\": \"status\", \"more\": 1}",
+        "{\"ask\": \"why\", \"source\": \"a\"}",
+        "{\"ask\": \"why-login\", \"source\": \"a\", \"user\": \"b\", \"exists\": 1, \"is_root\": false}",
+        "{\"ask\": \"why-login\", \"source\": \"a\", \"user\": \"b\", \"exists\": true}"}) {
     const auto ask = parse_ask(odd);
     ASSERT_FALSE(ask) << odd;
     EXPECT_EQ(ask.error().code, Code::E1305);

@@ -16,6 +16,7 @@
 
 #include "engine/net/file.h"
 #include "engine/release/trust.h"
+#include "node/daemon/last_guard.h"
 #include "node/daemon/service_manager.h"
 
 namespace acl::node {
@@ -108,6 +109,11 @@ Expected<std::unique_ptr<Daemon>> Daemon::open(Config config, std::string config
   auto enforcer = Enforcer::open(made->config_, made->clocks_, made->decisions_);
   if (!enforcer) return tl::unexpected(enforcer.error());
   made->enforcer_ = std::move(*enforcer);
+  made->logins_ = std::make_unique<LoginService>(made->config_, made->clocks_, made->decisions_, *made->enforcer_);
+  if (auto kept =
+          keep_last_guard(made->config_.state_dir, made->config_path_, {made->config_.interface, made->config_.mark});
+      !kept)
+    made->complain(kept.error(), "state");
   if (auto ok = made->listen(); !ok) return tl::unexpected(ok.error());
   made->signals_ = signal_descriptor();
   made->links_ = link_descriptor();
@@ -248,6 +254,7 @@ void Daemon::keep_on_disk(const std::shared_ptr<const LoadedTable>& table, const
   Expected<void> kept = folder_.write_release(table->release());
   if (kept) kept = folder_.write_state(state);
   if (!kept) {
+    folder_.take_back(stored_.accepted);
     incomplete_ = false;  // it is whole, in memory
     const Diagnostic why = make_diagnostic(
         kept.error().code, fmt::format("the release is in force and cannot be stored: {}", kept.error().message),
@@ -296,8 +303,10 @@ release::Instant Daemon::instant() const {
 
 void Daemon::tick() {
   last_tick_ms_ = clocks_.steady_ms();
-  next_tick_ms_ = last_tick_ms_ + tick_ms;
+  // Before the filter opens an interface that was made anew: its port 22 is never another's.
+  logins_->tick();
   enforcer_->tick();
+  next_tick_ms_ = last_tick_ms_ + (enforcer_->busy() ? shortest_tick_ms : tick_ms);
   if (state_) {
     const release::Time wall = instant().wall;
     if (wall <= release::last_time_there_is) state_->last_time = wall;  // beyond it is no time
@@ -305,6 +314,7 @@ void Daemon::tick() {
   }
   begin_fetching();
   keep_state();
+  decisions_.flush(clocks_.wall());
   control_->step(std::chrono::steady_clock::now());
   if (watchdog_) tell_service_manager("WATCHDOG=1");
 }
@@ -312,6 +322,7 @@ void Daemon::tick() {
 void Daemon::run() {
   enforcer_->look();
   begin();
+  logins_->set();
   enforcer_->begin();
   begin_fetching();
   decisions_.record(clocks_.wall(), "started", {{"interface", config_.interface}, {"source", config_.source.url}});
@@ -326,11 +337,13 @@ void Daemon::wait_and_step() {
   if (now >= next_tick_ms_) tick();
   std::int64_t until = next_tick_ms_;
   if (fetcher_) until = std::min(until, fetcher_->next_ms().value_or(until));
+  until = std::min(until, logins_->next_ms().value_or(until));
   pollfd fds[] = {{signals_.get(), POLLIN, 0},
                   {links_.get(), POLLIN, 0},
                   {control_->fd(), POLLIN, 0},
                   {enforcer_->wireguard_fd(), POLLIN, 0},
-                  {fetcher_ ? fetcher_->fd() : -1, POLLIN, 0}};
+                  {fetcher_ ? fetcher_->fd() : -1, POLLIN, 0},
+                  {logins_->fd(), POLLIN, 0}};
   const std::int64_t wait = std::clamp<std::int64_t>(until - clocks_.steady_ms(), 0, tick_ms);
   if (::poll(fds, std::size(fds), static_cast<int>(wait)) < 0 && errno != EINTR) return;
   if (fds[0].revents != 0) take_signal();
@@ -338,8 +351,10 @@ void Daemon::wait_and_step() {
     next_tick_ms_ = std::min(next_tick_ms_, last_tick_ms_ + shortest_tick_ms);
   if (fds[2].revents != 0) control_->step(std::chrono::steady_clock::now());
   if (fds[3].revents != 0) enforcer_->wireguard_step();
-  if (!fetcher_) return;
-  for (daemon::FetchEvent& event : fetcher_->step(instant())) fetched(std::move(event));
+  if (fetcher_) {
+    for (daemon::FetchEvent& event : fetcher_->step(instant())) fetched(std::move(event));
+  }
+  logins_->step();
 }
 
 void Daemon::take_signal() {
@@ -360,19 +375,21 @@ Expected<void> Daemon::reload() {
   if (!fresh) return tl::unexpected(fresh.error());
   const auto fixed = [](const Config& c) {
     return std::tie(c.interface, c.state_dir, c.run_dir, c.bpffs_dir, c.wireguard_socket, c.flow_records, c.flow_marks,
-                    c.mark);
+                    c.mark, c.backend);
   };
   if (fixed(*fresh) != fixed(config_)) {
-    return fail(Code::E1301,
-                "interface, folders, wireguard_socket, flow_records, flow_marks and mark take effect by a restart",
-                "`systemctl restart aclnode`; the filter stays meanwhile");
+    return fail(
+        Code::E1301,
+        "interface, folders, wireguard_socket, flow_records, flow_marks, mark and backend take effect by a restart",
+        "`systemctl restart aclnode`; the filter stays meanwhile");
   }
   auto decisions = Decisions::open(fresh->decisions);
   if (!decisions) return tl::unexpected(decisions.error());
-  decisions_ = std::move(*decisions);  // also a file that was moved away
+  decisions_.move_to(std::move(*decisions));  // also a file that was moved away
   config_ = std::move(*fresh);
   find_group();
   enforcer_->set_break_glass(config_.break_glass);
+  logins_->set();
   fetcher_.reset();
   if (!state_) begin();
   begin_fetching();

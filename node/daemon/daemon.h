@@ -23,6 +23,7 @@
 #include "node/daemon/decisions.h"
 #include "node/daemon/enforcer.h"
 #include "node/daemon/fetcher.h"
+#include "node/daemon/login_service.h"
 #include "node/daemon/state_folder.h"
 
 namespace acl::node {
@@ -66,6 +67,7 @@ class Daemon {
   [[nodiscard]] Status status() const;
   std::string answer_whois(const AskWhois& ask, const Asker& asker) const;
   std::string answer_why(const AskWhy& ask) const;
+  std::string answer_why_login(const AskWhyLogin& ask) const;
 
   Config config_;
   std::string config_path_;
@@ -73,6 +75,7 @@ class Daemon {
   Decisions decisions_;
   StateFolder folder_;
   std::unique_ptr<Enforcer> enforcer_;
+  std::unique_ptr<LoginService> logins_;
   std::optional<ControlServer> control_;
   std::optional<gid_t> group_;
 

@@ -77,6 +77,7 @@ std::string Daemon::answer(const Ask& ask, const Asker& asker) {
   if (!may_ask_all(asker)) return refuse();
   if (std::holds_alternative<AskStatus>(ask)) return print_answer(status_json(status()));
   if (const auto* why_ask = std::get_if<AskWhy>(&ask)) return answer_why(*why_ask);
+  if (const auto* why_ask = std::get_if<AskWhyLogin>(&ask)) return answer_why_login(*why_ask);
   if (asker.uid != 0) return refuse();
   const auto done = reload();
   return done ? print_answer("{}") : print_error(done.error());
@@ -85,7 +86,9 @@ std::string Daemon::answer(const Ask& ask, const Asker& asker) {
 Status Daemon::status() const {
   Status out;
   enforcer_->fill(out);
+  out.ssh = logins_->status();
   out.source = config_.source.url;
+  out.lost_records = decisions_.lost();
   if (state_) {
     out.trust_version = state_->trust.version;
     out.trust_fingerprint = release::digest_of(release::as_bytes(release::print_trust(state_->trust))).text();
@@ -126,6 +129,31 @@ std::string Daemon::answer_why(const AskWhy& ask) const {
   if (table == nullptr) return no_table();
   const auto answered = why(*table, ask.source, *target, enforcer_->owner());
   return answered ? print_answer(why_json(*answered)) : print_error(answered.error());
+}
+
+std::string Daemon::answer_why_login(const AskWhyLogin& ask) const {
+  if (!config_.ssh.enabled)
+    return print_error(make_diagnostic(Code::E1304, "logins by policy are off here: the sshd of the system answers",
+                                       "[ssh] and enabled = true in aclnode.toml"));
+  const LoadedTable* table = enforcer_->table();
+  const auto address = net::Address::parse(ask.source);
+  if (table == nullptr && !address) return no_table();
+  const Expected<std::vector<net::Address>> sources =
+      address ? std::vector<net::Address>{*address} : addresses_of(*table, ask.source);
+  if (!sources) return print_error(sources.error());
+  // Of each address of the source, to each of this node's of its family: the first that is denied, or the last.
+  std::optional<LoginAnswer> answer;
+  for (const net::Address& source : *sources) {
+    for (const net::Address& own : enforcer_->own_addresses()) {
+      if (source.family() != own.family() || (answer && !answer->accept)) continue;
+      answer = logins_->decide({source, own, ask.user, ask.exists, ask.is_root});
+    }
+  }
+  if (!answer)
+    return print_error(make_diagnostic(
+        Code::E1305, fmt::format("{} and this node have no addresses of the same family, or logins are not served",
+                                 release::quoted(ask.source))));
+  return print_answer(why_json(answer->why));
 }
 
 }  // namespace acl::node

@@ -36,7 +36,7 @@ struct Facts {
 
 struct Enforcement {
   Mode mode = Mode::deny_all;
-  std::vector<std::uint8_t> part;  // for PacketFilter::enforce; empty: deny all
+  table::LineBytes part;  // for PacketFilter::enforce; empty: deny all
   std::vector<table::OwnAddress> own;
   std::size_t admitted = 0;  // ranges of sources
   Admission binding;         // `admitted` of it is moved away

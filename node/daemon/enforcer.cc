@@ -8,6 +8,7 @@
 #include "engine/release/base64.h"
 #include "engine/release/text.h"
 #include "node/daemon/interface.h"
+#include "node/daemon/last_guard.h"
 #include "node/enforce/socket_list.h"
 
 namespace acl::node {
@@ -18,6 +19,8 @@ namespace {
 
 constexpr std::uint32_t marks_per_tick = 4096;
 constexpr std::uint32_t records_per_step = 4096;
+// About 80 ms; all of a map of the usual size.
+constexpr int forget_steps_per_tick = 32;
 // A program that is busy is waited for; one that hangs is not believed to hold what it held.
 constexpr std::int64_t wireguard_patience_ms = 3000;
 constexpr std::chrono::milliseconds first_patience{1000};
@@ -50,6 +53,9 @@ Expected<void> install_guard(const std::string& config_path) {
     settings = GuardSettings{config->interface, config->mark};
   } else if (const auto text = read_file(config_path)) {
     settings = guard_settings(*text);
+    if (!settings) settings = last_guard(config_path, *text);
+  } else {
+    settings = last_guard(config_path, {});
   }
   if (settings) {
     auto guard = Guard::make(guard_options(settings->interface, settings->mark));
@@ -66,6 +72,9 @@ FilterOptions filter_options(const Config& config) {
   options.records = config.flow_records;
   options.marks = config.flow_marks;
   options.mark = config.mark;
+  options.backend = config.backend == "tcx"      ? Backend::tcx
+                    : config.backend == "clsact" ? Backend::clsact
+                                                 : Backend::automatic;
   return options;
 }
 
@@ -97,6 +106,7 @@ Enforcer::Enforcer(const Config& config, const Clocks& clocks, Decisions& decisi
 void Enforcer::look() {
   look_after_guard();
   look_after_interface();
+  ++asked_count_;
   take_answer(poll_.ask(first_patience));
 }
 
@@ -110,6 +120,7 @@ void Enforcer::tick() {
   look_after_interface();
   ask_wireguard();
   sweep();
+  if (forget_) go_on_forgetting();
   if (troubles_.count("filter") != 0) update();
 }
 
@@ -180,8 +191,24 @@ void Enforcer::ask_wireguard() {
     if (clocks_.steady_ms() - asked_ms_ >= wireguard_patience_ms) lost_wireguard(poll_.give_up());
     return;
   }
+  begin_question();
+}
+
+void Enforcer::begin_question() {
+  again_ = false;
+  ++asked_count_;
   asked_ms_ = clocks_.steady_ms();
   take_answer(poll_.start());
+}
+
+std::uint64_t Enforcer::ask_again() {
+  if (poll_.fd() < 0) {
+    begin_question();
+    return asked_count_;
+  }
+  // The open one may have been answered in part before now.
+  again_ = true;
+  return asked_count_ + 1;
 }
 
 void Enforcer::wireguard_step() { take_answer(poll_.step()); }
@@ -190,15 +217,20 @@ void Enforcer::take_answer(const Expected<DevicePoll::Step>& step) {
   if (!step) return lost_wireguard(step.error());
   if (*step == DevicePoll::Step::waiting) return;
   report("wireguard", {});
-  if (*step == DevicePoll::Step::unchanged && answered_) return;
-  answered_ = true;
-  allowed_ = AllowedIps(poll_.device().allowed);
-  update();
+  answered_count_ = asked_count_;
+  if (*step == DevicePoll::Step::changed || !answered_) {
+    answered_ = true;
+    allowed_ = AllowedIps(poll_.device().allowed);
+    update();
+  }
+  if (again_) begin_question();
 }
 
 void Enforcer::lost_wireguard(const Diagnostic& why) {
   report("wireguard", tl::unexpected(why));
+  answered_count_ = asked_count_;
   forget_wireguard();
+  if (again_) begin_question();
 }
 
 // Nobody is bound until it has said so again.
@@ -246,6 +278,7 @@ Facts Enforcer::facts() const {
 }
 
 void Enforcer::update() {
+  ++revision_;
   if (!begun_) return;
   auto wanted = enforcement(facts());
   if (!wanted) {
@@ -287,16 +320,22 @@ Expected<void> Enforcer::apply(Enforcement wanted) {
   return {};
 }
 
-Expected<void> Enforcer::forget(const std::vector<AddressRange>& addresses) {
-  RecordForget forget(maps_, addresses);
-  for (;;) {
-    const auto slice = forget.step(records_per_step);
-    if (!slice) return tl::unexpected(slice.error());
-    if (slice->done) return {};
+// docs/packet-semantics.md section 6: what changes hands counts as not bound until its records are gone. In slices, or a map of millions
+// would keep the loop from its watchdog.
+void Enforcer::go_on_forgetting() {
+  for (int step = 0; step < forget_steps_per_tick; ++step) {
+    const auto slice = forget_->step(records_per_step);
+    report("records", slice ? Expected<void>() : tl::unexpected(slice.error()));
+    if (!slice) return;
+    if (!slice->done) continue;
+    forget_.reset();
+    withheld_.clear();
+    return update();
   }
 }
 
 Expected<void> Enforcer::put(std::shared_ptr<const LoadedTable> table, release::Standing standing) {
+  ++revision_;
   const std::shared_ptr<const LoadedTable> before = std::exchange(table_, std::move(table));
   const release::Standing standing_before = std::exchange(standing_, standing);
   auto done = put_anew(before.get());
@@ -311,23 +350,20 @@ Expected<void> Enforcer::put(std::shared_ptr<const LoadedTable> table, release::
 }
 
 Expected<void> Enforcer::put_anew(const LoadedTable* before) {
-  // docs/packet-semantics.md section 6: what changes hands counts as not bound until its records are gone.
   std::vector<AddressRange> changed;
   if (before != nullptr && table_) changed = rebound(before->directory(), table_->directory());
   // Whose addresses they were is not known: all records that another process left go.
   if (before == nullptr && table_ && begun_ && !filter_.made_flow_maps()) changed = everything();
-  if (!changed.empty()) {
-    withheld_ = changed;
-    auto wanted = enforcement(facts());
-    if (!wanted) return tl::unexpected(wanted.error());
-    if (auto done = apply(std::move(*wanted)); !done) return done;
-    if (auto done = forget(changed); !done) return done;
-  }
-  const std::vector<AddressRange> withheld = std::exchange(withheld_, {});
+  // What an earlier release withheld, and records are still there of, goes on to be.
+  withheld_ = unite(withheld_, changed);
+  forget_.reset();
   auto wanted = enforcement(facts());
-  Expected<void> done = wanted ? apply(std::move(*wanted)) : tl::unexpected(wanted.error());
-  if (!done) withheld_ = withheld;
-  return done;
+  if (!wanted) return tl::unexpected(wanted.error());
+  if (auto done = apply(std::move(*wanted)); !done) return done;  // the one before goes on, without what is withheld
+  if (withheld_.empty()) return {};
+  forget_.emplace(maps_, withheld_);
+  go_on_forgetting();
+  return {};
 }
 
 void Enforcer::set_standing(release::Standing standing) {
@@ -359,7 +395,8 @@ void Enforcer::report(const char* part, const Expected<void>& outcome, const cha
 }
 
 const std::string* Enforcer::trouble() const noexcept {
-  for (const char* part : {"filter", "attachment", "guard", "wireguard", "flows", "seed", "found", "guard found"}) {
+  for (const char* part :
+       {"filter", "attachment", "guard", "wireguard", "flows", "records", "seed", "found", "guard found"}) {
     if (const auto known = troubles_.find(part); known != troubles_.end()) return &known->second;
   }
   return nullptr;

@@ -53,11 +53,24 @@ class Enforcer {
   [[nodiscard]] int wireguard_fd() const noexcept { return poll_.fd(); }
   void wireguard_step();
 
-  // Null: none. What was in force stays if it is an error.
+  // Null: none. What was in force stays if it is an error. Addresses that it gives to others stay withheld until their records are gone,
+  // which for the largest maps takes ticks: busy() until then, and tick() should be called again soon.
   Expected<void> put(std::shared_ptr<const LoadedTable> table, release::Standing standing);
+  [[nodiscard]] bool busy() const noexcept { return forget_.has_value(); }
   // The clock has moved on.
   void set_standing(release::Standing standing);
   void set_break_glass(std::vector<BreakGlass> entries);
+
+  // For logins, where a second is too old: a question to WireGuard that begins no earlier than now; many ask for one. Its answer, also
+  // that there is none, has been taken once answered() is no less than what this returns.
+  std::uint64_t ask_again();
+  [[nodiscard]] std::uint64_t answered() const noexcept { return answered_count_; }
+  // What is enforced follows from these; they point into this object and hold until it is called again.
+  [[nodiscard]] Facts facts() const;
+  // Another number whenever the facts may be others.
+  [[nodiscard]] std::uint64_t revision() const noexcept { return revision_; }
+  [[nodiscard]] unsigned ifindex() const noexcept { return ifindex_; }
+  [[nodiscard]] const std::vector<net::Address>& interface_addresses_now() const noexcept { return addresses_; }
 
   [[nodiscard]] const LoadedTable* table() const noexcept { return table_.get(); }
   // Of the interface, as WireGuard says; nothing while it says nothing.
@@ -75,16 +88,16 @@ class Enforcer {
   void look_after_interface();
   void look_after_guard();
   void ask_wireguard();
+  void begin_question();
   void take_answer(const Expected<DevicePoll::Step>& step);
   void lost_wireguard(const Diagnostic& why);
   void sweep();
   void seed();
-  Facts facts() const;
   // Enforces what the facts say, if that is something else than what is in force.
   void update();
   Expected<void> apply(Enforcement wanted);
   Expected<void> put_anew(const LoadedTable* before);
-  Expected<void> forget(const std::vector<table::AddressRange>& addresses);
+  void go_on_forgetting();
   void forget_wireguard();
   // Records a trouble when it comes and when it goes; `event` is `part` if it is null.
   void report(const char* part, const Expected<void>& outcome, const char* event = nullptr,
@@ -99,7 +112,10 @@ class Enforcer {
   MarkSweep sweep_;
   DevicePoll poll_;
   std::int64_t asked_ms_ = 0;  // when the open question was asked
-  bool answered_ = false;      // poll_.device() holds
+  std::uint64_t asked_count_ = 0, answered_count_ = 0;
+  bool again_ = false;  // another question follows the open one
+  std::uint64_t revision_ = 0;
+  bool answered_ = false;  // poll_.device() holds
 
   unsigned ifindex_ = 0;
   std::vector<net::Address> addresses_;  // of the interface
@@ -108,8 +124,9 @@ class Enforcer {
   release::Standing standing_ = release::Standing::none;
   std::vector<BreakGlass> break_glass_;
   std::optional<Enforcement> in_force_;  // nothing: not known, of an earlier process
-  // Sources that a release which is not in force yet gives to others, or to nobody: withheld until it is.
+  // Sources that a release gives to others than the one before, or to nobody: withheld until it is in force and their records are gone.
   std::vector<table::AddressRange> withheld_;
+  std::optional<RecordForget> forget_;  // under way
   bool begun_ = false, attached_ = false, guarded_ = false, seeded_ = false;
   std::map<std::string, std::string> troubles_;  // by part
 };

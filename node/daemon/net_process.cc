@@ -13,12 +13,27 @@
 #include <cerrno>
 #include <cstring>
 #include <utility>
+#include <vector>
 
 namespace acl::node::daemon {
 namespace {
 
 constexpr int socket_descriptor = 3;
 constexpr int goodbye_ms = 200;
+
+// Killed, and not gone when they should have been.
+std::vector<pid_t>& left_behind() {
+  static std::vector<pid_t> pids;
+  return pids;
+}
+void reap_left_behind() {
+  std::erase_if(left_behind(), [](pid_t pid) { return waitpid(pid, nullptr, WNOHANG) != 0; });
+}
+
+bool ends_within(int pidfd, int milliseconds) {
+  pollfd waiting{pidfd, POLLIN, 0};
+  return pidfd >= 0 && poll(&waiting, 1, milliseconds) > 0;
+}
 
 // Between fork and exec: calls that are safe after a fork only.
 [[noreturn]] void become_program(const char* path, char* const* arguments, int socket) {
@@ -52,6 +67,7 @@ std::string words_of(int status) {
 }  // namespace
 
 Expected<NetProcess> NetProcess::start(const NetProgram& program) {
+  reap_left_behind();
   int ends[2] = {-1, -1};
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
     return fail(Code::E1364, fmt::format("cannot make a socket pair: {}", std::strerror(errno)));
@@ -93,10 +109,13 @@ void NetProcess::close_descriptors() noexcept {
 NetProcess::~NetProcess() {
   if (socket_ >= 0) close(std::exchange(socket_, -1));
   if (pid_ > 0) {
-    pollfd waiting{pidfd_, POLLIN, 0};
-    if (pidfd_ < 0 || poll(&waiting, 1, goodbye_ms) <= 0) ::kill(pid_, SIGKILL);
-    waitpid(pid_, nullptr, 0);
+    if (!ends_within(pidfd_, goodbye_ms)) {
+      ::kill(pid_, SIGKILL);
+      ends_within(pidfd_, goodbye_ms);
+    }
+    left_behind().push_back(pid_);
   }
+  reap_left_behind();
   close_descriptors();
 }
 

@@ -1,7 +1,8 @@
 // NetProcess: one run of aclnode-net, from its start to its end.
 //
-// Owns the process and this side of the socket. Nothing here waits but the destructor, and that at most a fifth of a second for a
-// process that is asked to end. The program gets its socket as descriptor 3, nothing else of ours, no environment,
+// Owns the process and this side of the socket. Nothing here waits but the destructor: at most a fifth of a second for a process that is
+// asked to end, and as long for one that is killed. One that does not go even then (it is traced, or in a system call that does not
+// return) is left behind, and reaped by a later start() or destructor. Single-threaded. The program gets its socket as descriptor 3, nothing else of ours, no environment,
 // and standard error as it is.
 #pragma once
 

@@ -211,16 +211,6 @@ class Asking {
   const Owner& owner_;
 };
 
-// The addresses that a source's text stands for.
-Expected<std::vector<Address>> addresses_of(const LoadedTable& table, std::string_view text) {
-  if (const auto address = Address::parse(text)) return std::vector<Address>{*address};
-  for (const Directory::Numbered& node : table.directory().identities()) {
-    if (node.identity.name == text) return node.identity.addresses;
-  }
-  return fail(Code::E1305, fmt::format("{} is neither an address nor a node that this one knows", quoted(text)),
-              "`aclc can` answers for the whole tailnet");
-}
-
 Expected<std::vector<Address>> destinations_of(const LoadedTable& table, const std::string& text) {
   if (const auto address = Address::parse(text)) return std::vector<Address>{*address};
   std::vector<Address> own;
@@ -270,6 +260,15 @@ bool parse_ports(std::string_view text, Target& target) {
 }
 
 }  // namespace
+
+Expected<std::vector<Address>> addresses_of(const LoadedTable& table, std::string_view text) {
+  if (const auto address = Address::parse(text)) return std::vector<Address>{*address};
+  for (const Directory::Numbered& node : table.directory().identities()) {
+    if (node.identity.name == text) return node.identity.addresses;
+  }
+  return fail(Code::E1305, fmt::format("{} is neither an address nor a node that this one knows", quoted(text)),
+              "`aclc can` answers for the whole tailnet");
+}
 
 Whois whois(const LoadedTable& table, const Address& address, const Owner& owner) {
   Whois out;

@@ -75,6 +75,9 @@ struct Why {
   std::vector<Near> nearest;  // denied: what the source may do here instead, at most five
 };
 
+// The addresses that the text of a source stands for. E1305.
+Expected<std::vector<net::Address>> addresses_of(const LoadedTable& table, std::string_view text);
+
 // `source`: an address, or the name of a node that this one knows; then each of its addresses that the target's family has must be let
 // in. E1305: neither.
 Expected<Why> why(const LoadedTable& table, std::string_view source, const Target& target, const Owner& owner);

@@ -271,6 +271,11 @@ void StateFolder::clean(const KeptRelease& kept) const noexcept {
   }
 }
 
+void StateFolder::take_back(const std::optional<release::Head>& head) const noexcept {
+  if (!head) return clean({});
+  if (const auto kept = read_release(*head)) clean(*kept);
+}
+
 std::optional<Bytes> StateFolder::held(const Reference& reference) const {
   const auto blob = map_blob(reference);
   if (!blob) return std::nullopt;

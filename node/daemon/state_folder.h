@@ -4,6 +4,7 @@
 //   state                the trust set, the accepted head, the time (engine/release/state.h)
 //   release/<v>.<gen>    what the node's release is made of: head, header, references; one, or for a moment two
 //   blob/<digest>        its parts, rules and chunks
+//   guard                what was guarded last (last_guard.h)
 //
 // Everything is written beside its place, synced, and put in its place in one step, the folder synced after it; blobs before the
 // release that names them, the release before the state whose head it has, and only then what is no longer named is taken away. So
@@ -73,6 +74,10 @@ class StateFolder {
   Expected<void> write_release(const KeptRelease& release) const;
   // Takes away releases other than this one, blobs that it does not name, and what a crash left half written.
   void clean(const KeptRelease& kept) const noexcept;
+
+  // After a release could not be stored: takes away what was written of it, so that it does not fill the disk that is too full for it.
+  // `head` is of the release that is stored, if one is; if that is not whole, nothing is taken away.
+  void take_back(const std::optional<release::Head>& head) const noexcept;
 
   // The bytes of a blob that is here; nothing if it is not, or damaged.
   [[nodiscard]] std::optional<release::Bytes> held(const release::Reference& reference) const;

@@ -189,5 +189,37 @@ TEST_F(StateFolderTest, AFullDiskLeavesTheOldReleaseWhole) {
   EXPECT_EQ(std::system(("umount " + path_).c_str()), 0);
 }
 
+// What does not fit must not stay and fill the disk.
+TEST_F(StateFolderTest, WhatCouldNotBeStoredIsTakenBack) {
+  const auto folder = StateFolder::open(path_);
+  ASSERT_TRUE(folder);
+  const auto files = [this] {
+    std::set<std::string> out;
+    for (const auto& entry : fs::recursive_directory_iterator(path_)) out.insert(entry.path().string());
+    return out;
+  };
+  const auto empty = files();
+  ASSERT_TRUE(folder->write_release(release_of(1)));
+  folder->take_back(std::nullopt);
+  EXPECT_EQ(files(), empty) << "without one before";
+
+  const KeptRelease before = release_of(1);
+  ASSERT_TRUE(folder->write_release(before));
+  const auto stored = files();
+  ASSERT_TRUE(folder->write_release(release_of(2)));
+  ASSERT_NE(files(), stored);
+  std::ofstream(path_ + "/blob/half-written") << "x";
+  folder->take_back(before.head);
+  EXPECT_EQ(files(), stored);
+  EXPECT_TRUE(folder->read_release(before.head));
+
+  // Of a stored release that is damaged nothing is taken away.
+  ASSERT_TRUE(folder->write_release(release_of(2)));
+  std::ofstream(path_ + "/release/1.1", std::ios::trunc) << "x";
+  const auto both = files();
+  folder->take_back(before.head);
+  EXPECT_EQ(files(), both);
+}
+
 }  // namespace
 }  // namespace acl::node

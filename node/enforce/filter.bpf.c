@@ -12,37 +12,19 @@
 
 #include <bpf/bpf_helpers.h>
 
+#include "engine/table/common_packet.h"
 #include "engine/table/flow.h"
 #include "node/enforce/filter_layout.h"
+
+// Set before they are made.
+#define ACL_RECORDS 1
+#define ACL_MARKS 1
+#include "node/enforce/flow_state.bpf.h"
 
 const volatile struct acl_filter_settings settings = {0, 0, 0, 0, 0};
 
 #define ACL_TABLE_BYTES (settings.most_offset + 64)
 #include "engine/table/decide.h"
-
-// The sizes of these maps are set before they are made.
-struct {
-  __uint(type, BPF_MAP_TYPE_LRU_HASH);
-  __uint(max_entries, 1);
-  __type(key, struct acl_flow_key);
-  __type(value, acl_stamp);
-} records SEC(".maps");
-
-struct {
-  __uint(type, BPF_MAP_TYPE_HASH);
-  __uint(map_flags, BPF_F_NO_PREALLOC);
-  __uint(max_entries, 1);
-  __type(key, struct acl_flow_key);
-  __type(value, acl_stamp);
-} marks SEC(".maps");
-
-struct {
-  __uint(type, BPF_MAP_TYPE_ARRAY);
-  __uint(max_entries, ACL_COARSE_MARKS);
-  __uint(map_flags, BPF_F_MMAPABLE);  // the sweep exchanges stamps atomically
-  __type(key, __u32);
-  __type(value, acl_stamp);
-} coarse SEC(".maps");
 
 struct {
   __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -50,6 +32,14 @@ struct {
   __type(key, __u32);
   __type(value, struct acl_filter_counters);
 } counters SEC(".maps");
+
+// The last reading of the clock; of this program alone, so it is not pinned.
+struct {
+  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+  __uint(max_entries, 1);
+  __type(key, __u32);
+  __type(value, struct acl_filter_clock);
+} clocks SEC(".maps");
 
 // The inner map's value has settings.most_offset + 64 bytes behind its head.
 struct {
@@ -84,9 +74,21 @@ ACL_INLINE void gather(struct __sk_buff* skb) {
   bpf_skb_pull_data(skb, skb->len < wanted ? skb->len : wanted);
 }
 
+// CLOCK_BOOTTIME as it was at some time of the kernel's present tick, which is at most 10 ms old; stamps count seconds. To read it costs as
+// much as all the rest of a packet (30 ns in a virtual machine), to see that it is still the same tick next to nothing. The coarse
+// clock does not count sleep, but goes on when the machine goes to sleep (timekeeping_suspend() in kernel/time/timekeeping.c), so that
+// a reading from before is none of the tick after.
 ACL_INLINE acl_stamp clock(const struct __sk_buff* skb) {
   if (settings.clock_from_cb) return (acl_stamp)skb->cb[1] << 32 | skb->cb[0];
-  return bpf_ktime_get_boot_ns();
+  __u32 zero = 0;
+  const __u64 tick = bpf_ktime_get_coarse_ns();
+  struct acl_filter_clock* last = bpf_map_lookup_elem(&clocks, &zero);
+  if (!last) return bpf_ktime_get_boot_ns();
+  if (last->tick != tick) {
+    last->now = bpf_ktime_get_boot_ns();
+    last->tick = tick;
+  }
+  return last->now;
 }
 
 // --- the table ---
@@ -112,8 +114,7 @@ ACL_INLINE acl_u32 destination_class(const struct acl_filter_head* head, const s
                                      const struct acl_address* address) {
   const acl_u32 own = own_number(head, address);
   if (own) return own - 1;
-  return v4 ? acl_destination_v4(table, (acl_u32)address->low)
-            : acl_destination_v6(table, address->high, address->low);
+  return v4 ? acl_destination_v4(table, (acl_u32)address->low) : acl_destination_v6(table, address->high, address->low);
 }
 
 // What the table answers to a question, asked by a source of this class.
@@ -127,7 +128,8 @@ ACL_INLINE void answer(const struct acl_filter_head* head, acl_u32 source, int v
 }
 
 // What the table says of a packet in that is no ICMP error.
-ACL_INLINE void ask(const struct acl_filter_head* head, const struct acl_packet* packet, struct acl_table_facts* facts) {
+ACL_INLINE void ask(const struct acl_filter_head* head, const struct acl_packet* packet,
+                    struct acl_table_facts* facts) {
   const struct acl_table table = {(const acl_u8*)(head + 1)};
   struct acl_question question;
   const acl_u32 source = source_class(&table, packet->family == 4, &packet->source);
@@ -140,51 +142,24 @@ ACL_INLINE void ask(const struct acl_filter_head* head, const struct acl_packet*
   if (question.asked) answer(head, source, packet->family == 4, &question, facts);
 }
 
-// … of one that is: global, as parse() is. It takes the table by itself and so sees one version of it, too.
-__attribute__((noinline)) int ask_error(const struct acl_packet* packet, struct acl_table_facts* facts) {
+// … of any: a global function, as parse() is, which takes the table by itself. `facts` are zero.
+__attribute__((noinline)) int ask_any(const struct acl_packet* packet, struct acl_table_facts* facts) {
   const struct acl_filter_head* head = current_table();
   struct acl_question question;
   if (!packet || !facts || !head) return 0;
   const struct acl_table table = {(const acl_u8*)(head + 1)};
-  facts->known = facts->bound = source_class(&table, packet->family == 4, &packet->source) != 0;
-  facts->own = !facts->known && own_number(head, &packet->source) != 0;
+  const int v4 = packet->family == 4;
+  acl_u32 source = source_class(&table, v4, &packet->source);
+  facts->known = facts->bound = source != 0;
+  facts->own = source == 0 && own_number(head, &packet->source) != 0;
   acl_question_of(packet, &question);
-  if (!facts->known || !question.asked) return 0;
-  const acl_u32 far = source_class(&table, packet->family == 4, &question.source);
-  facts->far_known = facts->far_bound = far != 0;
-  answer(head, far, packet->family == 4, &question, facts);
+  if (source == 0 || !question.asked) return 0;
+  if (packet->kind == ACL_ICMP_ERROR) {
+    source = source_class(&table, v4, &question.source);
+    facts->far_known = facts->far_bound = source != 0;
+  }
+  answer(head, source, v4, &question, facts);
   return 0;
-}
-
-// --- flow state ---
-
-ACL_INLINE void look_up(const struct acl_flow_key* key, uint8_t wants, acl_stamp now, struct acl_flow_facts* flow) {
-  if (wants & ACL_WANT_RECORD) {
-    const acl_stamp* seen = bpf_map_lookup_elem(&records, key);
-    if (seen) flow->record = acl_stamp_state(key->protocol, *seen, now);
-  }
-  if (wants & ACL_WANT_MARK && flow->record == ACL_STAMP_NONE) {
-    const acl_stamp* seen = bpf_map_lookup_elem(&marks, key);
-    const uint8_t mark = seen ? acl_stamp_state(key->protocol, *seen, now) : ACL_STAMP_NONE;
-    __u32 index = acl_coarse_index(key);
-    const acl_stamp* stamp = bpf_map_lookup_elem(&coarse, &index);
-    flow->mark = acl_mark_state(mark, key->protocol, stamp ? *stamp : now, now);
-  }
-}
-
-ACL_INLINE void apply(const struct acl_flow_key* key, uint8_t effects, acl_stamp now) {
-  if (effects & ACL_SET_RECORD) {
-    struct acl_flow_key pair;
-    acl_pair_of(key, &pair);
-    bpf_map_update_elem(&records, key, &now, BPF_ANY);
-    bpf_map_update_elem(&records, &pair, &now, BPF_ANY);
-  }
-  if (effects & ACL_END_RECORD) bpf_map_delete_elem(&records, key);
-  if (effects & ACL_SET_MARK && bpf_map_update_elem(&marks, key, &now, BPF_ANY) != 0) {
-    __u32 index = acl_coarse_index(key);
-    acl_stamp* stamp = bpf_map_lookup_elem(&coarse, &index);
-    if (stamp) *stamp = now;
-  }
 }
 
 // The verdict and its effects, which are applied before the packet goes on.
@@ -196,9 +171,9 @@ ACL_INLINE struct acl_verdict judge(struct __sk_buff* skb, const struct acl_pack
   struct acl_flow_key key;
   const acl_stamp now = clock(skb);
   acl_flow_key_of(packet, direction, &key);
-  look_up(&key, wants, now, &flow);
+  acl_look_up_flow(&key, wants, now, &flow);
   const struct acl_verdict verdict = acl_decide(packet, direction, facts, &flow);
-  if (verdict.effects) apply(&key, verdict.effects, now);
+  if (verdict.effects) acl_apply_to_flow(&key, verdict.effects, now);
   return verdict;
 }
 
@@ -214,42 +189,85 @@ ACL_INLINE void tell(struct __sk_buff* skb, const struct acl_packet* packet, con
   skb->cb[3] = verdict->rule;
 }
 
-SEC("tc")
-int ingress(struct __sk_buff* skb) {
-  struct acl_packet packet;
-  struct acl_table_facts facts = {0, 0, 0, 0, 0, 0, 0, 0, 0};
-  const struct acl_filter_head* head = current_table();
-  if (!head || head->table_bytes == 0) {
-    count(ACL_DROP_NO_TABLE);
-    return TC_ACT_SHOT;
-  }
-  gather(skb);
-  __builtin_memset(&packet, 0, sizeof packet);
-  parse(skb, &packet);
-  if (packet.kind == ACL_ICMP_ERROR) {
-    ask_error(&packet, &facts);
-  } else if (packet.kind != ACL_MALFORMED) {
-    ask(head, &packet, &facts);
-  }
-  const struct acl_verdict verdict = judge(skb, &packet, ACL_IN, &facts);
-  count(verdict.why);
-  tell(skb, &packet, &verdict);
-  if (!verdict.pass) return TC_ACT_SHOT;
-  skb->mark |= settings.mark;
+// --- the common packets, and all others ---
+
+ACL_INLINE int finish(struct __sk_buff* skb, const struct acl_packet* packet, const struct acl_verdict* verdict,
+                      int direction) {
+  count(verdict->why);
+  tell(skb, packet, verdict);
+  if (!verdict->pass) return TC_ACT_SHOT;
+  if (direction == ACL_IN) skb->mark |= settings.mark;
   return TC_ACT_UNSPEC;
 }
 
-SEC("tc")
-int egress(struct __sk_buff* skb) {
+// Global, as parse() is, so that what the two have on the stack does not cost the common packets anything.
+__attribute__((noinline)) int ingress_any(struct __sk_buff* skb) {
+  struct acl_packet packet;
+  struct acl_table_facts facts = {0, 0, 0, 0, 0, 0, 0, 0, 0};
+  gather(skb);
+  __builtin_memset(&packet, 0, sizeof packet);
+  parse(skb, &packet);
+  if (packet.kind != ACL_MALFORMED) ask_any(&packet, &facts);
+  const struct acl_verdict verdict = judge(skb, &packet, ACL_IN, &facts);
+  return finish(skb, &packet, &verdict, ACL_IN);
+}
+
+__attribute__((noinline)) int egress_any(struct __sk_buff* skb) {
   struct acl_packet packet;
   const struct acl_table_facts facts = {0, 0, 0, 0, 0, 0, 0, 0, 0};
   gather(skb);
   __builtin_memset(&packet, 0, sizeof packet);
   parse(skb, &packet);
   const struct acl_verdict verdict = judge(skb, &packet, ACL_OUT, &facts);
-  count(verdict.why);
-  tell(skb, &packet, &verdict);
-  return TC_ACT_UNSPEC;
+  return finish(skb, &packet, &verdict, ACL_OUT);
+}
+
+// `family` is a constant. A program for Ethernet, as tests have it, takes the long way.
+ACL_INLINE int ingress_common(struct __sk_buff* skb, const struct acl_filter_head* head, int family) {
+  struct acl_packet packet;
+  struct acl_table_facts facts = {0, 0, 0, 0, 0, 0, 0, 0, 0};
+  const uint8_t* data = (const uint8_t*)(long)skb->data;
+  const uint8_t* end = (const uint8_t*)(long)skb->data_end;
+  if (!acl_parse_common(data, end, skb->len, family, &packet)) return ingress_any(skb);
+  ask(head, &packet, &facts);
+  const struct acl_verdict verdict = judge(skb, &packet, ACL_IN, &facts);
+  return finish(skb, &packet, &verdict, ACL_IN);
+}
+
+ACL_INLINE int egress_common(struct __sk_buff* skb, int family) {
+  struct acl_packet packet;
+  const struct acl_table_facts facts = {0, 0, 0, 0, 0, 0, 0, 0, 0};
+  const uint8_t* data = (const uint8_t*)(long)skb->data;
+  const uint8_t* end = (const uint8_t*)(long)skb->data_end;
+  if (!acl_parse_common(data, end, skb->len, family, &packet)) return egress_any(skb);
+  const struct acl_verdict verdict = judge(skb, &packet, ACL_OUT, &facts);
+  return finish(skb, &packet, &verdict, ACL_OUT);
+}
+
+ACL_INLINE int family_of(const struct __sk_buff* skb) {
+  if (settings.link_header != 0) return 0;
+  return acl_common_family((const uint8_t*)(long)skb->data, (const uint8_t*)(long)skb->data_end);
+}
+
+SEC("tc")
+int ingress(struct __sk_buff* skb) {
+  const struct acl_filter_head* head = current_table();
+  if (!head || head->table_bytes == 0) {
+    count(ACL_DROP_NO_TABLE);
+    return TC_ACT_SHOT;
+  }
+  const int family = family_of(skb);
+  if (family == 4) return ingress_common(skb, head, 4);
+  if (family == 6) return ingress_common(skb, head, 6);
+  return ingress_any(skb);
+}
+
+SEC("tc")
+int egress(struct __sk_buff* skb) {
+  const int family = family_of(skb);
+  if (family == 4) return egress_common(skb, 4);
+  if (family == 6) return egress_common(skb, 6);
+  return egress_any(skb);
 }
 
 char filter_license[] SEC("license") = "Dual BSD/GPL";

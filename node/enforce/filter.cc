@@ -205,9 +205,32 @@ Expected<void> PacketFilter::attach(unsigned ifindex) {
   ifindex_ = ifindex;
   const auto tcx = tcx_programs(ifindex, Direction::in);
   if (!tcx) return tl::unexpected(tcx.error());
-  clsact_ = options_.clsact || !tcx->has_value();
+  if (options_.backend == Backend::tcx && !tcx->has_value())
+    return fail(Code::E1343, "this kernel has no TCX (Linux 6.6)", "set \"backend\" to \"auto\" or \"clsact\"");
+  clsact_ = options_.backend == Backend::clsact || !tcx->has_value();
   for (const Direction direction : directions) {
     if (auto done = attach_direction(direction, false); !done) return done;
+  }
+  return detach_other_backend();
+}
+
+// Detached at once: of a pin that is removed the kernel lets go some time later.
+void PacketFilter::drop_link(Direction direction) {
+  if (links_[at(direction)]) bpf_link_detach(links_[at(direction)].get());
+  links_[at(direction)] = Fd();
+  pins_.remove(link_pins[at(direction)]);
+}
+
+// Of a process that was set to the other one. Until here both judge.
+Expected<void> PacketFilter::detach_other_backend() {
+  for (const Direction direction : directions) {
+    if (clsact_) {
+      drop_link(direction);
+      continue;
+    }
+    for (const std::uint32_t handle : clsact_handles) {
+      if (auto done = clsact_detach(ifindex_, direction, handle); !done) return done;
+    }
   }
   return {};
 }
@@ -374,7 +397,12 @@ Expected<void> PacketFilter::enforce(std::span<const std::uint8_t> part, std::sp
   return put_table(part, own);
 }
 
-Expected<void> PacketFilter::deny_all() { return put_table({}, {}); }
+Expected<void> PacketFilter::deny_all() {
+  const std::uint32_t zero = 0;
+  // Without a table the program drops whatever comes in. The kernel waits here as it does for another table.
+  if (settled_ && (bpf_map_delete_elem(program_->fd("tables"), &zero) == 0 || errno == ENOENT)) return {};
+  return put_table({}, {});
+}
 
 Expected<FilterCounters> PacketFilter::counters() const {
   const int processors = libbpf_num_possible_cpus();
@@ -392,8 +420,7 @@ Expected<FilterCounters> PacketFilter::counters() const {
 Expected<void> PacketFilter::detach_and_remove() {
   Expected<void> result;
   for (const Direction direction : directions) {
-    links_[at(direction)] = Fd();
-    pins_.remove(link_pins[at(direction)]);
+    drop_link(direction);
     if (ifindex_ == 0) continue;
     for (const std::uint32_t handle : clsact_handles) {
       if (auto done = clsact_detach(ifindex_, direction, handle); !done) result = done;

@@ -31,6 +31,8 @@ struct bpf_object;
 
 namespace acl::node {
 
+enum class Backend : std::uint8_t { automatic, tcx, clsact };  // automatic: TCX where the kernel has it
+
 struct FilterOptions {
   std::string bpffs_dir;  // of this interface alone
   // Entries; of maps that are pinned already, what they have stays.
@@ -38,7 +40,7 @@ struct FilterOptions {
   std::uint32_t marks = 100'000;
   std::uint32_t mark = 0x08000000;  // the bits set in skb->mark of packets let in
   std::uint32_t link_header = 0;    // bytes before the IP header: 0 on WireGuard and TUN interfaces, 14 on Ethernet
-  bool clsact = false;              // even where the kernel has TCX
+  Backend backend = Backend::automatic;
   // For tests, as in filter_layout.h.
   bool clock_from_cb = false;
   bool verdict_in_cb = false;
@@ -59,7 +61,7 @@ class PacketFilter {
   PacketFilter& operator=(const PacketFilter&) = delete;
   ~PacketFilter();  // what is attached stays
 
-  // In both directions, before all other programs; also to an interface that was made anew. Where an older program of ours is
+  // In both directions, before all other programs; what an earlier process attached by the other backend goes once this is there; also to an interface that was made anew. Where an older program of ours is
   // attached and its table cannot be taken over, that one stays until enforce() or deny_all().
   Expected<void> attach(unsigned ifindex);
   // E1344, in words, unless our program is attached in both directions, first, and pinned. A few system calls.
@@ -69,7 +71,7 @@ class PacketFilter {
 
   // `part`: a narrowed hot part; `own`: this node's addresses and their classes in it.
   Expected<void> enforce(std::span<const std::uint8_t> part, std::span<const table::OwnAddress> own);
-  // Nothing comes in, until enforce().
+  // Nothing comes in, until enforce(). Needs neither memory nor another program, once one has been attached.
   Expected<void> deny_all();
 
   [[nodiscard]] Expected<FilterCounters> counters() const;
@@ -98,6 +100,8 @@ class PacketFilter {
   Expected<void> attach_direction(Direction direction, bool anew);
   Expected<void> attach_tcx(Direction direction, bool anew);
   Expected<void> attach_clsact(Direction direction, bool anew);
+  Expected<void> detach_other_backend();
+  void drop_link(Direction direction);
   Expected<void> check_direction(Direction direction) const;
   Expected<void> check_interface(unsigned ifindex) const;
   // Whether the program of ours that is attached now, of another process or version, is better than this one.
@@ -106,7 +110,7 @@ class PacketFilter {
   FilterOptions options_;
   Pins pins_;
   std::unique_ptr<Program> program_;
-  bool has_table_ = false;  // tables has an inner map
+  bool has_table_ = false;  // tables has an inner map, or had one until deny_all()
   bool made_flow_maps_ = false;
   bool settled_ = false;  // the programs attached are these, and their tables pinned
   bool clsact_ = false;

@@ -40,6 +40,12 @@ struct acl_filter_counters {
   acl_u64 packets[ACL_COUNTERS];
 };
 
+// CLOCK_BOOTTIME at the tick of the kernel's coarse clock.
+struct acl_filter_clock {
+  acl_u64 tick;
+  acl_u64 now;
+};
+
 // Constants of the program, set before it is loaded; the verifier knows them and leaves out what they switch off.
 struct acl_filter_settings {
   acl_u64 most_offset;    // into the hot part: its bytes in the map's value, less one line

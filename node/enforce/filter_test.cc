@@ -21,7 +21,7 @@ namespace {
 using net::Address;
 using table::OwnAddress;
 using testing::HasSubstr;
-using Part = std::vector<std::uint8_t>;
+using Part = table::LineBytes;
 
 constexpr const char* friend_address = "100.64.0.20";
 constexpr const char* stranger = "100.64.0.30";  // admitted, may other things
@@ -63,7 +63,7 @@ class Filter : public testing::TestWithParam<bool> {
     if (!network_.enter()) GTEST_SKIP() << "NOT TESTED: no namespaces or no TUN interface here";
     options_.bpffs_dir = "/mnt/bpf/filter";
     options_.records = options_.marks = 1000;
-    options_.clsact = GetParam();
+    options_.backend = GetParam() ? Backend::clsact : Backend::tcx;
   }
   [[nodiscard]] PacketFilter filter() const {
     auto opened = PacketFilter::open(options_);
@@ -138,6 +138,50 @@ TEST_P(Filter, DenyingAllLetsNothingInUntilTheNextTable) {
   expect_closed();
   expect_done(filter.enforce(table_with(0), own));
   expect_enforcing();
+}
+
+// Denying must work when nothing else does: it takes no memory for a smaller table, and no other program.
+TEST_P(Filter, DenyingAllKeepsTheProgramOfALargeTable) {
+  PacketFilter filter = enforcing();
+  expect_done(filter.enforce(large_table(), own));
+  const auto program = [&] { return program_id(filter.program_fd(Direction::in)); };
+  const std::uint32_t before = program();
+  expect_done(filter.deny_all());
+  EXPECT_EQ(program(), before);
+  expect_closed();
+  expect_done(filter.check());
+  expect_done(filter.deny_all());
+  expect_closed();
+  expect_done(filter.enforce(large_table(), own));
+  EXPECT_EQ(program(), before);
+  expect_enforcing();
+}
+
+TEST_P(Filter, WhatDeniesAllGoesOnToDoSoUnderTheNextProcess) {
+  in_child([this] { expect_done(enforcing().deny_all()); });
+  PacketFilter next = filter();
+  expect_done(next.attach(network_.ifindex()));
+  expect_done(next.check());
+  expect_closed();
+  expect_done(next.enforce(table_with(0), own));
+  expect_done(next.check());
+  expect_enforcing();
+}
+
+// A backend that somebody set since; the one before goes when this is there.
+TEST_P(Filter, TakesOverFromTheOtherBackend) {
+  in_child([this] { (void)enforcing(); });
+  options_.backend = GetParam() ? Backend::tcx : Backend::clsact;
+  PacketFilter next = filter();
+  expect_done(next.attach(network_.ifindex()));
+  expect_done(next.check());
+  expect_enforcing();
+  expect_done(next.enforce(large_table(), own));
+  expect_done(next.check());
+  expect_enforcing();
+  EXPECT_EQ(clsact_filters(network_.ifindex(), Direction::in)->empty(), GetParam());
+  const auto tcx = tcx_programs(network_.ifindex(), Direction::in);
+  EXPECT_EQ(tcx->value_or(std::vector<std::uint32_t>{}).empty(), !GetParam());
 }
 
 TEST_P(Filter, WhatAnOwnAddressMayNotBeIsRefusedAndTheTableStays) {
@@ -310,6 +354,34 @@ TEST_P(Filter, WritesDownWhatThisSideStartsAndLetsTheAnswersIn) {
 
 class TcxFilter : public Filter {};
 INSTANTIATE_TEST_SUITE_P(Tcx, TcxFilter, testing::Values(false), [](const auto&) { return "Kernel"; });
+
+// The program reads the clock once a tick of the kernel; stamps count seconds.
+TEST_P(Filter, StampsAreOfTheClockThatCountsSleep) {
+  const PacketFilter made = filter();
+  const auto now = [] {
+    timespec time{};
+    clock_gettime(CLOCK_BOOTTIME, &time);
+    return static_cast<acl_stamp>(time.tv_sec) * ACL_SECOND + static_cast<acl_stamp>(time.tv_nsec);
+  };
+  acl_stamp last = 0;
+  for (std::uint16_t port = 1; port <= 5; ++port) {
+    const auto datagram = generate::udp(address("100.64.0.1"), port, address(friend_address), 53);
+    const acl_stamp before = now();
+    ASSERT_EQ(test_run(made.program_fd(Direction::out), datagram).error, 0);
+    const acl_stamp after = now();
+    acl_packet packet;
+    acl_parse(datagram.data(), datagram.data() + datagram.size(), datagram.size(), 0, &packet);
+    acl_flow_key key;
+    acl_flow_key_of(&packet, ACL_OUT, &key);
+    acl_stamp stamp = 0;
+    ASSERT_EQ(bpf_map_lookup_elem(made.records_fd(), &key, &stamp), 0);
+    EXPECT_LE(stamp, after);
+    EXPECT_GT(stamp + ACL_SECOND, before) << "older than a tick";
+    EXPECT_GT(stamp, last) << "the clock stands";
+    last = stamp;
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));  // ten ticks where they are longest
+  }
+}
 
 TEST_P(TcxFilter, AProgramPutBeforeItIsFoundAndItGoesFirstAgain) {
   PacketFilter filter = enforcing();

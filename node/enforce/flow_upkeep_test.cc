@@ -18,13 +18,10 @@
 #include <vector>
 
 #include "engine/table/flow_model.h"
+#include "node/enforce/kernel_testing.h"
 
 namespace acl::node {
 namespace {
-
-using Entries = std::map<std::string, acl_stamp>;  // by the bytes of the key
-
-std::string bytes(const acl_flow_key& key) { return {reinterpret_cast<const char*>(&key), sizeof key}; }
 
 acl_flow_key key_of(const std::string& bytes) {
   acl_flow_key key;
@@ -60,18 +57,6 @@ struct Maps {
 
 void set(int map, const acl_flow_key& key, acl_stamp stamp) {
   ASSERT_EQ(bpf_map_update_elem(map, &key, &stamp, BPF_ANY), 0) << std::strerror(errno);
-}
-
-Entries contents(int fd) {
-  Entries entries;
-  acl_flow_key key{};
-  acl_flow_key next{};
-  acl_stamp seen = 0;
-  for (void* from = nullptr; bpf_map_get_next_key(fd, from, &next) == 0; from = &key) {
-    key = next;
-    if (bpf_map_lookup_elem(fd, &key, &seen) == 0) entries[bytes(key)] = seen;
-  }
-  return entries;
 }
 
 acl_flow_key flow(std::uint32_t local, std::uint32_t remote, std::uint16_t port, std::uint8_t protocol,
@@ -167,7 +152,7 @@ TEST(MarkSweepOfTheKernel, TakesWhatIsNoLongerFreshAndNothingElse) {
   const Slice slice = run(sweep, now, 64);
   EXPECT_EQ(slice.seen, 4U);
   EXPECT_EQ(slice.taken, 2U);
-  EXPECT_EQ(contents(made.marks).size(), 2U);
+  EXPECT_EQ(flow_entries(made.marks).size(), 2U);
   EXPECT_EQ(coarse_sum(*maps), 0U) << "the coarse marks are as they were";
 }
 
@@ -190,7 +175,7 @@ TEST(MarkSweepOfTheKernel, GoesOnWhereItStopped) {
   }
   EXPECT_EQ(seen, marks);
   EXPECT_GT(slices, marks / 32);
-  EXPECT_TRUE(contents(made.marks).empty());
+  EXPECT_TRUE(flow_entries(made.marks).empty());
   EXPECT_EQ(run(sweep, start, 32).seen, 0U);
 }
 
@@ -329,8 +314,8 @@ TEST(RecordForgetOfTheKernel, DeletesRecordsAndPairRecordsOfTheAddressesAtEither
   const net::Address two = net::Address::v4(0x0a4d0002U);
   RecordForget forget(*maps, {{two, two}});
   EXPECT_EQ(run(forget, 64).taken, 3U);
-  EXPECT_EQ(contents(made.records), (Entries{{bytes(flow(1, 3, 1, ACL_PROTOCOL_TCP)), start}}));
-  EXPECT_EQ(contents(made.marks).size(), 1U) << "marks stay: they can only refuse";
+  EXPECT_EQ(flow_entries(made.records), (FlowEntries{{key_bytes(flow(1, 3, 1, ACL_PROTOCOL_TCP)), start}}));
+  EXPECT_EQ(flow_entries(made.marks).size(), 1U) << "marks stay: they can only refuse";
 }
 
 // Random records, marks, sweeps and removals, in the kernel's maps and in the document's model.
@@ -350,20 +335,20 @@ class UpkeepModel {
     }
   }
   void compare() const {
-    RC_ASSERT(contents(made_->records) == records_);
-    RC_ASSERT(contents(made_->marks) == marks_);
+    RC_ASSERT(flow_entries(made_->records) == records_);
+    RC_ASSERT(flow_entries(made_->marks) == marks_);
     RC_ASSERT(coarse_sum(*maps_) == 0U);
   }
 
  private:
-  void set_some(int map, Entries& model, bool pairs) {
+  void set_some(int map, FlowEntries& model, bool pairs) {
     for (int i = *rc::gen::inRange(1, 20); i > 0; --i) {
       const auto protocol = *rc::gen::element<std::uint8_t>(ACL_PROTOCOL_TCP, ACL_PROTOCOL_UDP, ACL_PROTOCOL_ICMP);
       const auto kind = pairs && *rc::gen::arbitrary<bool>() ? ACL_KEY_PAIR : ACL_KEY_TUPLE;
       const acl_flow_key key = flow(*rc::gen::inRange(0U, 4U), *rc::gen::inRange(0U, 16U),
                                     *rc::gen::inRange<std::uint16_t>(0, 9), protocol, static_cast<std::uint8_t>(kind));
       set(map, key, now_);
-      model[bytes(key)] = now_;
+      model[key_bytes(key)] = now_;
     }
   }
   void sweep() {
@@ -397,8 +382,8 @@ class UpkeepModel {
   const FlowMaps* maps_;
   MarkSweep sweep_;
   acl_stamp now_ = start;
-  Entries records_;
-  Entries marks_;
+  FlowEntries records_;
+  FlowEntries marks_;
 };
 
 TEST(FlowUpkeepOfTheKernel, AgreesWithAPlainMapForAnyOrderOfEvents) {
@@ -427,9 +412,10 @@ TEST(Seeding, WritesRecordsWithTheirPairsAndMarks) {
   seeds.records = {flow(1, 2, 40000, ACL_PROTOCOL_TCP)};
   seeds.marks = {flow(1, 3, 1, ACL_PROTOCOL_UDP), flow(1, 4, 1, ACL_PROTOCOL_UDP), flow(1, 5, 1, ACL_PROTOCOL_UDP)};
   ASSERT_TRUE(write_seeds(*maps, seeds, start));
-  EXPECT_EQ(contents(made.records), (Entries{{bytes(flow(1, 2, 40000, ACL_PROTOCOL_TCP)), start},
-                                             {bytes(flow(1, 2, 0, ACL_PROTOCOL_TCP, ACL_KEY_PAIR)), start}}));
-  EXPECT_EQ(contents(made.marks).size(), 2U);
+  EXPECT_EQ(flow_entries(made.records),
+            (FlowEntries{{key_bytes(flow(1, 2, 40000, ACL_PROTOCOL_TCP)), start},
+                         {key_bytes(flow(1, 2, 0, ACL_PROTOCOL_TCP, ACL_KEY_PAIR)), start}}));
+  EXPECT_EQ(flow_entries(made.marks).size(), 2U);
   const Traffic traffic(made, *maps);
   for (const acl_flow_key& key : seeds.marks) EXPECT_TRUE(traffic.marked(key, start));
 }

@@ -12,7 +12,7 @@ using table::OwnAddress;
 
 Address address(const char* text) { return *Address::parse(text); }
 
-std::vector<std::uint8_t> part() {
+table::LineBytes part() {
   const std::vector<table::SourceRule> rules = {{{address("100.64.0.2"), address("100.64.0.9")}, {{6, 22, 22}}}};
   return *table::write_hot(rules);
 }
@@ -66,7 +66,7 @@ TEST(Tables, ThatDoNotHaveAClassOfAnOwnAddressAreRefused) {
 }
 
 TEST(Tables, ThatDoNotOpenAreRefused) {
-  std::vector<std::uint8_t> bytes = part();
+  table::LineBytes bytes = part();
   bytes[0] ^= 1;
   EXPECT_EQ(check_table(bytes, {}).error().code, Code::E1201);
 }

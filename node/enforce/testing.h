@@ -11,7 +11,6 @@
 #include <poll.h>
 #include <sched.h>
 #include <sys/ioctl.h>
-#include <sys/mount.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -23,6 +22,7 @@
 
 #include "engine/net/address.h"
 #include "engine/net/fd.h"
+#include "node/enforce/kernel_testing.h"
 #include "tests/generate/packet_bytes.h"
 
 namespace acl::node {
@@ -45,12 +45,7 @@ class TestNetwork {
   static constexpr std::uint16_t port = 5300;
 
   // In a new network and mount namespace of this process; false where that is not allowed.
-  bool enter() {
-    if (unshare(CLONE_NEWNET | CLONE_NEWNS) != 0) return false;
-    if (mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return false;
-    if (mount("none", "/mnt", "tmpfs", 0, "mode=0700") != 0) return false;
-    return run("ip link set lo up") && make();
-  }
+  bool enter() { return unshare(CLONE_NEWNET) == 0 && private_mounts() && run("ip link set lo up") && make(); }
   // The interface `wgt`, with 100.64.0.1/10.
   bool make() {
     tun_ = Fd(open("/dev/net/tun", O_RDWR | O_CLOEXEC));

@@ -92,7 +92,12 @@ ReceivedWith receive_with_descriptors(int fd, std::span<std::uint8_t> buffer) no
   const auto size = static_cast<std::size_t>(got);
   const bool whole_one = size <= buffer.size() && (whole.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0;
   received.state = whole_one ? Received::State::message : Received::State::too_long;
-  if (whole_one) received.message = buffer.first(size);
+  if (whole_one) {
+    received.message = buffer.first(size);
+  } else {
+    received.descriptors = {};
+    received.count = 0;
+  }
   return received;
 }
 

@@ -2,7 +2,7 @@
 // SERVICE_REQUEST on, is ours (login.h, channels.h).
 //
 // Without input and output: bytes from the client go in by feed(), bytes for it come out by output(); whoever calls moves them.
-// libssh's own sockets, poll loop and channels are never used. docs/decisions/0010-libssh.md says how, and which of its functions are
+// libssh's own sockets, poll loop and channels are never used. docs/decisions/0011-libssh.md says how, and which of its functions are
 // wrapped for it (transport_seams.cc). One at a time in a process, as a seam cannot tell two apart.
 //
 // Any bytes of a stranger may go in. After failed() nothing does any more.

@@ -1,5 +1,5 @@
 // The seams into libssh 0.10.6, whose static archive is linked with --wrap for each function here: __wrap_NAME is called in the place
-// of NAME, __real_NAME is libssh's own. docs/decisions/0010-libssh.md has the list, why each is there, and what to look at when
+// of NAME, __real_NAME is libssh's own. docs/decisions/0011-libssh.md has the list, why each is there, and what to look at when
 // libssh changes. None of them reads or writes the inside of a structure of libssh.
 #include "node/ssh/transport_seams.h"
 

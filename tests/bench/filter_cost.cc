@@ -9,8 +9,6 @@
 #include <fmt/format.h>
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
-#include <sched.h>
-#include <sys/mount.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -23,6 +21,7 @@
 #include "engine/table/flow.h"
 #include "engine/table/hot_writer.h"
 #include "node/enforce/filter.h"
+#include "node/enforce/kernel_testing.h"
 #include "tests/generate/packet_bytes.h"
 
 namespace acl {
@@ -37,7 +36,7 @@ constexpr std::uint64_t network_v6 = 0xfd7a115ca1e00000;
 const Address own_v4 = Address::v4(0x64400001), own_v6 = Address::v6(network_v6, 1);
 
 // `hosts` of each family, in classes each of which has `ranges` ports, together `rules`; in each list the last port is 443.
-Bytes table_of(std::uint32_t hosts, std::uint32_t rules, std::uint32_t ranges = 8) {
+table::LineBytes table_of(std::uint32_t hosts, std::uint32_t rules, std::uint32_t ranges = 8) {
   const std::uint32_t classes = std::max(rules / ranges, 1U);
   std::vector<table::ExactClass> exact;
   for (std::uint32_t i = 0; i < hosts; ++i)
@@ -119,9 +118,10 @@ class Bench {
   // The packet's own source is the first.
   void set(const Bytes& packet, std::uint32_t hosts, std::uint32_t offset) {
     struct {  // as in filter_cost.bpf.c
-      std::uint32_t hosts, first, offset, zero;
+      std::uint32_t hosts, first, offset, before;
       std::uint64_t state;
-    } const settings{hosts, acl_load32(packet.data() + offset), offset, 0, 0x9e3779b97f4a7c15ULL};
+    } const settings{hosts, acl_load32(packet.data() + offset), offset, acl_load32(packet.data() + offset - 4),
+                     0x9e3779b97f4a7c15ULL};
     const std::uint32_t zero = 0;
     if (bpf_map_update_elem(bpf_map__fd(data_), &zero, &settings, BPF_ANY) != 0)
       stop("cannot set up the measuring program");
@@ -217,7 +217,7 @@ void measure_swap(node::PacketFilter& filter) {
   std::vector<double> narrowing, swap;
   for (int i = 0; i < 21; ++i) {
     const auto start = std::chrono::steady_clock::now();
-    const Bytes narrowed = checked(table::narrow(hot, admitted));
+    const table::LineBytes narrowed = checked(table::narrow(hot, admitted));
     const auto middle = std::chrono::steady_clock::now();
     done(filter.enforce(narrowed, own));
     const auto end = std::chrono::steady_clock::now();
@@ -239,8 +239,7 @@ int main(int argc, char** argv) {
     fmt::print("filter_cost: NOT MEASURED: loading an eBPF program needs root\n");
     return 0;
   }
-  if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
-      mount("none", "/mnt", "tmpfs", 0, "mode=0700") != 0) {
+  if (!acl::node::private_mounts()) {
     fmt::print("filter_cost: NOT MEASURED: no mount namespaces here\n");
     return 0;
   }

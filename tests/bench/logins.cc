@@ -24,7 +24,7 @@ Logins make() {
   const tables::Addresses addresses(resolved);
   const tables::NodeRuleReader reader(views);
   tables::Classifier classifier(addresses, resolved.node_count());
-  std::vector<std::uint8_t> largest;
+  table::LineBytes largest;
   for (resolve::NodeId node = 0; node < resolved.node_count(); node += 7) {
     auto part = tables::build_ssh(resolved, addresses, reader.logins(node), classifier);
     if (part && part->bytes.size() > largest.size()) largest = std::move(part->bytes);

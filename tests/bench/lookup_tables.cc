@@ -68,7 +68,7 @@ std::vector<std::uint64_t> make_hot(const Shape& shape) {
   hot.pair_line = writer.section<std::uint32_t>(pairs);
   hot.list_words = static_cast<acl_u32>(words.size());
   hot.list_line = writer.section<std::uint64_t>(words);
-  const std::vector<std::uint8_t> bytes = writer.finish(hot);
+  const table::LineBytes bytes = writer.finish(hot);
   std::vector<std::uint64_t> out(bytes.size() / sizeof(std::uint64_t));
   std::memcpy(out.data(), bytes.data(), bytes.size());
   return out;

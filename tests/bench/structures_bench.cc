@@ -48,7 +48,7 @@ std::vector<std::uint64_t> largest_hot(const std::string& size) {
   const tables::Addresses addresses(resolved);
   const tables::NodeRuleReader reader(views);
   tables::Classifier classifier(addresses, resolved.node_count());
-  std::vector<std::uint8_t> largest;
+  table::LineBytes largest;
   const resolve::NodeId step = resolved.node_count() > 10'000 ? 70 : 7;
   for (resolve::NodeId node = 0; node < resolved.node_count(); node += step) {
     auto part = tables::build_hot(resolved, addresses, reader.packets(node), reader.own(node).size(), classifier);

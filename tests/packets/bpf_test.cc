@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <cstring>
 #include <map>
-#include <string>
 
 #include "engine/table/flow_model.h"
 #include "tests/generate/packet_bytes.h"
@@ -34,25 +33,11 @@ class KernelFilter : public KernelProgram {
     return KernelProgram::run(frame, &context);
   }
 
-  using Entries = std::map<std::string, acl_stamp>;  // by the bytes of the key
-  static std::string bytes(const acl_flow_key& key) { return {reinterpret_cast<const char*>(&key), sizeof key}; }
-  [[nodiscard]] static Entries contents(int fd) {
-    Entries entries;
-    acl_flow_key key{};
-    acl_flow_key next{};
-    acl_stamp seen = 0;
-    for (void* from = nullptr; bpf_map_get_next_key(fd, from, &next) == 0; from = &key) {
-      key = next;
-      if (bpf_map_lookup_elem(fd, &key, &seen) == 0) entries[bytes(key)] = seen;
-    }
-    return entries;
-  }
-
   // Section 6 of docs/packet-semantics.md, word by word.
   void sweep(acl_stamp now) const {
-    for (const auto& [key_bytes, seen] : contents(map("marks"))) {
+    for (const auto& [bytes, seen] : node::flow_entries(map("marks"))) {
       acl_flow_key key;
-      std::memcpy(&key, key_bytes.data(), sizeof key);
+      std::memcpy(&key, bytes.data(), sizeof key);
       if (acl_stamp_state(key.protocol, seen, now) != ACL_STAMP_NONE) continue;
       std::uint32_t index = acl_coarse_index(&key);
       acl_stamp former = 0;
@@ -100,12 +85,12 @@ TEST_F(KernelFilter, AgreesWithUserSpaceOnAMillionRandomPackets) {
   EXPECT_GE(model.records().size(), 100U);
   for (std::uint8_t reason = ACL_DROP_MALFORMED; reason <= ACL_PASS_OUT; ++reason) EXPECT_GE(why[reason], 1000);
 
-  Entries records;
-  for (const auto& entry : model.records()) records[bytes(entry.key)] = entry.seen;
-  EXPECT_EQ(contents(map("records")), records);
-  Entries marks;
-  for (const auto& [key, seen] : model.marks()) marks[bytes(key)] = seen;
-  EXPECT_EQ(contents(map("marks")), marks);
+  node::FlowEntries records;
+  for (const auto& entry : model.records()) records[node::key_bytes(entry.key)] = entry.seen;
+  EXPECT_EQ(node::flow_entries(map("records")), records);
+  node::FlowEntries marks;
+  for (const auto& [key, seen] : model.marks()) marks[node::key_bytes(key)] = seen;
+  EXPECT_EQ(node::flow_entries(map("marks")), marks);
   int coarse_marks = 0;
   for (std::uint32_t i = 0; i < ACL_COARSE_MARKS; ++i) {
     coarse_marks += model.coarse()[i] != 0 ? 1 : 0;

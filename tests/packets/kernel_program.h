@@ -17,6 +17,8 @@
 #include <span>
 #include <string>
 
+#include "node/enforce/kernel_testing.h"
+
 namespace acl {
 
 // The program `name` of the object file ACL_BPF_OBJECT. A fixture with a SetUp() of its own calls this one and stops unless ready().
@@ -45,16 +47,9 @@ class KernelProgram : public testing::Test {
 
   // What the program returns for a packet, with a context if it reads one.
   [[nodiscard]] std::uint32_t run(std::span<const std::uint8_t> packet, __sk_buff* context = nullptr) const {
-    bpf_test_run_opts options{};  // LIBBPF_OPTS is no C++
-    options.sz = sizeof options;
-    options.data_in = packet.data();
-    options.data_size_in = static_cast<std::uint32_t>(packet.size());
-    options.ctx_in = context;
-    options.ctx_size_in = context == nullptr ? 0 : sizeof *context;
-    options.repeat = 1;
-    const int error = bpf_prog_test_run_opts(program_, &options);
-    EXPECT_EQ(error, 0) << std::strerror(-error);
-    return options.retval;
+    const node::TestRun done = node::test_run(program_, packet, context);
+    EXPECT_EQ(done.error, 0) << std::strerror(-done.error);
+    return done.returned;
   }
 
  private:

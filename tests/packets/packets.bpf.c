@@ -9,55 +9,9 @@
 
 #include "tests/packets/stub_table.h"
 
-struct {
-  __uint(type, BPF_MAP_TYPE_LRU_HASH);
-  __uint(max_entries, 262144);
-  __type(key, struct acl_flow_key);
-  __type(value, acl_stamp);
-} records SEC(".maps");
-
-struct {
-  __uint(type, BPF_MAP_TYPE_HASH);
-  __uint(max_entries, 128);  // so few that it fills
-  __type(key, struct acl_flow_key);
-  __type(value, acl_stamp);
-} marks SEC(".maps");
-
-struct {
-  __uint(type, BPF_MAP_TYPE_ARRAY);
-  __uint(max_entries, ACL_COARSE_MARKS);
-  __type(key, __u32);
-  __type(value, acl_stamp);
-} coarse SEC(".maps");
-
-ACL_INLINE void look_up(const struct acl_flow_key* key, uint8_t wants, acl_stamp now, struct acl_flow_facts* flow) {
-  if (wants & ACL_WANT_RECORD) {
-    const acl_stamp* seen = bpf_map_lookup_elem(&records, key);
-    if (seen) flow->record = acl_stamp_state(key->protocol, *seen, now);
-  }
-  if (wants & ACL_WANT_MARK && flow->record == ACL_STAMP_NONE) {
-    const acl_stamp* seen = bpf_map_lookup_elem(&marks, key);
-    const uint8_t mark = seen ? acl_stamp_state(key->protocol, *seen, now) : ACL_STAMP_NONE;
-    __u32 index = acl_coarse_index(key);
-    const acl_stamp* stamp = bpf_map_lookup_elem(&coarse, &index);
-    flow->mark = acl_mark_state(mark, key->protocol, stamp ? *stamp : now, now);
-  }
-}
-
-ACL_INLINE void apply(const struct acl_flow_key* key, uint8_t effects, acl_stamp now) {
-  if (effects & ACL_SET_RECORD) {
-    struct acl_flow_key pair;
-    acl_pair_of(key, &pair);
-    bpf_map_update_elem(&records, key, &now, BPF_ANY);
-    bpf_map_update_elem(&records, &pair, &now, BPF_ANY);
-  }
-  if (effects & ACL_END_RECORD) bpf_map_delete_elem(&records, key);
-  if (effects & ACL_SET_MARK && bpf_map_update_elem(&marks, key, &now, BPF_ANY) != 0) {
-    __u32 index = acl_coarse_index(key);
-    acl_stamp* stamp = bpf_map_lookup_elem(&coarse, &index);
-    if (stamp) *stamp = now;
-  }
-}
+#define ACL_RECORDS 262144
+#define ACL_MARKS 128  // so few that it fills
+#include "node/enforce/flow_state.bpf.h"
 
 // A global function, so that the verifier judges it once, by itself, and not anew for every path that leads on from it.
 __attribute__((noinline)) int parse(struct __sk_buff* skb, int link_header, struct acl_packet* packet) {
@@ -88,10 +42,10 @@ int packets(struct __sk_buff* skb) {
   const uint8_t wants = acl_wants(&packet, direction, &facts);
   if (wants) {
     acl_flow_key_of(&packet, direction, &key);
-    look_up(&key, wants, now, &flow);
+    acl_look_up_flow(&key, wants, now, &flow);
   }
   const struct acl_verdict verdict = acl_decide(&packet, direction, &facts, &flow);
-  if (wants && verdict.effects) apply(&key, verdict.effects, now);
+  if (wants && verdict.effects) acl_apply_to_flow(&key, verdict.effects, now);
   return (int)verdict_bits(&packet, &verdict);
 }
 

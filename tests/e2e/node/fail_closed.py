@@ -299,6 +299,19 @@ class Interface(FailClosed):
             self.enforces(lab.generation())
             self.reachable()
 
+    def test_boot_with_a_configuration_that_is_no_toml(self):
+        """What was guarded last is known from the state folder."""
+        self.end_daemon()
+        server.exec(ACLNODE, "remove", "--config", server.config)
+        with open(server.config, "a") as file:
+            file.write("\ninterface = [\n")
+        done = subprocess.run(["nsenter", f"--net=/run/netns/{server.namespace}", ACLNODE, "guard", "--config", server.config],
+                              capture_output=True, text=True)
+        self.assertEqual(done.returncode, 3)
+        self.assertIn("E1301", done.stderr)
+        with self.closed(NEVER, ALWAYS):
+            pass
+
     def test_wireguard_that_does_not_answer_binds_nobody(self):
         """What it does not confirm is not believed."""
         os.kill(server.wireguard.pid, signal.SIGSTOP)
@@ -308,6 +321,39 @@ class Interface(FailClosed):
             os.kill(server.wireguard.pid, signal.SIGCONT)
         with self.closed():
             self.enforces(lab.generation())
+            self.reachable()
+
+
+class Clsact(FailClosed):
+    """Where the kernel has no TCX, or somebody wants it so."""
+
+    @unittest.skipUnless(shutil.which("tc") or os.path.exists("/usr/sbin/tc"), "tc is not installed")
+    def test_the_queueing_discipline_removed(self):
+        self.fresh(backend="clsact")
+        self.assertEqual(server.status()["backend"], "eBPF (clsact)")
+        before = len(self.events_of("filter"))
+        remove = lambda: server.exec("tc", "qdisc", "del", "dev", server.interface, "clsact")
+        with self.closed():
+            os.kill(server.daemon.pid, signal.SIGSTOP)
+            try:
+                remove()
+                with self.closed(ALWAYS):  # by the guard alone
+                    pass
+            finally:
+                os.kill(server.daemon.pid, signal.SIGCONT)
+            self.found_and_mended(before)
+            self.reachable()
+        with self.closed():  # and while no daemon runs
+            self.end_daemon()
+            remove()
+            with self.closed(ALWAYS):
+                pass
+            self.start()
+            self.reachable()
+        with self.closed():  # back to TCX, without a gap
+            server.write_config()
+            self.restart()
+            self.assertEqual(server.status()["backend"], "eBPF (TCX)")
             self.reachable()
 
 
@@ -560,10 +606,12 @@ class Disk(FailClosed):
 
     def in_force_though_not_stored(self):
         """The newest release, allowing a new port; and status goes on saying that it is not on the disk, as long as that is so."""
-        number = self.next_release()
+        blobs = lambda: sorted(os.listdir(self.state("blob")))
+        number, stored = self.next_release(), blobs()
         with self.closed():
             self.enforces(number)
             self.complains("cannot be stored")
+            self.assertEqual(blobs(), stored, "what did not fit is gone again")
             run("touch", f"{lab.store}/latest")  # looked at again, found unchanged
             self.more_packets(300)
             self.complains("cannot be stored")

@@ -46,60 +46,11 @@ def wait_for(what, patience=10.0, every=0.02):
         time.sleep(every)
 
 
-class Node:
-    def __init__(self, lab, name, number, owner=None, tags=(), routes=(), enforces=True):
-        self.lab, self.name, self.number, self.owner, self.tags, self.routes = lab, name, number, owner, tags, list(routes)
-        self.enforces = enforces
-        self.v4, self.v6 = f"100.64.0.{number}", f"fd7a:115c:a1e0::{number:x}"
-        self.interface = f"wt{os.getpid() % 100000}{name[:3]}"[:15]
-        self.namespace = f"{lab.prefix}-{name}"
-        self.private = run("wg", "genkey").strip()
-        self.public = run("wg", "pubkey", input=self.private).strip()
-        self.underlay = f"192.0.2.{number}"
-        self.folder = os.path.join(lab.folder, name)
-        self.config = os.path.join(self.folder, "aclnode.toml")
-        self.daemon = self.wireguard = None
+class Host:
+    """A machine: a network namespace, and what runs in it."""
 
-    # --- the machine ---
-
-    def make(self):
-        os.makedirs(self.folder)
-        run("ip", "netns", "add", self.namespace)
-        veth = f"v{os.getpid() % 100000}{self.number}"
-        run("ip", "link", "add", veth, "netns", self.lab.bridge, "type", "veth", "peer", "name", "eth0", "netns", self.namespace)
-        run("ip", "-n", self.lab.bridge, "link", "set", veth, "master", "br0", "up")
-        self.ip("addr", "add", f"{self.underlay}/24", "dev", "eth0")
-        self.ip("link", "set", "eth0", "up")
-        self.ip("link", "set", "lo", "up")
-        self.start_wireguard()
-
-    def start_wireguard(self):
-        environment = dict(os.environ, WG_PROCESS_FOREGROUND="1", LOG_LEVEL="error")
-        self.wireguard = subprocess.Popen(["ip", "netns", "exec", self.namespace, "wireguard-go", "-f", self.interface],
-                                          env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        self.lab.started.append(self.wireguard)
-        if not wait_for(lambda: os.path.exists(f"/var/run/wireguard/{self.interface}.sock")):
-            raise RuntimeError("wireguard-go did not start")
-        self.set_wireguard("private-key", "/dev/stdin", "listen-port", str(PORT), input=self.private)
-        self.set_addresses()
-
-    def set_addresses(self):
-        self.ip("addr", "add", f"{self.v4}/10", "dev", self.interface)
-        self.ip("addr", "add", f"{self.v6}/48", "dev", self.interface, "nodad")
-        self.ip("link", "set", self.interface, "mtu", "1420", "up")
-        for route in self.lab.routes_of_others(self):
-            self.ip("route", "replace", route, "dev", self.interface)
-
-    def stop_wireguard(self):
-        end(self.wireguard)
-        wait_for(lambda: not os.path.exists(f"/var/run/wireguard/{self.interface}.sock"))
-
-    def set_wireguard(self, *words, **options):
-        run("ip", "netns", "exec", self.namespace, "wg", "set", self.interface, *words, **options)
-
-    def add_peer(self, other):
-        allowed = ",".join([f"{other.v4}/32", f"{other.v6}/128", *other.routes])
-        self.set_wireguard("peer", other.public, "endpoint", f"{other.underlay}:{PORT}", "allowed-ips", allowed)
+    def __init__(self, lab, namespace):
+        self.lab, self.namespace = lab, namespace
 
     def ip(self, *words):
         return run("ip", "-n", self.namespace, *words)
@@ -111,47 +62,6 @@ class Node:
         process = subprocess.Popen(["ip", "netns", "exec", self.namespace, *command], **options)
         self.lab.started.append(process)
         return process
-
-    # --- aclnode ---
-
-    def write_config(self, source=None, **more):
-        settings = {"interface": self.interface, "source": source or self.lab.store, "trust": self.lab.trust_file,
-                    "state_dir": f"{self.folder}/state", "run_dir": f"{self.folder}/run", "bpffs_dir": f"{self.lab.bpffs}/{self.name}",
-                    "net_program": ACLNODE_NET, "net_user": "65534:65534", "decisions": f"{self.folder}/decisions", **more}
-        glass = settings.pop("break_glass", "")
-        text = "".join(f"{key} = {json.dumps(value)}\n" for key, value in settings.items())
-        with open(self.config, "w") as file:
-            file.write(text + glass)
-
-    def start_daemon(self, wait=True):
-        # ip netns exec unmounts what other mount namespaces would not see; nsenter leaves bpffs where it is.
-        with open(f"{self.folder}/stderr", "a") as errors:
-            self.daemon = subprocess.Popen(["nsenter", f"--net=/run/netns/{self.namespace}", ACLNODE, "run", "--config", self.config],
-                                           stderr=errors)
-        self.lab.started.append(self.daemon)
-        if wait and not wait_for(lambda: os.path.exists(f"{self.folder}/run/control") and self.status()):
-            raise RuntimeError(f"aclnode of {self.name} did not start:\n" + open(f"{self.folder}/stderr").read())
-
-    def stop_daemon(self):
-        end(self.daemon)
-
-    def kill_daemon(self):
-        self.daemon.kill()
-        self.daemon.wait()
-
-    def ask(self, *words, check=False):
-        return subprocess.run([ACLNODE, *words, "--config", self.config], capture_output=True, text=True, timeout=20)
-
-    def status(self):
-        done = self.ask("status", "--json")
-        return json.loads(done.stdout) if done.stdout else None
-
-    def enforces_generation(self, number, patience=10.0):
-        return bool(wait_for(lambda: (s := self.status()) and s["state"] == "enforcing" and (s["generation"] or 0) >= number, patience))
-
-    def decisions(self):
-        with open(f"{self.folder}/decisions") as file:
-            return [json.loads(line) for line in file]
 
     # --- traffic ---
 
@@ -224,6 +134,106 @@ class Node:
         return subprocess.run(["ip", "netns", "exec", self.namespace, "ping", "-c", "1", "-W", str(patience), address],
                               capture_output=True).returncode == 0
 
+class Node(Host):
+    def __init__(self, lab, name, number, owner=None, tags=(), routes=(), enforces=True):
+        super().__init__(lab, f"{lab.prefix}-{name}")
+        self.name, self.number, self.owner, self.tags, self.routes = name, number, owner, tags, list(routes)
+        self.enforces = enforces
+        self.v4, self.v6 = f"100.64.0.{number}", f"fd7a:115c:a1e0::{number:x}"
+        self.interface = f"wt{os.getpid() % 100000}{name[:3]}"[:15]
+        self.private = run("wg", "genkey").strip()
+        self.public = run("wg", "pubkey", input=self.private).strip()
+        self.underlay = f"192.0.2.{number}"
+        self.folder = os.path.join(lab.folder, name)
+        self.config = os.path.join(self.folder, "aclnode.toml")
+        self.daemon = self.wireguard = None
+        self.mounts = None  # a mount namespace (/proc/PID/ns/mnt) that the daemon and what it starts live in; this one if None
+
+    # --- the machine ---
+
+    def make(self):
+        os.makedirs(self.folder)
+        run("ip", "netns", "add", self.namespace)
+        veth = f"v{os.getpid() % 100000}{self.number}"
+        run("ip", "link", "add", veth, "netns", self.lab.bridge, "type", "veth", "peer", "name", "eth0", "netns", self.namespace)
+        run("ip", "-n", self.lab.bridge, "link", "set", veth, "master", "br0", "up")
+        self.ip("addr", "add", f"{self.underlay}/24", "dev", "eth0")
+        self.ip("link", "set", "eth0", "up")
+        self.ip("link", "set", "lo", "up")
+        self.start_wireguard()
+
+    def start_wireguard(self):
+        environment = dict(os.environ, WG_PROCESS_FOREGROUND="1", LOG_LEVEL="error")
+        self.wireguard = subprocess.Popen(["ip", "netns", "exec", self.namespace, "wireguard-go", "-f", self.interface],
+                                          env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.lab.started.append(self.wireguard)
+        if not wait_for(lambda: os.path.exists(f"/var/run/wireguard/{self.interface}.sock")):
+            raise RuntimeError("wireguard-go did not start")
+        self.set_wireguard("private-key", "/dev/stdin", "listen-port", str(PORT), input=self.private)
+        self.set_addresses()
+
+    def set_addresses(self):
+        self.ip("addr", "add", f"{self.v4}/10", "dev", self.interface)
+        self.ip("addr", "add", f"{self.v6}/48", "dev", self.interface, "nodad")
+        self.ip("link", "set", self.interface, "mtu", "1420", "up")
+        for route in self.lab.routes_of_others(self):
+            self.ip("route", "replace", route, "dev", self.interface)
+
+    def stop_wireguard(self):
+        end(self.wireguard)
+        wait_for(lambda: not os.path.exists(f"/var/run/wireguard/{self.interface}.sock"))
+
+    def set_wireguard(self, *words, **options):
+        run("ip", "netns", "exec", self.namespace, "wg", "set", self.interface, *words, **options)
+
+    def add_peer(self, other):
+        allowed = ",".join([f"{other.v4}/32", f"{other.v6}/128", *other.routes])
+        self.set_wireguard("peer", other.public, "endpoint", f"{other.underlay}:{PORT}", "allowed-ips", allowed)
+
+    # --- aclnode ---
+
+    def write_config(self, source=None, **more):
+        settings = {"interface": self.interface, "source": source or self.lab.store, "trust": self.lab.trust_file,
+                    "state_dir": f"{self.folder}/state", "run_dir": f"{self.folder}/run", "bpffs_dir": f"{self.lab.bpffs}/{self.name}",
+                    "net_program": ACLNODE_NET, "net_user": "65534:65534", "decisions": f"{self.folder}/decisions", **more}
+        glass = settings.pop("break_glass", "")
+        text = "".join(f"{key} = {json.dumps(value)}\n" for key, value in settings.items())
+        with open(self.config, "w") as file:
+            file.write(text + glass)
+
+    def inside(self):
+        """How a command gets into this node: its network, and its files if they are its own."""
+        return ["nsenter", f"--net=/run/netns/{self.namespace}", *([f"--mount={self.mounts}"] if self.mounts else [])]
+
+    def start_daemon(self, wait=True):
+        # ip netns exec unmounts what other mount namespaces would not see; nsenter leaves bpffs where it is.
+        with open(f"{self.folder}/stderr", "a") as errors:
+            self.daemon = subprocess.Popen([*self.inside(), ACLNODE, "run", "--config", self.config], stderr=errors)
+        self.lab.started.append(self.daemon)
+        if wait and not wait_for(lambda: os.path.exists(f"{self.folder}/run/control") and self.status()):
+            raise RuntimeError(f"aclnode of {self.name} did not start:\n" + open(f"{self.folder}/stderr").read())
+
+    def stop_daemon(self):
+        end(self.daemon)
+
+    def kill_daemon(self):
+        self.daemon.kill()
+        self.daemon.wait()
+
+    def ask(self, *words, check=False):
+        return subprocess.run([ACLNODE, *words, "--config", self.config], capture_output=True, text=True, timeout=20)
+
+    def status(self):
+        done = self.ask("status", "--json")
+        return json.loads(done.stdout) if done.stdout else None
+
+    def enforces_generation(self, number, patience=10.0):
+        return bool(wait_for(lambda: (s := self.status()) and s["state"] == "enforcing" and (s["generation"] or 0) >= number, patience))
+
+    def decisions(self):
+        with open(f"{self.folder}/decisions") as file:
+            return [json.loads(line) for line in file]
+
 
 def family_of(address):
     return socket.AF_INET6 if ":" in address else socket.AF_INET
@@ -263,17 +273,27 @@ def end(process, patience=10):
 class Lab:
     """with Lab() as lab: lab.add(…); lab.up(); lab.publish(policy)"""
 
+    made = 0
+
     def __init__(self, store=None):
-        self.prefix = f"acl{os.getpid()}"
+        Lab.made += 1
+        self.prefix = f"acl{os.getpid()}{'' if Lab.made == 1 else f'x{Lab.made}'}"
         self.bridge = f"{self.prefix}-net"
         self.folder = tempfile.mkdtemp(prefix="aclnode-lab-")
         os.chmod(self.folder, 0o755)
         self.release, self.store = f"{self.folder}/release", store or f"{self.folder}/store"
         self.trust_file, self.bpffs = f"{self.folder}/trust", f"{self.folder}/bpf"
-        self.nodes, self.started, self.mounted = {}, [], False
-        self.removed_keys = []
+        self.nodes, self.hosts, self.started = {}, [], []
 
     def __enter__(self):
+        try:
+            self.make()
+        except BaseException:
+            self.__exit__()  # of a lab that is half there nothing stays either
+            raise
+        return self
+
+    def make(self):
         run("ip", "netns", "add", self.bridge)
         run("ip", "-n", self.bridge, "link", "add", "br0", "type", "bridge")
         run("ip", "-n", self.bridge, "link", "set", "br0", "up")
@@ -286,18 +306,17 @@ class Lab:
         run(ACLC, "trust", "init", self.release, "--pub", f"{self.folder}/key.pub", "--key", f"{self.folder}/key.key",
             "--passphrase-fd", "0", stdin=subprocess.DEVNULL)
         shutil.copy(f"{self.release}/trust/1", self.trust_file)
-        return self
 
     def __exit__(self, *_):
         for process in reversed(self.started):
             end(process, 3)
         # And what those have left behind.
-        for name in [self.bridge, *(node.namespace for node in self.nodes.values())]:
+        namespaces = [self.bridge, *(node.namespace for node in self.nodes.values()), *(host.namespace for host in self.hosts)]
+        for name in namespaces:
             for pid in subprocess.run(["ip", "netns", "pids", name], capture_output=True, text=True).stdout.split():
                 os.kill(int(pid), signal.SIGKILL)
-        for node in self.nodes.values():
-            subprocess.run(["ip", "netns", "del", node.namespace], capture_output=True)
-        subprocess.run(["ip", "netns", "del", self.bridge], capture_output=True)
+        for name in reversed(namespaces):
+            subprocess.run(["ip", "netns", "del", name], capture_output=True)
         subprocess.run(["umount", "-R", self.bpffs], capture_output=True)
         os.chdir("/")
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -305,6 +324,25 @@ class Lab:
     def add(self, name, number, **what):
         self.nodes[name] = Node(self, name, number, **what)
         return self.nodes[name]
+
+    def add_host(self, router, addresses, mtu=1500):
+        """A machine behind the router, at these addresses of the router's /24 and /64 routes; the router has the .1 of each."""
+        host = Host(self, f"{self.prefix}-host{len(self.hosts)}")
+        self.hosts.append(host)
+        run("ip", "netns", "add", host.namespace)
+        run("ip", "-n", router.namespace, "link", "add", "eth1", "type", "veth", "peer", "name", "eth0", "netns", host.namespace)
+        router.ip("link", "set", "eth1", "mtu", str(mtu), "up")
+        host.ip("link", "set", "lo", "up")
+        host.ip("link", "set", "eth0", "up")
+        for address in addresses:
+            v6 = ":" in address
+            length, nodad = (64, ["nodad"]) if v6 else (24, [])
+            gateway = address[:address.rindex(":" if v6 else ".") + 1] + "1"
+            router.ip("addr", "add", f"{gateway}/{length}", "dev", "eth1", *nodad)
+            host.ip("addr", "add", f"{address}/{length}", "dev", "eth0", *nodad)
+            host.ip("-6" if v6 else "-4", "route", "add", "default", "via", gateway)
+            router.exec("sysctl", "-qw", "net.ipv6.conf.all.forwarding=1" if v6 else "net.ipv4.ip_forward=1")
+        return host
 
     def routes_of_others(self, node):
         return [route for other in self.nodes.values() if other is not node for route in other.routes]
@@ -342,6 +380,9 @@ class Lab:
     def publish(self, policy, to=None):
         """Compiles, signs, publishes; the generation."""
         number = self.compile(policy)
+        self.publish_compiled(to)
+        return number
+
+    def publish_compiled(self, to=None):
         run(ACLC, "publish", self.release, to or self.store)
         os.system(f"chmod -R a+rX {self.folder}/store")
-        return number

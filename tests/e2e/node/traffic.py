@@ -37,10 +37,9 @@ def setUpModule():
         stranger = lab.add("stranger", 4, enforces=None)
         lab.up()
         server.write_config(flow_marks=1024)
-        add_host()
+        lab.add_host(router, [HOST4, HOST6], mtu=1300).serve(80, 81, udp=[53, 54])
         server.serve(22, 23, 8000, 8005, 8010, 8011, 9000, udp=[53, 54])
         laptop.serve(9000, 9001)
-        global behind
         number = lab.publish(policy())
         for node in (laptop, server, router):
             node.start_daemon()
@@ -53,26 +52,6 @@ def setUpModule():
 
 def tearDownModule():
     lab.__exit__()
-
-
-def add_host():
-    """A machine behind the router, over a link of a smaller MTU."""
-    lab.host = f"{lab.prefix}-host"
-    run("ip", "netns", "add", lab.host)
-    unittest.addModuleCleanup(subprocess.run, ["ip", "netns", "del", lab.host], capture_output=True)
-    run("ip", "-n", router.namespace, "link", "add", "eth1", "type", "veth", "peer", "name", "eth0", "netns", lab.host)
-    router.ip("addr", "add", "10.55.0.1/24", "dev", "eth1")
-    router.ip("addr", "add", "fd55::1/64", "dev", "eth1", "nodad")
-    router.ip("link", "set", "eth1", "mtu", "1300", "up")
-    for key in ("net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1"):
-        router.exec("sysctl", "-qw", key)
-    for words in (["addr", "add", f"{HOST4}/24", "dev", "eth0"], ["addr", "add", f"{HOST6}/64", "dev", "eth0", "nodad"],
-                  ["link", "set", "eth0", "up"], ["link", "set", "lo", "up"], ["route", "add", "default", "via", "10.55.0.1"],
-                  ["-6", "route", "add", "default", "via", "fd55::1"]):
-        run("ip", "-n", lab.host, *words)
-    host = Node.__new__(Node)
-    host.lab, host.namespace = lab, lab.host
-    host.serve(80, 81, udp=[53, 54])
 
 
 def publish(grants, *nodes):
@@ -237,6 +216,18 @@ class Flow:
         self.thread.join()
         self.client.close()
         self.far.close()
+
+
+class Labs(unittest.TestCase):
+    def test_one_that_cannot_be_made_leaves_nothing(self):
+        broken = Lab()
+        broken.trust_file = "/nowhere/trust"
+        with self.assertRaises(OSError):
+            broken.__enter__()
+        self.assertFalse(os.path.exists(broken.folder))
+        self.assertNotIn(broken.prefix + "-", run("ip", "netns", "list"))
+        with open("/proc/self/mounts") as file:
+            self.assertNotIn(broken.folder, file.read())
 
 
 WITHOUT_SERVER = GRANTS[1:]

@@ -1,0 +1,264 @@
+#include "node/daemon/login_decision.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "engine/release/text.h"
+#include "node/protocol/session_message.h"
+
+namespace acl::node {
+
+using release::quoted;
+
+namespace {
+
+constexpr std::uint16_t ssh_port = 22;
+constexpr std::string_view to_strangers = "access denied";
+
+std::string identity_text(const table::Identity& identity) {
+  std::string out = identity.login;
+  for (const std::string& tag : identity.tags) out += (out.empty() ? "" : ", ") + tag;
+  return out;
+}
+
+std::string joined(const std::vector<std::string_view>& texts) {
+  std::string out;
+  for (const std::string_view text : texts) out += (out.empty() ? "" : ", ") + std::string(text);
+  return out;
+}
+
+class Deciding {
+ public:
+  Deciding(const LoginFacts& facts, const LoginAsked& asked) : facts_(facts), asked_(asked) {}
+
+  LoginAnswer decide() {
+    const Facts& enforced = facts_.enforced;
+    if (is_own(asked_.source))
+      deny("known", fmt::format("{} is an address of this host, which is nobody's identity", asked_.source.text()));
+    else if (enforced.table != nullptr && may_enforce(*enforced.table, enforced.standing))
+      by_table(*enforced.table);
+    else
+      by_break_glass();
+    return std::move(out_);
+  }
+
+ private:
+  [[nodiscard]] bool is_own(const net::Address& address) const {
+    const auto& own = facts_.enforced.own_addresses;
+    const bool loopback = address.is_v4() ? address.low() >> 24 == 127 : address.high() == 0 && address.low() == 1;
+    return loopback || std::binary_search(facts_.host.begin(), facts_.host.end(), address) ||
+           std::find(own.begin(), own.end(), address) != own.end();
+  }
+
+  void yes(std::string layer, std::string reason) {
+    out_.why.layers.push_back({std::move(layer), true, std::move(reason)});
+  }
+  // `tell` without an account's name tells nothing of the policy.
+  void deny(std::string layer, std::string reason, std::string tell = std::string(to_strangers)) {
+    out_.reason = reason;
+    out_.why.layers.push_back({std::move(layer), false, std::move(reason)});
+    tell.resize(std::min(tell.size(), protocol::longest_text));
+    out_.tell = std::move(tell);
+  }
+  void accept(std::string reason) {
+    out_.accept = true;
+    out_.why.allowed = true;
+    out_.reason = std::move(reason);
+  }
+
+  [[nodiscard]] bool is_denied_here() {
+    if (std::find(facts_.deny_users.begin(), facts_.deny_users.end(), asked_.user) == facts_.deny_users.end())
+      return false;
+    deny("local", fmt::format("deny_users of aclnode.toml has {}", quoted(asked_.user)),
+         fmt::format("access denied: this machine takes no logins as {} by SSH; use another account",
+                     quoted(asked_.user)));
+    return true;
+  }
+  [[nodiscard]] bool account_exists() {
+    if (asked_.exists) {
+      yes("account", fmt::format("{} is an account of this machine", quoted(asked_.user)));
+      return true;
+    }
+    deny("account", fmt::format("there is no account {} on this machine", quoted(asked_.user)),
+         fmt::format("access denied: there is no account {} on this machine; have it made, or use another one",
+                     quoted(asked_.user)));
+    return false;
+  }
+
+  void by_break_glass() {
+    const Owner owner = owner_of(facts_.enforced.owned);
+    const std::optional<Key> holder = owner(asked_.source);
+    const auto& entries = facts_.enforced.break_glass;
+    bool known = false;
+    for (const BreakGlass& entry : entries) {
+      if (entry.login.empty() || !entry.from.contains(asked_.source) || holder != entry.key) continue;
+      known = true;
+      if (entry.login != asked_.user) continue;
+      yes("mode", "there is no valid table: break-glass is in force");
+      yes("ssh", fmt::format("a break-glass entry lets {} become {}", asked_.source.text(), quoted(asked_.user)));
+      if (is_denied_here() || !account_exists()) return;
+      return accept("break-glass");
+    }
+    deny("mode",
+         entries.empty() ? "there is no valid table: everything is denied"
+                         : fmt::format("there is no valid table, and no break-glass entry lets {} become {}",
+                                       asked_.source.text(), quoted(asked_.user)),
+         known ? fmt::format("access denied: this machine has no valid policy, and break-glass does not name {}",
+                             quoted(asked_.user))
+               : std::string(to_strangers));
+  }
+
+  void by_table(const LoadedTable& table) {
+    yes("mode", "a table is in force");
+    if (const auto* node = table.directory().whois(asked_.source)) {
+      out_.node = node->identity.name;
+      out_.identity = identity_text(node->identity);
+    }
+    if (!reaches_port(table)) return;
+    // An account that is not there is refused at the end, in words of its own; the rules are asked as if it were.
+    const auto decision = table.ssh().decide({asked_.source, asked_.user, true, asked_.is_root});
+    if (!rule_allows(table, decision) || is_denied_here() || is_withheld_by_expiry(table, decision)) return;
+    if (!account_exists()) return;
+    out_.agent_forwarding = decision.agent_forwarding;
+    out_.local_forwarding = decision.local_forwarding;
+    out_.remote_forwarding = decision.remote_forwarding;
+    for (const std::string_view pattern : decision.environment) {
+      if (out_.patterns.size() < protocol::most_patterns && pattern.size() <= protocol::longest_pattern)
+        out_.patterns.emplace_back(pattern);
+    }
+    accept(fmt::format("{} accepts it", out_.why.rule));
+  }
+
+  // Layers known, bound, here, packet.
+  bool reaches_port(const LoadedTable& table) {
+    Target target;
+    target.name = asked_.own.text();
+    target.any_port = false;
+    target.first_port = target.last_port = ssh_port;
+    if (table.header().find(asked_.own) == nullptr) {
+      deny("here", fmt::format("{} is no address of this node", asked_.own.text()));
+      return false;
+    }
+    const auto packet = node::why(table, asked_.source.text(), target, owner_of(facts_.enforced.owned));
+    if (!packet) {
+      deny("packet", packet.error().message);
+      return false;
+    }
+    for (const Layer& layer : packet->layers) {
+      if (layer.ok) {
+        yes(layer.name, layer.reason);
+        continue;
+      }
+      const bool bound = layer.name == "packet";
+      deny(layer.name, layer.reason,
+           bound ? "access denied: policy does not let this node reach port 22 here; ask whoever keeps the policy"
+                 : std::string(to_strangers));
+      if (bound) out_.why.nearest = packet->nearest;
+      return false;
+    }
+    const auto& withheld = facts_.enforced.withheld;
+    const bool changing = std::any_of(withheld.begin(), withheld.end(), [&](const table::AddressRange& range) {
+      return range.first <= asked_.source && asked_.source <= range.last;
+    });
+    if (changing) deny("bound", fmt::format("{} changes hands right now", asked_.source.text()));
+    return packet->allowed && !changing;
+  }
+
+  void name_rule(const LoadedTable& table, std::uint32_t number) {
+    const table::RulePlace* place = table.rules().find(table.names().ssh_rule_id(number));
+    out_.why.rule = place != nullptr ? table::rule_name(*place) : "a rule without a line";
+    out_.why.file = table.rules().file;
+    out_.why.line = place != nullptr ? place->line : 0;
+  }
+
+  bool rule_allows(const LoadedTable& table, const table::LoginDecision& decision) {
+    const std::string who = out_.identity.empty() ? asked_.source.text() : out_.identity;
+    if (decision.action == table::LoginAction::deny) {
+      out_.why.file = table.rules().file;
+      tell_nearest(table);
+      deny("ssh",
+           fmt::format("no rule lets {} in as {}{}", who, quoted(asked_.user),
+                       decision.known_source ? ", though as somebody else" : ""),
+           fmt::format("access denied: policy does not let {} become {} here; ask whoever keeps the policy", who,
+                       quoted(asked_.user)));
+      return false;
+    }
+    name_rule(table, decision.rule);
+    if (decision.action == table::LoginAction::check) {
+      deny("ssh",
+           fmt::format("{} lets {} in as {} after a check, which this version cannot make", out_.why.rule, who,
+                       quoted(asked_.user)),
+           fmt::format("access denied: policy asks that you prove anew who you are before becoming {}, which this "
+                       "machine cannot do yet; use an account that needs no check",
+                       quoted(asked_.user)));
+      return false;
+    }
+    if (decision.enforce_recorder) {
+      deny("ssh",
+           fmt::format("{} demands that the session is recorded ({}), and there is no recorder", out_.why.rule,
+                       joined(decision.recorders)),
+           "access denied: policy demands that this session is recorded, and there is no recorder here; use an account "
+           "that needs none");
+      return false;
+    }
+    yes("ssh", fmt::format("{} lets {} in as {}", out_.why.rule, who, quoted(asked_.user)));
+    return true;
+  }
+
+  // What the source may become here instead.
+  void tell_nearest(const LoadedTable& table) {
+    constexpr std::size_t most_nearest = 5;
+    const std::uint32_t source = table.ssh().source_class(asked_.source);
+    if (source == 0) return;
+    for (const table::Ssh::ClassRule& one : table.ssh().rules_of(source)) {
+      if (out_.why.nearest.size() == most_nearest) return;
+      const table::Ssh::Rule rule = table.ssh().rule(one.rule);
+      std::string accounts = joined(rule.accounts);
+      const auto add = [&](bool given, std::string_view what) {
+        if (given) accounts += (accounts.empty() ? "" : ", ") + std::string(what);
+      };
+      add((rule.flags & acl_ssh_root) != 0, "root");
+      add((rule.flags & acl_ssh_nonroot) != 0, "every account but root");
+      add(one.own_name, table.ssh().own_name(source));
+      const table::RulePlace* place = table.rules().find(table.names().ssh_rule_id(one.rule));
+      out_.why.nearest.push_back({place != nullptr ? table::rule_name(*place) : "a rule without a line",
+                                  place != nullptr ? place->line : 0,
+                                  fmt::format("it gives {}{}", accounts.empty() ? "nothing" : accounts,
+                                              rule.action == table::LoginAction::check ? ", after a check" : "")});
+    }
+  }
+
+  // engine/release/head.h: with ssh-restricted an expired release gives neither root nor checked logins.
+  bool is_withheld_by_expiry(const LoadedTable& table, const table::LoginDecision& decision) {
+    if (facts_.enforced.standing != release::Standing::expired ||
+        table.release().head.on_expiry != release::OnExpiry::ssh_restricted)
+      return false;
+    const bool root = asked_.is_root || asked_.user == "root";
+    if (!root && decision.action != table::LoginAction::check) return false;
+    deny("local", "the release has expired (ssh-restricted): no logins as root, and none that need a check",
+         "access denied: the policy on this machine has expired, so nobody becomes root until there is a new one; use "
+         "another account");
+    return true;
+  }
+
+  const LoginFacts& facts_;
+  const LoginAsked& asked_;
+  LoginAnswer out_;
+};
+
+}  // namespace
+
+Owner owner_of(std::span<const OwnedRange> owned) {
+  return [owned](const net::Address& address) -> std::optional<Key> {
+    const auto after = std::upper_bound(owned.begin(), owned.end(), address,
+                                        [](const net::Address& a, const OwnedRange& range) { return a < range.first; });
+    if (after == owned.begin()) return std::nullopt;
+    const OwnedRange& range = *(after - 1);
+    return address <= range.last ? std::optional(range.peer) : std::nullopt;
+  };
+}
+
+LoginAnswer decide_login(const LoginFacts& facts, const LoginAsked& asked) { return Deciding(facts, asked).decide(); }
+
+}  // namespace acl::node

@@ -1,0 +1,58 @@
+// LoginDecision: may the source of this connection become that account here? docs/node.md, "Logins".
+//
+// A pure function of what the filter is enforced by (enforcement.h), the question, and the accounts that this machine denies. In this order:
+//
+//   mode     is there a table that may be enforced; without one, break-glass entries with a login
+//   known    the source is a node's address, or behind one, and none of this host's
+//   bound    WireGuard gives it to the key that the table has for it
+//   here     the connection is for an own address of this node
+//   packet   the hot part lets the source reach port 22 of it
+//   ssh      the ssh part gives the account; not by a rule that asks for what there is not (a check, a recorder)
+//   local    neither `deny_users` nor an expired release forbid it
+//   account  it exists
+//
+// All of them answered yes is accept; the first no decides. Nothing here is wider than the table.
+//
+// Two texts: `reason` is for records and for whoever may ask the daemon; `tell` is one line for the person who logs in, and tells those whom
+// the node does not know nothing but that access is denied.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "node/daemon/enforcement.h"
+#include "node/daemon/questions.h"
+
+namespace acl::node {
+
+// What a login asks.
+struct LoginAsked {
+  net::Address source, own;
+  std::string user;     // as the client wrote it
+  bool exists = false;  // there is such an account
+  bool is_root = false;
+};
+
+struct LoginFacts {
+  Facts enforced;
+  std::span<const std::string> deny_users;
+  std::span<const net::Address> host;  // this host's addresses, ascending
+};
+
+struct LoginAnswer {
+  bool accept = false;
+  std::string tell, reason;
+  Why why;  // layers as above; rule, file and line of the SSH rule
+  bool agent_forwarding = false, local_forwarding = false, remote_forwarding = false;
+  std::vector<std::string> patterns;  // of variables that the client may set
+  std::string node, identity;         // whose the source is: the node; the person, or the tags
+};
+
+LoginAnswer decide_login(const LoginFacts& facts, const LoginAsked& asked);
+
+// What WireGuard says, as an Owner: ranges ascending and disjoint, which must outlive it.
+Owner owner_of(std::span<const OwnedRange> owned);
+
+}  // namespace acl::node

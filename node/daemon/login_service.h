@@ -1,0 +1,62 @@
+// LoginService: logins by policy as one part of the daemon, there while [ssh] is enabled: port 22 steered here, host keys made, logins served.
+//
+//   set()    as configured now; switches on and off
+//   tick()   once a second, and at once when addresses changed, before the filter is put on an interface that was made anew
+//   step()   whenever fd() is readable, next_ms() is there, or what is enforced may have changed
+//
+// What fails is kept in trouble() until it no longer does, and tried again: the packet filter goes on whatever happens here.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "node/daemon/answers.h"
+#include "node/daemon/enforcer.h"
+#include "node/daemon/logins.h"
+#include "node/daemon/program.h"
+#include "node/steer/steering.h"
+
+namespace acl::node {
+
+SteeringOptions steering_options(const Config& config);
+
+class LoginService {
+ public:
+  // All outlive it.
+  LoginService(const Config& config, const Clocks& clocks, Decisions& decisions, Enforcer& enforcer);
+
+  // The configuration has been read, at the start and again. Before the first, nothing is done.
+  void set();
+  void tick();
+  void step();
+  [[nodiscard]] int fd() const noexcept { return logins_ ? logins_->fd() : -1; }
+  [[nodiscard]] std::optional<std::int64_t> next_ms() const;
+
+  // For `aclnode why`; nothing while it is off.
+  [[nodiscard]] std::optional<LoginAnswer> decide(const LoginAsked& asked) const;
+  [[nodiscard]] SshStatus status() const;
+  [[nodiscard]] const std::string* trouble() const noexcept;
+
+ private:
+  void switch_off();
+  void look_after_keys();
+  void look_after_port();
+  void report(std::string& kept, const Expected<void>& outcome);
+
+  const Config& config_;
+  const Clocks& clocks_;
+  Decisions& decisions_;
+  Enforcer& enforcer_;
+  bool set_ = false;
+  std::unique_ptr<Logins> logins_;
+  std::optional<Steering> steering_;
+  std::int64_t steer_again_ms_ = 0, keys_again_ms_ = 0;
+  std::optional<StartedProgram> making_;
+  bool has_keys_ = false, steered_ = false;
+  std::uint64_t revision_ = 0;
+  std::string steer_trouble_, key_trouble_, logins_trouble_;
+};
+
+}  // namespace acl::node

@@ -1,0 +1,523 @@
+#include "node/daemon/logins.h"
+
+#include <fmt/format.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "engine/release/text.h"
+#include "node/steer/local_addresses.h"
+
+namespace acl::node {
+
+using protocol::FromSession;
+using protocol::SessionStates;
+
+namespace {
+
+// Tags of epoll; keys of logins begin after them.
+constexpr std::uint64_t tag_v4 = 0, tag_v6 = 1, tag_sessions = 2, first_key = 16;
+constexpr int accepts_a_step = 64;
+constexpr std::size_t most_logins = 65'536;
+// How long an accepted connection waits for the supervisor, and how often that is tried.
+constexpr std::int64_t supervisor_patience_ms = 5000, hand_over_every_ms = 20;
+// WireGuard answers or is given up within three seconds (enforcer.cc).
+constexpr std::int64_t may_patience_ms = 5000;
+constexpr std::int64_t resume_patience_ms = 10'000, end_patience_ms = 10'000;
+// aclnode-session ends at the grace by itself.
+constexpr std::int64_t grace_slack_ms = 5000;
+constexpr std::int64_t pause_ms = 200;
+constexpr std::int64_t tell_refusals_every_ms = 10'000;
+
+protocol::Endpoint endpoint(const SocketPlace& place) {
+  protocol::Endpoint out;
+  out.port = place.port;
+  const auto put = [&](std::uint64_t bits, int bytes) {
+    for (int i = bytes - 1; i >= 0; --i) out.address.push_back(static_cast<std::uint8_t>(bits >> (8 * i)));
+  };
+  if (place.address.is_v4()) {
+    put(place.address.low(), 4);
+  } else {
+    put(place.address.high(), 8);
+    put(place.address.low(), 8);
+  }
+  return out;
+}
+
+SocketPlace place_of(const protocol::Endpoint& endpoint) {
+  std::uint64_t half[2] = {0, 0};
+  const std::size_t size = endpoint.address.size();
+  for (std::size_t i = 0; i < size; ++i) half[i / 8] = half[i / 8] << 8 | endpoint.address[i];
+  return {size == 4 ? net::Address::v4(static_cast<std::uint32_t>(half[0])) : net::Address::v6(half[0], half[1]),
+          endpoint.port};
+}
+
+bool is_own(const Facts& facts, const net::Address& address) {
+  const auto& own = facts.own_addresses;
+  return std::find(own.begin(), own.end(), address) != own.end() ||
+         (facts.table != nullptr && facts.table->header().find(address) != nullptr);
+}
+
+std::string line_of(const Why& why) {
+  if (why.rule.empty()) return {};
+  return why.line != 0 ? fmt::format("{}:{}", why.file, why.line) : why.file;
+}
+
+std::string for_the_end(std::string_view tell) {
+  constexpr std::string_view head = "access denied: ";
+  if (tell.substr(0, head.size()) == head) tell.remove_prefix(head.size());
+  return fmt::format("this login is no longer allowed: {}", tell).substr(0, protocol::longest_text);
+}
+
+}  // namespace
+
+// --- opening ------------------------------------------------------------------------------------------------------------------
+
+Expected<std::unique_ptr<Logins>> Logins::open(LoginSettings settings, LoginSource source, const Clocks& clocks,
+                                               Decisions& decisions) {
+  std::unique_ptr<Logins> made(new Logins(std::move(settings), std::move(source), clocks, decisions));
+  if (auto ok = made->listen_for_sessions(); !ok) return tl::unexpected(ok.error());
+  return made;
+}
+
+Logins::Logins(LoginSettings settings, LoginSource source, const Clocks& clocks, Decisions& decisions)
+    : settings_(std::move(settings)),
+      source_(std::move(source)),
+      clocks_(clocks),
+      decisions_(decisions),
+      supervisor_({settings_.ssh.session_program, settings_.ssh.session_socket, settings_.start_supervisor}, clocks),
+      limits_(settings_.ssh.max_starting, settings_.ssh.max_starting_per_source),
+      epoll_(::epoll_create1(EPOLL_CLOEXEC)),
+      next_key_(first_key),
+      // So that numbers of one run are not those of the next, whose records may stand beside them.
+      number_base_(static_cast<std::uint64_t>(clocks.wall()) << 20),
+      told_refusal_ms_(clocks.steady_ms() - tell_refusals_every_ms),
+      buffer_(protocol::longest_session_message) {}
+
+Logins::~Logins() {
+  if (sessions_) ::unlink(settings_.resume_socket.c_str());
+}
+
+bool Logins::watch(int fd, std::uint64_t tag) const {
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.u64 = tag;
+  return ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+Expected<void> Logins::listen_for_sessions() {
+  const std::string& path = settings_.resume_socket;
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path)
+    return fail(Code::E1404, fmt::format("\"{}\" is too long for a socket's name", path),
+                "set run_dir to a shorter path");
+  std::memcpy(address.sun_path, path.data(), path.size());
+  sessions_ = Fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  ::unlink(path.c_str());  // of a daemon that is gone: the state folder's lock says so
+  if (!epoll_ || !sessions_ ||
+      ::bind(sessions_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+      ::chmod(path.c_str(), 0600) != 0 || ::listen(sessions_.get(), 128) != 0 || !watch(sessions_.get(), tag_sessions))
+    return fail(Code::E1404, fmt::format("cannot listen at \"{}\": {}", path, std::strerror(errno)));
+  return {};
+}
+
+void Logins::listen(const Listeners& listeners, bool serves) {
+  serves_ = serves;
+  // A listener that was closed has left by itself, and its number may be another's now.
+  for (const auto& [tag, fd] : {std::pair{tag_v4, listeners.v4.get()}, {tag_v6, listeners.v6.get()}}) {
+    if (fd >= 0 && !watch(fd, tag) && errno != EEXIST) refuse({}, "the listener cannot be watched");
+    listeners_[tag] = fd;
+  }
+}
+
+void Logins::set(LoginSettings settings) {
+  const bool another = settings.ssh != settings_.ssh;
+  settings_ = std::move(settings);
+  if (!another) return;
+  limits_.set(settings_.ssh.max_starting, settings_.ssh.max_starting_per_source);
+  supervisor_.set({settings_.ssh.session_program, settings_.ssh.session_socket, settings_.start_supervisor});
+  decide_again();
+}
+
+void Logins::set_host(std::vector<net::Address> host) {
+  if (host == host_) return;
+  host_ = std::move(host);
+  decide_again();
+}
+
+// --- connections --------------------------------------------------------------------------------------------------------------
+
+void Logins::accept_from(int listener) {
+  for (int i = 0; i < accepts_a_step; ++i) {
+    AcceptedConnection connection = accept_connection(listener);
+    if (connection.fd) {
+      take(std::move(connection));
+      continue;
+    }
+    // ECONNABORTED and 0: gone already. No descriptors: not asked again at once, since it would stay readable.
+    if (errno == 0 || errno == ECONNABORTED || errno == EINTR) continue;
+    if (errno != EAGAIN) {
+      paused_until_ms_ = clocks_.steady_ms() + pause_ms;
+      refuse({}, fmt::format("cannot accept: {}", std::strerror(errno)));
+    }
+    return;
+  }
+}
+
+void Logins::take(AcceptedConnection connection) {
+  const net::Address source = connection.source.address;
+  if (connection.own.port != 22 || !is_own(source_.facts(), connection.own.address) || is_of_host(source, host_))
+    return refuse(source, "it is not for port 22 of the WireGuard address, or comes from this host");
+  if (!serves_) return refuse(source, "there is no host key yet");
+  if (logins_.size() >= most_logins) return refuse(source, "E1408: too many at once");
+  if (limits_.begin(source)) return start(std::move(connection));
+  // Many at once are not refused, as with sshd, but wait their turn: a deployment logs in two hundred times within a second.
+  if (!waiting_.add(std::move(connection), clocks_.steady_ms() + grace_ms())) refuse(source, "E1408: too many at once");
+}
+
+std::int64_t Logins::grace_ms() const noexcept { return std::int64_t{settings_.ssh.login_grace_s} * 1000; }
+
+// Those for whom there is room by now; it counts as theirs already.
+void Logins::start_waiting() {
+  for (AcceptedConnection& one : waiting_.take(limits_)) start(std::move(one));
+  for (const net::Address& source : waiting_.give_up(clocks_.steady_ms()))
+    refuse(source, "E1408: its turn did not come in time");
+}
+
+void Logins::start(AcceptedConnection connection) {
+  const net::Address source = connection.source.address;
+  int ends[2] = {-1, -1};
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) != 0) {
+    limits_.end(source);
+    return refuse(source, std::strerror(errno));
+  }
+  const std::uint64_t key = next_key_++;
+  Login& login = logins_[key];
+  login.number = number_base_ + key - first_key + 1;
+  login.source = connection.source;
+  login.own = connection.own;
+  login.connection = std::move(connection.fd);
+  login.conversation = Fd(ends[0]);
+  login.for_session = Fd(ends[1]);
+  login.counted = true;
+  login.since_ms = clocks_.steady_ms();
+  login.deadline_ms = login.since_ms + supervisor_patience_ms;
+  if (!watch(login.conversation.get(), key)) close(logins_.find(key), "it cannot be watched");
+}
+
+// Counted, and told now and then: a flood of connections is no flood of records.
+void Logins::refuse(const net::Address& source, const std::string& why) {
+  ++refused_;
+  const std::int64_t now = clocks_.steady_ms();
+  if (now - told_refusal_ms_ < tell_refusals_every_ms) return;
+  told_refusal_ms_ = now;
+  decisions_.record(clocks_.wall(), "login-refused",
+                    {{"source", source.text()}, {"reason", why}, {"refused", std::to_string(refused_)}});
+}
+
+protocol::Bytes Logins::begin_message(const Login& login) const {
+  const SshSettings& ssh = settings_.ssh;
+  protocol::Begin begin;
+  begin.number = login.number;
+  begin.source = endpoint(login.source);
+  begin.own = endpoint(login.own);
+  begin.grace_s = ssh.login_grace_s;
+  begin.keepalive_s = ssh.keepalive_s;
+  begin.keepalive_count = ssh.keepalive_count;
+  begin.rekey_bytes = std::uint64_t{ssh.rekey_mb} << 20;
+  begin.formality = ssh.formality;
+  begin.ssh_program = ssh.ssh_program;
+  begin.ssh_user = ssh.ssh_user;
+  begin.key_folder = settings_.key_folder;
+  begin.pam_service = ssh.pam_service;
+  begin.sftp_server = ssh.sftp_server;
+  begin.resume_socket = settings_.resume_socket;
+  auto bytes = protocol::encode(protocol::ToSession(std::move(begin)));
+  return bytes ? std::move(*bytes) : protocol::Bytes();
+}
+
+void Logins::hand_over_all() {
+  for (auto at = logins_.begin(); at != logins_.end();) {
+    Login& login = at->second;
+    const auto here = at++;
+    if (!login.connection) continue;
+    const protocol::Bytes begin = begin_message(login);
+    if (begin.empty()) {
+      close(here, "a setting of [ssh] is too long");
+      continue;
+    }
+    const int descriptors[] = {login.connection.get(), login.for_session.get()};
+    if (!supervisor_.hand_over(begin, descriptors)) return;
+    login.connection = Fd();
+    login.for_session = Fd();
+    login.deadline_ms = login.since_ms + grace_ms() + grace_slack_ms;
+  }
+}
+
+void Logins::accept_sessions() {
+  for (int i = 0; i < accepts_a_step && logins_.size() < most_logins; ++i) {
+    Fd fd(::accept4(sessions_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    if (!fd) return;
+    ucred peer{};
+    socklen_t size = sizeof peer;
+    if (::getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 || peer.uid != 0) continue;
+    const std::uint64_t key = next_key_++;
+    Login& login = logins_[key];
+    login.states = SessionStates(SessionStates::Start::resumed);
+    login.resumed = true;
+    login.conversation = std::move(fd);
+    login.since_ms = clocks_.steady_ms();
+    login.deadline_ms = login.since_ms + resume_patience_ms;
+    if (!watch(login.conversation.get(), key)) close(logins_.find(key), "it cannot be watched");
+  }
+}
+
+// --- the loop's part ----------------------------------------------------------------------------------------------------------
+
+void Logins::step() {
+  epoll_event events[256];
+  const int count = ::epoll_wait(epoll_.get(), events, static_cast<int>(std::size(events)), 0);
+  const bool paused = clocks_.steady_ms() < paused_until_ms_;
+  for (int i = 0; i < count; ++i) {
+    const std::uint64_t tag = events[i].data.u64;
+    if (tag == tag_v4 || tag == tag_v6) {
+      if (!paused) accept_from(listeners_[tag]);
+    } else if (tag == tag_sessions) {
+      accept_sessions();
+    } else {
+      hear(tag);
+    }
+  }
+  decide_asked();
+  start_waiting();
+  hand_over_all();
+  look_at_deadlines();
+}
+
+void Logins::tick() {
+  if (serves_) supervisor_.reach();
+}
+
+std::optional<std::int64_t> Logins::next_ms() const {
+  const bool waiting = std::any_of(logins_.begin(), logins_.end(),
+                                   [](const auto& one) { return one.second.connection || one.second.may; });
+  if (!waiting) return std::nullopt;
+  return clocks_.steady_ms() + hand_over_every_ms;
+}
+
+void Logins::look_at_deadlines() {
+  const std::int64_t now = clocks_.steady_ms();
+  for (auto at = logins_.begin(); at != logins_.end();) {
+    const auto here = at++;
+    Login& login = here->second;
+    if (login.live && !login.ending) continue;
+    if (now < login.deadline_ms) continue;
+    if (login.connection) {
+      refuse(login.source.address, fmt::format("E1404: {}", supervisor_.why()));
+      close(here, "it was not served");
+      continue;
+    }
+    if (!login.ending && !login.resumed) static_cast<void>(say(login, protocol::EndSession{"too slow"}));
+    close(here, login.ending ? "it did not end by itself" : "it was too slow");
+  }
+}
+
+void Logins::hear(std::uint64_t key) {
+  for (;;) {
+    const auto at = logins_.find(key);
+    if (at == logins_.end()) return;
+    const protocol::Received got = protocol::receive_message(at->second.conversation.get(), buffer_);
+    switch (got.state) {
+      case protocol::Received::State::nothing: return;
+      case protocol::Received::State::closed: return close(at, "its process is gone");
+      case protocol::Received::State::too_long: return close(at, "E1403: a message that is too long");
+      case protocol::Received::State::message: break;
+    }
+    const auto message = protocol::decode_from_session(got.message);
+    if (!message) return close(at, fmt::format("E1403: {}", message.error().message));
+    const protocol::Judged judged = at->second.states.hear(*message);
+    if (judged.verdict == protocol::Verdict::broken) {
+      static_cast<void>(say(at->second, protocol::EndSession{"a message that is not legal"}));
+      return close(at, fmt::format("E1403: {}", judged.fault));
+    }
+    if (!hear_message(at->second, *message)) return close(at, std::get<protocol::SessionOver>(*message).words);
+  }
+}
+
+bool Logins::hear_message(Login& login, const FromSession& message) {
+  if (std::holds_alternative<protocol::SessionOver>(message)) return false;
+  if (const auto* resume = std::get_if<protocol::Resume>(&message)) {
+    take_resume(login, *resume);
+  } else if (const auto* may = std::get_if<protocol::May>(&message)) {
+    login.may = *may;
+    login.asked = {login.source.address, login.own.address, may->user, may->exists, may->is_root};
+    login.ticket = 0;
+  } else {
+    began(login);
+  }
+  return true;
+}
+
+void Logins::take_resume(Login& login, const protocol::Resume& resume) {
+  login.number = resume.number;
+  login.source = place_of(resume.source);
+  login.own = place_of(resume.own);
+  login.since = static_cast<release::Time>(resume.since);
+  login.asked = {login.source.address, login.own.address, resume.user, true, resume.is_root};
+  login.may.emplace().user = resume.user;
+  login.ticket = 0;
+}
+
+// --- deciding -----------------------------------------------------------------------------------------------------------------
+
+LoginAnswer Logins::decide(const LoginAsked& asked) const {
+  return decide_login({source_.facts(), settings_.ssh.deny_users, host_}, asked);
+}
+
+// One question to WireGuard for all that were heard in this step: who asks often does not have it read as often.
+void Logins::ask_wireguard() {
+  std::optional<std::uint64_t> ticket;
+  for (auto& [key, login] : logins_) {
+    if (!login.may || login.ticket != 0) continue;
+    if (!ticket) ticket = source_.ask_wireguard();
+    login.ticket = *ticket;
+    login.may_until_ms = clocks_.steady_ms() + may_patience_ms;
+  }
+}
+
+void Logins::decide_asked() {
+  ask_wireguard();
+  const std::uint64_t answered = source_.answered();
+  const std::int64_t now = clocks_.steady_ms();
+  for (auto& [key, login] : logins_) {
+    if (!login.may || (answered < login.ticket && now < login.may_until_ms)) continue;
+    login.answer = decide(login.asked);
+    if (answered < login.ticket) {
+      login.answer = {};
+      login.answer.reason = "WireGuard did not say in time whose the source is";
+      login.answer.tell = "access denied";
+    }
+    login.resumed ? answer_resumed(login) : answer(login);
+    login.may.reset();
+  }
+}
+
+void Logins::answer(Login& login) {
+  const LoginAnswer& answer = login.answer;
+  record_decision(login, "login");
+  login.states.answered(answer.accept);
+  protocol::Decision decision;
+  decision.request = login.may->request;
+  decision.accept = answer.accept;
+  decision.agent_forwarding = answer.agent_forwarding;
+  decision.local_forwarding = answer.local_forwarding;
+  decision.remote_forwarding = answer.remote_forwarding;
+  decision.tell = answer.tell;
+  decision.patterns = answer.patterns;
+  if (!say(login, std::move(decision))) ::shutdown(login.conversation.get(), SHUT_RDWR);
+}
+
+void Logins::answer_resumed(Login& login) {
+  record_decision(login, "login-again");
+  login.live = true;
+  login.since_ms = clocks_.steady_ms() - 1000 * std::max<std::int64_t>(0, clocks_.wall() - login.since);
+  if (!login.answer.accept) return end(login, for_the_end(login.answer.tell));
+  record_session(login, "session-resumed", "");
+  if (!say(login, protocol::GoOn{})) ::shutdown(login.conversation.get(), SHUT_RDWR);
+}
+
+// Between decision and session a table may have come that does not allow it: decide_again() has looked at it then.
+void Logins::began(Login& login) {
+  login.live = true;
+  login.since_ms = clocks_.steady_ms();
+  login.since = clocks_.wall();
+  if (std::exchange(login.counted, false)) limits_.end(login.source.address);
+  record_session(login, "session-start", "");
+}
+
+void Logins::decide_again() {
+  for (auto& [key, login] : logins_) {
+    if (!login.answer.accept || login.ending || login.may) continue;
+    LoginAnswer fresh = decide(login.asked);
+    if (fresh.accept) {
+      login.answer = std::move(fresh);
+      continue;
+    }
+    login.answer = std::move(fresh);
+    record_decision(login, "login-again");
+    end(login, for_the_end(login.answer.tell));
+  }
+}
+
+void Logins::end_all(const std::string& words) {
+  for (auto& [key, login] : logins_) {
+    if (!login.connection && !login.ending) end(login, words);
+  }
+}
+
+bool Logins::say(Login& login, const protocol::ToSession& message) {
+  const auto bytes = protocol::encode(message);
+  return bytes && protocol::send_message(login.conversation.get(), *bytes, protocol::Wait::no) == protocol::Sent::sent;
+}
+
+void Logins::end(Login& login, const std::string& words) {
+  login.ending = true;
+  login.deadline_ms = clocks_.steady_ms() + end_patience_ms;
+  if (!say(login, protocol::EndSession{words})) ::shutdown(login.conversation.get(), SHUT_RDWR);
+}
+
+void Logins::close(Place place, const std::string& words) {
+  Login& login = place->second;
+  if (login.counted) limits_.end(login.source.address);
+  if (login.live) record_session(login, "session-end", words);
+  logins_.erase(place);
+}
+
+// --- saying so ----------------------------------------------------------------------------------------------------------------
+
+Logins::Counts Logins::counts() const {
+  Counts out;
+  for (const auto& [key, login] : logins_) out.sessions += login.live ? 1 : 0;
+  out.starting = limits_.starting();
+  out.refused = refused_;
+  return out;
+}
+
+void Logins::record_decision(const Login& login, const char* event) {
+  const Facts facts = source_.facts();
+  const std::string generation = facts.table != nullptr ? facts.table->release().head.generation.text() : "";
+  decisions_.record(clocks_.wall(), event,
+                    {{"verdict", login.answer.accept ? "accept" : "deny"},
+                     {"connection", std::to_string(login.number)},
+                     {"source", login.source.address.text()},
+                     {"node", login.answer.node},
+                     {"identity", login.answer.identity},
+                     {"account", login.asked.user},
+                     {"rule", login.answer.why.rule},
+                     {"line", line_of(login.answer.why)},
+                     {"reason", login.answer.reason},
+                     {"generation", generation}});
+}
+
+void Logins::record_session(const Login& login, const char* event, const std::string& words) {
+  const std::int64_t duration = clocks_.steady_ms() - login.since_ms;
+  decisions_.record(clocks_.wall(), event,
+                    {{"connection", std::to_string(login.number)},
+                     {"source", login.source.address.text()},
+                     {"node", login.answer.node},
+                     {"identity", login.answer.identity},
+                     {"account", login.asked.user},
+                     {"rule", login.answer.why.rule},
+                     {"line", line_of(login.answer.why)},
+                     {"duration_s", fmt::format("{}.{:03}", duration / 1000, duration % 1000)},
+                     {"words", words}});
+}
+
+}  // namespace acl::node

@@ -1,0 +1,153 @@
+// Logins: every connection that is steered here, from its acceptance to the end of its session.
+//
+//   accepted → handed over to aclnode-session's supervisor → asked `may`: WireGuard is read again, then it is decided (login_decision.h)
+//            → `logged-in` → … → `session-over`
+//
+// In: the listeners; messages of aclnode-session, each legal in its state only (login_conversation.h). Out: answers, records of every
+// decision and of every session's start and end, and EndSession where what is enforced no longer allows a login that lives.
+// Sessions that outlived a daemon come back by the socket RUN_DIR/logins and are decided like new ones.
+//
+// Nothing waits: step() does what can be done and returns; fd() tells when there is more, next_ms() when it is time. A login whose
+// question finds no answer in time is denied. Memory is bounded by the limits and by how many are logged in. Owns its descriptors.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/net/fd.h"
+#include "node/daemon/clocks.h"
+#include "node/daemon/config.h"
+#include "node/daemon/decisions.h"
+#include "node/daemon/login_decision.h"
+#include "node/daemon/login_limits.h"
+#include "node/daemon/supervisor.h"
+#include "node/daemon/waiting_room.h"
+#include "node/protocol/login_conversation.h"
+#include "node/steer/listeners.h"
+
+namespace acl::node {
+
+// What logins are decided by, as the daemon has it (Enforcer).
+struct LoginSource {
+  std::function<Facts()> facts;
+  std::function<std::uint64_t()> ask_wireguard;
+  std::function<std::uint64_t()> answered;
+};
+
+struct LoginSettings {
+  SshSettings ssh;
+  std::string key_folder;
+  std::string resume_socket;
+  bool start_supervisor = false;
+};
+
+class Logins {
+ public:
+  // Listens for sessions that come back. E1404. `clocks` and `decisions` outlive it.
+  static Expected<std::unique_ptr<Logins>> open(LoginSettings settings, LoginSource source, const Clocks& clocks,
+                                                Decisions& decisions);
+  Logins(const Logins&) = delete;
+  Logins& operator=(const Logins&) = delete;
+  ~Logins();  // conversations end; the sessions live on and look for the next daemon
+
+  // Accepts from these from now on; they are lent. `serves`: otherwise what comes is closed at once (there is no host key yet).
+  void listen(const Listeners& listeners, bool serves);
+  void set(LoginSettings settings);
+  void set_host(std::vector<net::Address> host);
+
+  [[nodiscard]] int fd() const noexcept { return epoll_.get(); }
+  [[nodiscard]] std::optional<std::int64_t> next_ms() const;
+  void step();
+  // Once a second: the supervisor is there, before the first login asks for it.
+  void tick();
+  // What is enforced may be something else: those that live are decided again.
+  void decide_again();
+  // All that live.
+  void end_all(const std::string& words);
+
+  struct Counts {
+    std::size_t sessions = 0, starting = 0;
+    std::uint64_t refused = 0;  // connections beyond the limits, or that could not be served
+  };
+  [[nodiscard]] Counts counts() const;
+  [[nodiscard]] const std::string& trouble() const noexcept { return supervisor_.why(); }
+  // For `aclnode why`.
+  [[nodiscard]] LoginAnswer decide(const LoginAsked& asked) const;
+
+ private:
+  struct Login {
+    std::uint64_t number = 0;  // in messages and records
+    SocketPlace source, own;
+    Fd connection;    // until it is handed over
+    Fd conversation;  // ours
+    Fd for_session;   // the other end, until it is handed over
+    protocol::SessionStates states{protocol::SessionStates::Start::fresh};
+    bool resumed = false;
+    bool counted = false;  // in the limits
+    std::int64_t deadline_ms = 0;
+    std::optional<protocol::May> may;  // open
+    std::uint64_t ticket = 0;          // of the question to WireGuard; 0: not asked yet
+    std::int64_t may_until_ms = 0;
+    LoginAsked asked;    // last
+    LoginAnswer answer;  // of it
+    bool live = false, ending = false;
+    std::int64_t since_ms = 0;
+    release::Time since = 0;
+  };
+  using Place = std::map<std::uint64_t, Login>::iterator;
+
+  Logins(LoginSettings settings, LoginSource source, const Clocks& clocks, Decisions& decisions);
+  Expected<void> listen_for_sessions();
+  bool watch(int fd, std::uint64_t tag) const;
+
+  void accept_from(int listener);
+  void take(AcceptedConnection connection);
+  void start(AcceptedConnection connection);
+  void start_waiting();
+  [[nodiscard]] std::int64_t grace_ms() const noexcept;
+  void refuse(const net::Address& source, const std::string& why);
+  void hand_over_all();
+  [[nodiscard]] protocol::Bytes begin_message(const Login& login) const;
+  void accept_sessions();
+
+  void hear(std::uint64_t key);
+  // False: the conversation is over.
+  bool hear_message(Login& login, const protocol::FromSession& message);
+  void take_resume(Login& login, const protocol::Resume& resume);
+  void ask_wireguard();
+  void decide_asked();
+  void answer(Login& login);
+  void answer_resumed(Login& login);
+  bool say(Login& login, const protocol::ToSession& message);
+  void end(Login& login, const std::string& words);
+  void began(Login& login);
+  void close(Place place, const std::string& words);
+  void look_at_deadlines();
+
+  void record_decision(const Login& login, const char* event);
+  void record_session(const Login& login, const char* event, const std::string& words);
+
+  LoginSettings settings_;
+  LoginSource source_;
+  const Clocks& clocks_;
+  Decisions& decisions_;
+  Supervisor supervisor_;
+  LoginLimits limits_;
+  WaitingRoom waiting_;
+  Fd epoll_, sessions_;
+  int listeners_[2] = {-1, -1};
+  bool serves_ = false;
+  std::int64_t paused_until_ms_ = 0;  // no descriptors left: not accepted from until then
+  std::vector<net::Address> host_;
+  std::map<std::uint64_t, Login> logins_;
+  std::uint64_t next_key_ = 0, number_base_ = 0;
+  std::uint64_t refused_ = 0;
+  std::int64_t told_refusal_ms_ = 0;
+  std::vector<std::uint8_t> buffer_;
+};
+
+}  // namespace acl::node

@@ -1,0 +1,160 @@
+#include "node/protocol/login_message.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <algorithm>
+
+namespace acl::node::protocol {
+namespace {
+
+using ::testing::HasSubstr;
+
+Bytes some_bytes(std::size_t most) { return *rc::gen::resize(static_cast<int>(most), rc::gen::arbitrary<Bytes>()); }
+std::string some_text(std::size_t most) {
+  auto text = *rc::gen::resize(static_cast<int>(most), rc::gen::string<std::string>());
+  text.erase(std::remove(text.begin(), text.end(), '\0'), text.end());
+  return text.substr(0, most);
+}
+template <class T>
+T some() {
+  return *rc::gen::arbitrary<T>();
+}
+
+FromSsh some_open() {
+  OpenChannel open;
+  open.channel = some<std::uint32_t>();
+  open.kind = *rc::gen::element(OpenKind::shell, OpenKind::exec, OpenKind::subsystem);
+  open.has_terminal = some<bool>();
+  open.terminal = {some_text(100),        some<std::uint32_t>(), some<std::uint32_t>(),
+                   some<std::uint32_t>(), some<std::uint32_t>(), some_bytes(100)};
+  open.wants_agent = some<bool>();
+  for (int i = *rc::gen::inRange(0, 4); i > 0; --i) open.environment.emplace_back(some_text(20), some_text(50));
+  open.command = some_text(200);
+  return open;
+}
+
+FromSsh some_from_ssh() {
+  switch (*rc::gen::inRange(0, 7)) {
+    case 0: return Sign{some<std::uint32_t>(), some<std::uint8_t>(), some_bytes(longest_to_sign - 1)};
+    case 1: return Login{some<std::uint32_t>(), some_text(100), *rc::gen::element(Method::none, Method::password)};
+    case 2: return some_open();
+    case 3: return Signal{some<std::uint32_t>(), some_text(20)};
+    case 4: return Closed{some<std::uint32_t>()};
+    case 5: return Connect{some<std::uint32_t>(), some_text(100), some<std::uint16_t>()};
+    default: return Over{some_text(100)};
+  }
+}
+
+ToSsh some_to_ssh() {
+  switch (*rc::gen::inRange(0, 7)) {
+    case 0: {
+      Welcome welcome;
+      for (int i = *rc::gen::inRange(0, 4); i > 0; --i) welcome.host_keys.push_back({some_text(20), some_bytes(100)});
+      welcome.keepalive_s = some<std::uint32_t>();
+      welcome.rekey_bytes = some<std::uint64_t>();
+      welcome.formality = some<bool>();
+      return welcome;
+    }
+    case 1: return Signature{some<std::uint32_t>(), some_bytes(100)};
+    case 2:
+      return LoginVerdict{some<std::uint32_t>(), some<bool>(), some<bool>(), some<bool>(), some<bool>(), some_text(90)};
+    case 3: return Opened{some<std::uint32_t>(), *rc::gen::element(ChannelKind::terminal, ChannelKind::socket)};
+    case 4: return Refused{some<std::uint32_t>(), some_text(100)};
+    case 5: return Exited{some<std::uint32_t>(), some<bool>(), some<std::uint32_t>(), some_text(10), some<bool>()};
+    default: return End{some_text(100)};
+  }
+}
+
+// Written, read and written again it is the same; no beginning of it is a message, nor is anything longer.
+template <class Decode, class Message>
+void check_form(const Message& message, Decode decode) {
+  const auto bytes = encode(message);
+  RC_ASSERT(bytes.has_value());
+  RC_ASSERT(bytes->size() <= longest_login_message);
+  const auto read = decode(ByteView(*bytes));
+  RC_ASSERT(read.has_value());
+  RC_ASSERT(read->index() == message.index());
+  RC_ASSERT(*encode(*read) == *bytes);
+  Bytes other = *bytes;
+  other.push_back(0);
+  RC_ASSERT(!decode(ByteView(other)).has_value());
+  other.resize(*rc::gen::inRange<std::size_t>(0, bytes->size()));
+  RC_ASSERT(!decode(ByteView(other)).has_value());
+}
+
+RC_GTEST_PROP(LoginMessages, OfAclnodeSshComeThroughUnchanged, ()) { check_form(some_from_ssh(), decode_from_ssh); }
+RC_GTEST_PROP(LoginMessages, ToAclnodeSshComeThroughUnchanged, ()) { check_form(some_to_ssh(), decode_to_ssh); }
+
+// The kinds of one direction are no messages of the other.
+RC_GTEST_PROP(LoginMessages, OfOneDirectionAreNotTakenForTheOther, ()) {
+  RC_ASSERT(!decode_to_ssh(*encode(some_from_ssh())).has_value());
+  RC_ASSERT(!decode_from_ssh(*encode(some_to_ssh())).has_value());
+}
+
+RC_GTEST_PROP(LoginMessages, OfAnyBytesAreReadOrRefused, (Bytes bytes)) {
+  if (!bytes.empty()) bytes[0] = *rc::gen::inRange<std::uint8_t>(30, 56);
+  if (const auto message = decode_from_ssh(bytes)) RC_ASSERT(*encode(*message) == bytes);
+  if (const auto message = decode_to_ssh(bytes)) RC_ASSERT(*encode(*message) == bytes);
+}
+
+TEST(LoginMessages, HaveTheBytesThatTheDocumentGives) {
+  EXPECT_EQ(*encode(ToSsh(Exited{7, true, 0, "TERM", false})),
+            (Bytes{37, 7, 0, 0, 0, 1, 0, 0, 0, 0, 4, 0, 'T', 'E', 'R', 'M', 0}));
+  EXPECT_EQ(*encode(FromSsh(Login{1, "ann", Method::publickey})), (Bytes{49, 1, 0, 0, 0, 3, 0, 'a', 'n', 'n', 2}));
+  EXPECT_EQ(*encode(FromSsh(Connect{2, "db", 5432})), (Bytes{53, 2, 0, 0, 0, 2, 0, 'd', 'b', 0x38, 0x15}));
+}
+
+TEST(LoginMessages, BeyondTheirBoundsAreNotWritten) {
+  const auto fault = [](const FromSsh& message) {
+    const auto bytes = encode(message);
+    return bytes ? std::string() : bytes.error().message;
+  };
+  EXPECT_EQ(fault(Login{1, std::string(longest_account, 'a'), Method::none}), "");
+  EXPECT_THAT(fault(Login{1, std::string(longest_account + 1, 'a'), Method::none}), HasSubstr("user"));
+  EXPECT_THAT(fault(Login{1, std::string("a\0b", 3), Method::none}), HasSubstr("zero byte"));
+  EXPECT_EQ(fault(Sign{1, 0, Bytes(longest_to_sign)}), "");
+  EXPECT_THAT(fault(Sign{1, 0, Bytes(longest_to_sign + 1)}), HasSubstr("data to sign"));
+  OpenChannel open;
+  open.command.assign(longest_command, 'x');
+  EXPECT_EQ(fault(open), "");
+  open.environment.assign(most_variables, {"A", "b"});
+  EXPECT_EQ(fault(open), "");
+  open.environment.emplace_back("A", "b");
+  EXPECT_THAT(fault(open), HasSubstr("environment"));
+  open.environment.assign(7, {"A", std::string(longest_variable, 'x')});
+  EXPECT_THAT(fault(open), HasSubstr("environment"));
+}
+
+TEST(LoginMessages, BeyondTheirBoundsAreNotRead) {
+  // A login of a user of 257 bytes, in every other way in form.
+  Bytes login = {49, 1, 0, 0, 0, 1, 1};
+  login.insert(login.end(), longest_account + 1, 'a');
+  login.push_back(1);
+  EXPECT_FALSE(decode_from_ssh(login));
+  EXPECT_FALSE(decode_from_ssh(Bytes{49, 1, 0, 0, 0, 1, 0, 0, 1}));    // a zero byte in the name
+  EXPECT_FALSE(decode_from_ssh(Bytes{49, 1, 0, 0, 0, 1, 0, 'a', 0}));  // no such method
+  EXPECT_FALSE(decode_from_ssh(Bytes{49, 1, 0, 0, 0, 1, 0, 'a', 5}));
+  EXPECT_FALSE(decode_to_ssh(Bytes{35, 1, 0, 0, 0, 4}));                             // no such kind of channel
+  EXPECT_FALSE(decode_to_ssh(Bytes{37, 7, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0}));        // a flag of 2
+  EXPECT_FALSE(decode_to_ssh(Bytes{32, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}));  // five host keys
+  EXPECT_FALSE(decode_from_ssh(Bytes{}));
+}
+
+TEST(LoginMessages, WithTooMuchEnvironmentInAllAreNotRead) {
+  OpenChannel open;
+  open.environment.assign(5, {"A", std::string(longest_variable, 'x')});
+  auto bytes = *encode(FromSsh(open));
+  ASSERT_TRUE(decode_from_ssh(bytes));
+  // Two more of the same, written by hand.
+  const std::size_t count_at = 1 + 4 + 1 + 1 + 2 + 16 + 2 + 1;
+  ASSERT_EQ(bytes[count_at], 5);
+  bytes[count_at] = 7;
+  const Bytes one(bytes.begin() + count_at + 2, bytes.begin() + count_at + 2 + 2 + 1 + 2 + longest_variable);
+  for (int i = 0; i < 2; ++i) bytes.insert(bytes.end() - 4, one.begin(), one.end());
+  EXPECT_FALSE(decode_from_ssh(bytes));
+}
+
+}  // namespace
+}  // namespace acl::node::protocol

@@ -1,0 +1,227 @@
+#include "node/session/channels.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "node/protocol/channel.h"
+#include "node/session/connect.h"
+#include "node/session/descendants.h"
+#include "node/session/log.h"
+#include "node/session/pam.h"
+#include "node/session/records.h"
+#include "node/session/terminal.h"
+
+namespace acl::node::session {
+namespace {
+
+struct NamedSignal {
+  const char* name;
+  int number;
+};
+constexpr NamedSignal signals[] = {{"ABRT", SIGABRT}, {"ALRM", SIGALRM}, {"FPE", SIGFPE},   {"HUP", SIGHUP},
+                                   {"ILL", SIGILL},   {"INT", SIGINT},   {"KILL", SIGKILL}, {"PIPE", SIGPIPE},
+                                   {"QUIT", SIGQUIT}, {"SEGV", SIGSEGV}, {"TERM", SIGTERM}, {"USR1", SIGUSR1},
+                                   {"USR2", SIGUSR2}};
+
+Answer refused(std::uint32_t channel, std::string_view words) {
+  return {protocol::Refused{channel, one_line(std::string(words))}, {}, 0};
+}
+
+struct Pipe {
+  Fd reading, writing;
+};
+Expected<Pipe> make_pipe() {
+  int ends[2] = {-1, -1};
+  if (pipe2(ends, O_CLOEXEC) != 0) {
+    return fail(Code::E1404, fmt::format("cannot make a pipe: {}", std::strerror(errno)));
+  }
+  return Pipe{Fd(ends[0]), Fd(ends[1])};
+}
+
+// Nothing: there is no such subsystem.
+std::optional<UserProgram> program_of(const protocol::OpenChannel& wanted, const ChannelRights& rights) {
+  const Account& account = rights.environment.account;
+  switch (wanted.kind) {
+    case protocol::OpenKind::shell: return login_shell(account);
+    case protocol::OpenKind::exec: return shell_command(account, wanted.command);
+    case protocol::OpenKind::subsystem: break;
+  }
+  if (wanted.command != "sftp" || rights.sftp_server.empty()) return std::nullopt;
+  return shell_command(account, rights.sftp_server);
+}
+
+// By a process of the user, so that a signal reaches what the user could reach, and not a program of another one in the foreground, as
+// with sudo. Not by this process with the user's number for a while: then he could stop it, and nothing would end his login any more.
+void kill_as(const Account& account, pid_t target, int number) noexcept {
+  if (fork() != 0) return;  // its end is heard like any other's
+  reset_signals();
+  if (setresuid(account.uid, account.uid, account.uid) == 0) kill(target, number);
+  _exit(0);
+}
+
+}  // namespace
+
+int signal_number(const std::string& name) noexcept {
+  const auto* const at =
+      std::find_if(std::begin(signals), std::end(signals), [&](const NamedSignal& each) { return name == each.name; });
+  return at != std::end(signals) ? at->number : 0;
+}
+
+EnvironmentOf Channels::environment_of(const protocol::OpenChannel& wanted) const {
+  EnvironmentOf environment = rights_.environment;
+  environment.client = wanted.environment;
+  if (wanted.has_terminal) environment.term = wanted.terminal.name;
+  return environment;
+}
+
+Expected<Answer> Channels::open_with_terminal(const protocol::OpenChannel& wanted, UserProgram program) {
+  const Account& account = rights_.environment.account;
+  auto terminal = open_terminal(wanted.terminal, account);
+  if (!terminal) return tl::unexpected(terminal.error());
+  EnvironmentOf environment = environment_of(wanted);
+  environment.tty = terminal->name;
+  program.environment = make_environment(environment);
+  program.input = program.output = program.error = terminal->slave.get();
+  program.terminal = true;
+  const std::string last_login = exchange_last_login(account, terminal->name, rights_.source);
+  if (wanted.kind == protocol::OpenKind::shell) program.greeting = rights_.notices + last_login;
+  const auto pid = spawn_as(account, program);
+  if (!pid) return tl::unexpected(pid.error());
+  record_terminal(account, terminal->name, *pid, rights_.source);
+  channels_[wanted.channel] = {*pid, terminal->name, Fd()};
+  Answer answer{protocol::Opened{wanted.channel, protocol::ChannelKind::terminal}, {}, 1};
+  answer.descriptors[0] = std::move(terminal->master);
+  return answer;
+}
+
+Expected<Answer> Channels::open_with_pipes(const protocol::OpenChannel& wanted, UserProgram program) {
+  auto input = make_pipe(), output = make_pipe(), error = make_pipe();
+  for (const auto* each : {&input, &output, &error}) {
+    if (!*each) return tl::unexpected(each->error());
+  }
+  program.environment = make_environment(environment_of(wanted));
+  program.input = input->reading.get();
+  program.output = output->writing.get();
+  program.error = error->writing.get();
+  const auto pid = spawn_as(rights_.environment.account, program);
+  if (!pid) return tl::unexpected(pid.error());
+  channels_[wanted.channel] = {*pid, {}, Fd()};
+  Answer answer{protocol::Opened{wanted.channel, protocol::ChannelKind::pipes}, {}, 3};
+  answer.descriptors[0] = std::move(input->writing);
+  answer.descriptors[1] = std::move(output->reading);
+  answer.descriptors[2] = std::move(error->reading);
+  return answer;
+}
+
+Answer Channels::open(const protocol::OpenChannel& wanted) {
+  auto program = program_of(wanted, rights_);
+  if (!program) return refused(wanted.channel, fmt::format("there is no subsystem \"{}\"", wanted.command));
+  auto answer = wanted.has_terminal ? open_with_terminal(wanted, std::move(*program))
+                                    : open_with_pipes(wanted, std::move(*program));
+  if (answer) return std::move(*answer);
+  log_diagnostic(answer.error());
+  return refused(wanted.channel, answer.error().message);
+}
+
+std::optional<Answer> Channels::connect(const protocol::Connect& wanted) {
+  if (!rights_.local_forwarding) return refused(wanted.channel, "the policy allows no forwarding");
+  int ends[2] = {-1, -1};
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
+    return refused(wanted.channel, fmt::format("cannot make a socket pair: {}", std::strerror(errno)));
+  }
+  Fd ours(ends[0]);
+  const Fd theirs(ends[1]);
+  const auto request = protocol::encode(protocol::FromSsh(wanted));
+  if (!request || protocol::send_message(ours.get(), *request, protocol::Wait::no) != protocol::Sent::sent) {
+    return refused(wanted.channel, "the request cannot be handed on");
+  }
+  const auto pid = spawn_self_as(rights_.environment.account, "connect", theirs.get());
+  if (!pid) return refused(wanted.channel, pid.error().message);
+  channels_[wanted.channel] = {*pid, {}, std::move(ours)};
+  return std::nullopt;
+}
+
+void Channels::signal(const protocol::Signal& signal) {
+  const auto at = channels_.find(signal.channel);
+  const int number = signal_number(signal.name);
+  if (at == channels_.end() || at->second.pid <= 0 || number == 0) return;
+  // The leader has not been waited for, so its number, and that of its group and session, is nobody else's.
+  pid_t group = at->second.pid;
+  ProcessLine line;
+  if (!at->second.tty.empty() && read_process(group, line) && line.foreground > 1) group = line.foreground;
+  kill_as(rights_.environment.account, -group, number);
+}
+
+void Channels::close(std::uint32_t channel) {
+  const auto at = channels_.find(channel);
+  if (at == channels_.end()) return;
+  if (at->second.pid > 0) {
+    kill(-at->second.pid, SIGHUP);
+    if (!at->second.tty.empty()) record_terminal_end(at->second.tty, at->second.pid);
+  }
+  channels_.erase(at);
+}
+
+std::optional<protocol::Exited> Channels::ended(pid_t pid, int status) {
+  const auto at =
+      std::find_if(channels_.begin(), channels_.end(), [&](const auto& each) { return each.second.pid == pid; });
+  if (at == channels_.end()) return std::nullopt;
+  at->second.pid = -1;
+  if (!at->second.tty.empty()) record_terminal_end(at->second.tty, pid);
+  // A helper's answer is on its way; its end shows at its socket.
+  if (at->second.helper) return std::nullopt;
+  protocol::Exited exited;
+  exited.channel = at->first;
+  exited.signalled = WIFSIGNALED(status);
+  if (exited.signalled) {
+    const char* const name = sigabbrev_np(WTERMSIG(status));
+    exited.signal = name != nullptr ? std::string(name) : fmt::format("{}@linux", WTERMSIG(status));
+    exited.core = WCOREDUMP(status);
+  } else {
+    exited.status = static_cast<std::uint32_t>(WEXITSTATUS(status));
+  }
+  return exited;
+}
+
+void Channels::add_helpers(std::vector<int>& sockets) const {
+  for (const auto& [number, channel] : channels_) {
+    if (channel.helper) sockets.push_back(channel.helper.get());
+  }
+}
+
+std::optional<Answer> Channels::helper_ready(int socket) {
+  const auto at = std::find_if(channels_.begin(), channels_.end(),
+                               [&](const auto& each) { return each.second.helper.get() == socket; });
+  if (at == channels_.end()) return std::nullopt;
+  const std::uint32_t channel = at->first;
+  auto taken = take_connection(socket, channel);
+  channels_.erase(at);
+  if (!taken.socket) return refused(channel, taken.words);
+  Answer answer{protocol::Opened{channel, protocol::ChannelKind::socket}, {}, 1};
+  answer.descriptors[0] = std::move(taken.socket);
+  return answer;
+}
+
+void Channels::hang_up() noexcept {
+  for (const auto& [number, channel] : channels_) {
+    if (channel.pid > 0) kill(-channel.pid, SIGHUP);
+  }
+}
+
+void Channels::end_records() noexcept {
+  for (const auto& [number, channel] : channels_) {
+    if (channel.pid > 0 && !channel.tty.empty()) record_terminal_end(channel.tty, channel.pid);
+  }
+  channels_.clear();
+}
+
+}  // namespace acl::node::session

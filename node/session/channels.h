@@ -1,0 +1,75 @@
+// The channels of an accepted login, as the processes behind them: shells, commands, subsystems, connections.
+//
+// Messages of aclnode-ssh that SshStates let through go in, answers with the descriptors for aclnode-ssh come out, which own them. Output
+// never passes through here. Bounded by SshStates (most_channels at a time): a channel that is closed is forgotten, and its process, if it
+// still runs, gets SIGHUP and is nobody's from then on.
+#pragma once
+
+#include <array>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/net/address.h"
+#include "engine/net/fd.h"
+#include "node/protocol/login_message.h"
+#include "node/session/environment.h"
+#include "node/session/spawn.h"
+
+namespace acl::node::session {
+
+struct Answer {
+  protocol::ToSsh message;
+  std::array<Fd, 3> descriptors;
+  std::size_t count = 0;
+};
+
+// What all channels of a login have in common.
+struct ChannelRights {
+  EnvironmentOf environment;  // but for the client's variables and the terminal
+  net::Address source;
+  std::string sftp_server;  // empty: no subsystem sftp
+  std::string notices;      // for interactive shells, such as the message of the day
+  bool local_forwarding = false;
+};
+
+class Channels {
+ public:
+  explicit Channels(ChannelRights rights) : rights_(std::move(rights)) {}
+
+  Answer open(const protocol::OpenChannel& wanted);
+  // Nothing: the answer comes with helper_ready().
+  std::optional<Answer> connect(const protocol::Connect& wanted);
+  void signal(const protocol::Signal& signal);
+  void close(std::uint32_t channel);
+  // A child of this process has ended; nothing if no open channel waits for that.
+  std::optional<protocol::Exited> ended(pid_t pid, int status);
+
+  // Sockets of helpers, to be polled for reading.
+  void add_helpers(std::vector<int>& sockets) const;
+  std::optional<Answer> helper_ready(int socket);
+
+  // SIGHUP to the process group of each channel.
+  void hang_up() noexcept;
+  // The records of terminals still open are closed. Of use once, last.
+  void end_records() noexcept;
+
+ private:
+  struct Channel {
+    pid_t pid = -1;  // -1: it has ended
+    std::string tty;
+    Fd helper;  // of a connection under way
+  };
+  Expected<Answer> open_with_terminal(const protocol::OpenChannel& wanted, UserProgram program);
+  Expected<Answer> open_with_pipes(const protocol::OpenChannel& wanted, UserProgram program);
+  EnvironmentOf environment_of(const protocol::OpenChannel& wanted) const;
+
+  ChannelRights rights_;
+  std::map<std::uint32_t, Channel> channels_;
+};
+
+// The number of a signal that RFC 4254 section 6.10 names, without SIG; 0 for others.
+int signal_number(const std::string& name) noexcept;
+
+}  // namespace acl::node::session

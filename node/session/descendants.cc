@@ -1,0 +1,108 @@
+#include "node/session/descendants.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <memory>
+#include <unordered_map>
+
+#include "engine/net/fd.h"
+
+namespace acl::node::session {
+namespace {
+
+// What is being killed can go on making processes between a look and the next; one that waits for a disk ends later, by the signal.
+constexpr int most_rounds = 50;
+constexpr timespec between_rounds{0, 10'000'000};
+
+template <class T>
+bool next_number(std::string_view& text, T& value) {
+  while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc()) return false;
+  text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+  return true;
+}
+
+struct CloseFolder {
+  void operator()(DIR* folder) const noexcept { closedir(folder); }
+};
+
+std::vector<ProcessLine> read_processes() {
+  std::vector<ProcessLine> all;
+  const std::unique_ptr<DIR, CloseFolder> folder(opendir("/proc"));
+  while (folder) {
+    const dirent* const entry = readdir(folder.get());
+    if (entry == nullptr) break;
+    std::string_view name = entry->d_name;
+    pid_t pid = 0;
+    ProcessLine line;
+    if (next_number(name, pid) && name.empty() && read_process(pid, line)) all.push_back(line);
+  }
+  return all;
+}
+
+}  // namespace
+
+bool parse_process_line(std::string_view text, ProcessLine& line) {
+  // pid (name) state ppid pgrp session tty_nr tpgid …
+  if (!next_number(text, line.pid)) return false;
+  const auto close = text.rfind(')');
+  if (close == std::string_view::npos) return false;
+  text.remove_prefix(close + 1);
+  if (text.size() < 3 || text[0] != ' ') return false;
+  line.state = text[1];
+  text.remove_prefix(2);
+  pid_t group = 0, session = 0;
+  std::int64_t terminal = 0;
+  return next_number(text, line.parent) && next_number(text, group) && next_number(text, session) &&
+         next_number(text, terminal) && next_number(text, line.foreground);
+}
+
+bool read_process(pid_t pid, ProcessLine& line) {
+  const Fd file(open(fmt::format("/proc/{}/stat", pid).c_str(), O_RDONLY | O_CLOEXEC));
+  std::array<char, 1024> text{};
+  const ssize_t got = file ? read(file.get(), text.data(), text.size()) : -1;
+  return got > 0 && parse_process_line(std::string_view(text.data(), static_cast<std::size_t>(got)), line);
+}
+
+std::vector<pid_t> descendants_of(pid_t root, const std::vector<ProcessLine>& all) {
+  std::unordered_multimap<pid_t, pid_t> children;
+  for (const ProcessLine& each : all) {
+    if (each.state != 'Z' && each.pid != root) children.emplace(each.parent, each.pid);
+  }
+  std::vector<pid_t> found;
+  std::vector<pid_t> left = {root};
+  // Each process is one line, so each is reached at most once, but for a ring, which no kernel makes.
+  while (!left.empty() && found.size() <= all.size()) {
+    std::vector<pid_t> next;
+    for (const pid_t parent : left) {
+      const auto [from, to] = children.equal_range(parent);
+      for (auto at = from; at != to; ++at) next.push_back(at->second);
+    }
+    found.insert(found.end(), next.begin(), next.end());
+    left = std::move(next);
+  }
+  return found;
+}
+
+void kill_descendants() noexcept {
+  for (int round = 0; round < most_rounds; ++round) {
+    const auto found = descendants_of(getpid(), read_processes());
+    for (const pid_t pid : found) kill(pid, SIGKILL);
+    if (found.empty()) return;
+    nanosleep(&between_rounds, nullptr);
+    while (waitpid(-1, nullptr, WNOHANG) > 0) {
+    }
+  }
+}
+
+}  // namespace acl::node::session

@@ -1,0 +1,29 @@
+// All that a login has started, also what left its session: for the end of a login that is no longer allowed.
+//
+// Whoever calls this is their subreaper (PR_SET_CHILD_SUBREAPER), so that what loses its parent becomes its child and is found
+// again. What others start on the user's behalf (cron, systemd --user, a tmux server of another login) is none of them.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string_view>
+#include <vector>
+
+namespace acl::node::session {
+
+struct ProcessLine {
+  pid_t pid = 0, parent = 0, foreground = 0;  // foreground: process group of its terminal's foreground, or -1
+  char state = '?';
+};
+// As proc(5) says of /proc/PID/stat. False: it is not in that form. The name in it may hold anything.
+bool parse_process_line(std::string_view text, ProcessLine& line);
+// Of one process; false: it is gone.
+bool read_process(pid_t pid, ProcessLine& line);
+
+// Descendants of `root` among these, nearest first. Pure.
+std::vector<pid_t> descendants_of(pid_t root, const std::vector<ProcessLine>& all);
+
+// SIGKILL to all descendants of this process, again until there are none or none of them ends. Waits for those that are its children.
+void kill_descendants() noexcept;
+
+}  // namespace acl::node::session

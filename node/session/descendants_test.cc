@@ -1,0 +1,59 @@
+#include "node/session/descendants.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+#include <unistd.h>
+
+namespace acl::node::session {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+TEST(ProcessLines, AreReadWhateverTheNameIs) {
+  ProcessLine line;
+  ASSERT_TRUE(parse_process_line("42 (a) S 7) R 7 42 40 34816 43 4194304 1\n", line));
+  EXPECT_EQ(line.pid, 42);
+  EXPECT_EQ(line.state, 'R');
+  EXPECT_EQ(line.parent, 7);
+  EXPECT_EQ(line.foreground, 43);
+  ASSERT_TRUE(parse_process_line("42 (x) S 1 42 42 0 -1 0\n", line));
+  EXPECT_EQ(line.foreground, -1);
+  for (const char* text :
+       {"", "42", "x (a) R 1 1 1 1 1", "42 (a", "42 (a)", "42 (a) R", "42 (a) R 1 1 1", "42 (a) R x 1 1 1 1"})
+    EXPECT_FALSE(parse_process_line(text, line)) << text;
+}
+
+RC_GTEST_PROP(ProcessLines, OfAnyBytesAreReadOrRefused, (const std::string& text)) {
+  ProcessLine line;
+  RC_ASSERT(!parse_process_line("(" + text, line));
+}
+
+TEST(ProcessLines, AreThoseOfTheKernel) {
+  ProcessLine line;
+  ASSERT_TRUE(read_process(getpid(), line));
+  EXPECT_EQ(line.pid, getpid());
+  EXPECT_EQ(line.parent, getppid());
+  EXPECT_FALSE(read_process(0, line));
+}
+
+ProcessLine of(pid_t pid, pid_t parent, char state = 'S') { return {pid, parent, -1, state}; }
+
+TEST(Descendants, AreChildrenAndTheirs) {
+  const std::vector<ProcessLine> all = {of(1, 0),   of(2, 1),   of(10, 2), of(11, 10),
+                                        of(12, 11), of(13, 10), of(20, 1), of(21, 20)};
+  EXPECT_THAT(descendants_of(10, all), testing::UnorderedElementsAre(11, 12, 13));
+  EXPECT_THAT(descendants_of(12, all), IsEmpty());
+  EXPECT_THAT(descendants_of(99, all), IsEmpty());
+}
+
+TEST(Descendants, AreNotThoseThatHaveEnded) {
+  EXPECT_THAT(descendants_of(1, {of(2, 1, 'Z'), of(3, 1)}), ElementsAre(3));
+}
+
+// What the kernel never shows does not keep it busy for ever.
+TEST(Descendants, InARingAreFinite) { EXPECT_LE(descendants_of(1, {of(2, 1), of(3, 2), of(2, 3)}).size(), 6U); }
+
+}  // namespace
+}  // namespace acl::node::session

@@ -1,0 +1,402 @@
+#include "node/session/login.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <ctime>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "node/protocol/channel.h"
+#include "node/protocol/login_conversation.h"
+#include "node/session/channels.h"
+#include "node/session/connection.h"
+#include "node/session/daemon_link.h"
+#include "node/session/descendants.h"
+#include "node/session/host_keys.h"
+#include "node/session/log.h"
+#include "node/session/opening.h"
+#include "node/session/records.h"
+#include "node/session/ssh_process.h"
+
+namespace acl::node::session {
+namespace {
+
+using protocol::FromSsh;
+using protocol::Received;
+using protocol::ToSsh;
+
+// From SIGHUP to SIGKILL, where a login must end.
+constexpr Milliseconds goodbye_ms = 300;
+// For PAM to close its session.
+constexpr Milliseconds longest_closing_ms = 10'000;
+// What is read from aclnode-ssh before others have their turn.
+constexpr int messages_in_a_row = 16;
+
+Fd watch_signals() {
+  sigset_t watched;
+  sigemptyset(&watched);
+  for (const int number : {SIGCHLD, SIGTERM, SIGINT, SIGHUP}) sigaddset(&watched, number);
+  sigprocmask(SIG_BLOCK, &watched, nullptr);
+  // A limit of PAM's on the size of files must not end this process at lastlog; a peer that is gone is no reason either.
+  for (const int number : {SIGPIPE, SIGXFSZ}) signal(number, SIG_IGN);
+  return Fd(signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK));
+}
+
+class Login {
+ public:
+  Login(const protocol::Begin& begin, Fd conversation, const LoginSettings& settings)
+      : begin_(begin),
+        settings_(settings),
+        source_(address_of(begin.source)),
+        daemon_(std::move(conversation), begin.resume_socket, settings.patience) {}
+
+  int run(Fd connection);
+
+ private:
+  Expected<void> start(Fd connection);
+  void loop();
+  int wait_for_events(std::vector<pollfd>& polled);
+
+  void hear_signals();
+  void wait_for_children();
+  void hear_ssh();
+  void hear(const FromSsh& message);
+  void hear_login(const protocol::Login& login);
+  void hear_sign(const protocol::Sign& sign);
+  void hear_daemon();
+  void decide(const protocol::Decision& decision);
+  void refuse(std::string tell);
+  Expected<void> open(const protocol::Decision& decision);
+
+  bool send(const ToSsh& message, std::span<const int> descriptors = {});
+  void answer(const Answer& answer);
+  void broken(std::string_view what);
+  void over(std::string words);
+  void finish();
+  void end_ssh();
+  void give_time_to_end();
+
+  const protocol::Begin& begin_;
+  const LoginSettings& settings_;
+  net::Address source_;
+  DaemonLink daemon_;
+  Fd signals_;
+  std::vector<HostKey> keys_;
+  SshProcess ssh_;
+  protocol::SshStates states_;
+  Milliseconds deadline_ = 0;  // of the login; 0: it is complete
+
+  std::optional<protocol::Login> asked_;  // and not yet decided
+  std::optional<Account> account_;
+  std::string refusal_;  // policy accepted, and this machine did not: asking again changes nothing
+  std::optional<OpenedAccount> opened_;
+  std::optional<Channels> channels_;
+
+  bool over_ = false;
+  bool forced_ = false;  // the login ends though the client would go on
+  std::string words_;
+};
+
+int Login::run(Fd connection) {
+  if (const auto started = start(std::move(connection)); !started) {
+    log_diagnostic(started.error());
+    daemon_.send(protocol::SessionOver{started.error().message.substr(0, protocol::longest_text)});
+    end_ssh();
+    return 1;
+  }
+  loop();
+  finish();
+  return 0;
+}
+
+Expected<void> Login::start(Fd connection) {
+  deadline_ = now_ms() + Milliseconds{begin_.grace_s} * 1000;
+  // The loop ends the login in time; the timer ends it where a module of PAM keeps the loop from that.
+  if (!kill_in(Milliseconds{begin_.grace_s} * 1000 + 1000)) return fail(Code::E1404, "there is no timer");
+  signals_ = watch_signals();
+  if (!signals_) return fail(Code::E1404, "signals cannot be watched");
+  if (const std::string fault = fault_of_connection(connection.get(), begin_); !fault.empty()) {
+    return fail(Code::E1404, fmt::format("a connection from {} is refused: {}", text_of(begin_.source), fault));
+  }
+  auto keys = read_host_keys(begin_.key_folder);
+  if (!keys) return tl::unexpected(keys.error());
+  keys_ = std::move(*keys);
+  auto ssh = start_ssh(begin_, connection.get());
+  if (!ssh) return tl::unexpected(ssh.error());
+  ssh_ = std::move(*ssh);
+  protocol::Welcome welcome;
+  for (const HostKey& key : keys_) welcome.host_keys.push_back({key.type, key.blob});
+  welcome.keepalive_s = begin_.keepalive_s;
+  welcome.keepalive_count = begin_.keepalive_count;
+  welcome.rekey_bytes = begin_.rekey_bytes;
+  welcome.formality = begin_.formality;
+  if (!send(welcome)) return fail(Code::E1404, "aclnode-ssh ended at once");
+  return {};
+}
+
+// --- the loop ----------------------------------------------------------------------------------------------------------------
+
+int Login::wait_for_events(std::vector<pollfd>& polled) {
+  Milliseconds wait = -1;
+  const Milliseconds now = now_ms();
+  if (deadline_ != 0) wait = std::max<Milliseconds>(0, deadline_ - now);
+  if (const auto daemon = daemon_.wait(now)) wait = wait < 0 ? *daemon : std::min(wait, *daemon);
+  return poll(polled.data(), polled.size(), static_cast<int>(std::min<Milliseconds>(wait, 3'600'000)));
+}
+
+void Login::loop() {
+  std::vector<pollfd> polled;
+  std::vector<int> helpers;
+  while (!over_) {
+    polled.clear();
+    helpers.clear();
+    // poll(2) passes over negative ones.
+    for (const int fd : {signals_.get(), ssh_.conversation.get(), ssh_.words.get(), daemon_.fd()}) {
+      polled.push_back({fd, POLLIN, 0});
+    }
+    if (channels_) channels_->add_helpers(helpers);
+    for (const int fd : helpers) polled.push_back({fd, POLLIN, 0});
+    if (wait_for_events(polled) < 0 && errno != EINTR) return over("the system cannot wait for events");
+
+    const auto ready = [&](std::size_t i) { return polled[i].revents != 0; };
+    if (ready(0)) hear_signals();
+    if (ready(2)) log_words(ssh_);
+    if (ready(3) || daemon_.wait(now_ms()) == 0) hear_daemon();
+    if (ready(1) && !over_) hear_ssh();
+    for (std::size_t i = 4; i < polled.size() && !over_; ++i) {
+      if (!ready(i)) continue;
+      if (const auto made = channels_->helper_ready(polled[i].fd)) answer(*made);
+    }
+    if (deadline_ != 0 && now_ms() >= deadline_) over("the login was not complete in time");
+  }
+}
+
+void Login::hear_signals() {
+  signalfd_siginfo info{};
+  bool end = false;
+  while (read(signals_.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
+    end = end || info.ssi_signo != SIGCHLD;
+  }
+  wait_for_children();
+  if (!end) return;
+  forced_ = true;
+  over("this machine ends the login");
+}
+
+void Login::wait_for_children() {
+  int status = 0;
+  pid_t pid = 0;
+  while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+    if (pid == ssh_.pid) {
+      ssh_.pid = -1;
+      continue;
+    }
+    if (!channels_) continue;
+    if (const auto exited = channels_->ended(pid, status)) send(*exited);
+  }
+}
+
+// --- what aclnode-ssh says -----------------------------------------------------------------------------------------------------
+
+void Login::hear_ssh() {
+  std::vector<std::uint8_t> buffer(protocol::longest_login_message);
+  for (int i = 0; i < messages_in_a_row && !over_; ++i) {
+    const Received received = protocol::receive_message(ssh_.conversation.get(), buffer);
+    if (received.state == Received::State::nothing) return;
+    if (received.state == Received::State::closed) return over("the connection is closed");
+    if (received.state == Received::State::too_long) return broken("a message is too long");
+    const auto message = protocol::decode_from_ssh(received.message);
+    if (!message) return broken(message.error().message);
+    const protocol::Judged judged = states_.hear(*message);
+    if (judged.verdict == protocol::Verdict::broken) return broken(judged.fault);
+    if (judged.verdict == protocol::Verdict::take) hear(*message);
+  }
+}
+
+void Login::hear(const FromSsh& message) {
+  if (const auto* sign = std::get_if<protocol::Sign>(&message)) return hear_sign(*sign);
+  if (const auto* login = std::get_if<protocol::Login>(&message)) return hear_login(*login);
+  if (const auto* last = std::get_if<protocol::Over>(&message)) return over(protocol::shown(last->words));
+  // What follows is legal only after a login, which makes the channels.
+  if (const auto* wanted = std::get_if<protocol::OpenChannel>(&message)) return answer(channels_->open(*wanted));
+  if (const auto* signal = std::get_if<protocol::Signal>(&message)) return channels_->signal(*signal);
+  if (const auto* closed = std::get_if<protocol::Closed>(&message)) return channels_->close(closed->channel);
+  if (const auto* connect = std::get_if<protocol::Connect>(&message)) {
+    if (const auto at_once = channels_->connect(*connect)) answer(*at_once);
+  }
+}
+
+void Login::hear_sign(const protocol::Sign& sign) {
+  protocol::Signature signature{sign.request, {}};
+  if (sign.key < keys_.size()) signature.bytes = sign_hash(keys_[sign.key], sign.data);
+  if (signature.bytes.empty()) log_line(fmt::format("{} bytes for key {} are not signed", sign.data.size(), sign.key));
+  send(signature);
+}
+
+void Login::hear_login(const protocol::Login& login) {
+  asked_ = login;
+  if (!refusal_.empty()) return refuse(refusal_);
+  account_ = find_account(login.user);
+  daemon_.send(
+      protocol::May{login.request, login.user, account_.has_value(), account_ && account_->uid == 0, login.method});
+}
+
+// --- what aclnode says ---------------------------------------------------------------------------------------------------------
+
+void Login::hear_daemon() {
+  const std::optional<std::uint32_t> request = asked_ ? std::optional(asked_->request) : std::nullopt;
+  const DaemonLink::Heard heard = daemon_.step(now_ms(), request);
+  if (heard.what == DaemonLink::Heard::What::decision) return decide(heard.decision);
+  if (heard.what != DaemonLink::Heard::What::end || over_) return;
+  forced_ = true;
+  over(heard.words);
+}
+
+void Login::refuse(std::string tell) {
+  protocol::LoginVerdict verdict;
+  verdict.request = asked_->request;
+  verdict.tell = std::move(tell);
+  asked_.reset();
+  states_.answered(false);
+  send(verdict);
+}
+
+void Login::decide(const protocol::Decision& decision) {
+  if (!decision.accept) {
+    audit_login(asked_->user, source_, false);
+    return refuse(decision.tell);
+  }
+  const auto opened = open(decision);
+  audit_login(asked_->user, source_, opened.has_value());
+  if (!opened) {
+    log_diagnostic(opened.error());
+    refusal_ = one_line(opened.error().message);
+    return refuse(refusal_);
+  }
+  deadline_ = 0;
+  kill_in(0);
+  protocol::LoginVerdict verdict{
+      asked_->request, true, decision.agent_forwarding, decision.local_forwarding, decision.remote_forwarding,
+      decision.tell};
+  asked_.reset();
+  states_.answered(true);
+  send(verdict);
+  daemon_.send(protocol::LoggedIn{account_->name});
+  daemon_.begun({begin_.number, begin_.source, begin_.own, account_->name, account_->uid == 0,
+                 static_cast<std::uint64_t>(std::time(nullptr))});
+}
+
+Expected<void> Login::open(const protocol::Decision& decision) {
+  if (!account_)
+    return fail(Code::E1406, fmt::format("there is no account \"{}\" here", protocol::shown(asked_->user)));
+  auto opened = open_account(*account_, begin_.pam_service, source_);
+  if (!opened) return tl::unexpected(opened.error());
+  ChannelRights rights;
+  rights.environment.account = *account_;
+  rights.environment.patterns = decision.patterns;
+  rights.environment.path = opened->path;
+  rights.environment.time_zone = settings_.time_zone;
+  rights.environment.file = opened->environment;
+  rights.environment.pam = opened->pam.environment();
+  rights.environment.source = text_of(begin_.source);
+  rights.environment.own = text_of(begin_.own);
+  rights.source = source_;
+  rights.sftp_server = begin_.sftp_server;
+  rights.notices = opened->notices;
+  rights.local_forwarding = decision.local_forwarding;
+  opened_ = std::move(*opened);
+  channels_.emplace(std::move(rights));
+  return {};
+}
+
+// --- answers and ends ------------------------------------------------------------------------------------------------------------
+
+// Whoever does not read, though answers are few and small, is not to be waited for.
+bool Login::send(const ToSsh& message, std::span<const int> descriptors) {
+  const auto bytes = protocol::encode(message);
+  if (!bytes) {
+    log_diagnostic(bytes.error());
+    return false;
+  }
+  const auto sent = protocol::send_message(ssh_.conversation.get(), *bytes, descriptors, protocol::Wait::no);
+  if (sent != protocol::Sent::sent) over("the connection is closed");
+  return sent == protocol::Sent::sent;
+}
+
+void Login::answer(const Answer& answer) {
+  std::array<int, 3> descriptors{};
+  for (std::size_t i = 0; i < answer.count; ++i) descriptors[i] = answer.descriptors[i].get();
+  send(answer.message, std::span<const int>(descriptors).first(answer.count));
+}
+
+void Login::broken(std::string_view what) {
+  log_diagnostic(
+      make_diagnostic(Code::E1403, fmt::format("aclnode-ssh, connected to {}: {}", text_of(begin_.source), what)));
+  over("aclnode-ssh broke the protocol");
+}
+
+void Login::over(std::string words) {
+  if (std::exchange(over_, true)) return;
+  words_ = std::move(words);
+  words_.resize(std::min(words_.size(), protocol::longest_text));
+}
+
+void Login::end_ssh() {
+  if (ssh_.pid <= 0) return;
+  kill(ssh_.pid, SIGKILL);
+  waitpid(ssh_.pid, nullptr, 0);
+  ssh_.pid = -1;
+}
+
+// Until aclnode-ssh has gone by itself, and where all must go, until all have; at most goodbye_ms.
+void Login::give_time_to_end() {
+  const Milliseconds end = now_ms() + goodbye_ms;
+  for (Milliseconds left = goodbye_ms; left > 0; left = end - now_ms()) {
+    wait_for_children();
+    if (ssh_.pid <= 0 && (!forced_ || waitpid(-1, nullptr, WNOHANG) < 0)) return;
+    pollfd waiting{signals_.get(), POLLIN, 0};
+    poll(&waiting, 1, static_cast<int>(left));
+    signalfd_siginfo info{};
+    while (read(signals_.get(), &info, sizeof info) > 0) {
+    }
+  }
+}
+
+void Login::finish() {
+  kill_in(goodbye_ms + longest_closing_ms);
+  if (forced_) send(protocol::End{words_});
+  if (channels_) channels_->hang_up();
+  daemon_.send(protocol::SessionOver{words_});
+  if (!forced_) ssh_.conversation = Fd();
+  give_time_to_end();
+  ssh_.conversation = Fd();
+  end_ssh();
+  if (channels_) channels_->end_records();
+  if (forced_) kill_descendants();
+  // Closes PAM's session.
+  opened_.reset();
+}
+
+}  // namespace
+
+int run_login(const protocol::Begin& begin, Fd connection, Fd conversation, const LoginSettings& settings) {
+  // Host keys are in its memory: no core, no ptrace. PR_SET_CHILD_SUBREAPER: descendants.h.
+  prctl(PR_SET_DUMPABLE, 0);
+  prctl(PR_SET_CHILD_SUBREAPER, 1);
+  setsid();
+  Login login(begin, std::move(conversation), settings);
+  return login.run(std::move(connection));
+}
+
+}  // namespace acl::node::session

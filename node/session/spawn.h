@@ -1,0 +1,39 @@
+// A process as the user: its session, terminal, groups, identity, folder, and the program it becomes.
+//
+// In: what to run and the three descriptors, which are lent. Out: the process, leader of a session and a group of its own. No
+// other descriptor, blocked signal, ignored signal or right of root goes along. Supplementary groups, limits, umask, login
+// uid and scope are those of the calling process, which PAM has set. What goes wrong in the new process it writes to its standard
+// error and exits: 126 where it could not become the user, 127 where the program could not be run.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "engine/net/diagnostic.h"
+#include "node/session/account.h"
+
+namespace acl::node::session {
+
+struct UserProgram {
+  std::string path;
+  std::vector<std::string> arguments;  // from argv[0]
+  std::vector<std::string> environment;
+  int input = -1, output = -1, error = -1;
+  bool terminal = false;  // they are one, to be the controlling one
+  std::string greeting;   // written to output first, unless there is a ~/.hushlogin
+};
+
+// E1404 where there can be no more processes.
+Expected<pid_t> spawn_as(const Account& account, const UserProgram& program);
+
+// What the user's shell is to be called as: alone as a login shell ("-bash"), or with -c and the command.
+UserProgram login_shell(const Account& account);
+UserProgram shell_command(const Account& account, const std::string& command);
+
+// This program again as the user, with `socket` as descriptor 3 and no environment: `aclnode-session VERB`.
+Expected<pid_t> spawn_self_as(const Account& account, const char* verb, int socket);
+
+// Between fork and exec: no signal blocked, ignored or caught.
+void reset_signals() noexcept;
+
+}  // namespace acl::node::session

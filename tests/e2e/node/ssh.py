@@ -1,0 +1,247 @@
+#!/usr/bin/env python3
+"""Who logs in as whom: policy's answer, by real clients over real WireGuard.
+
+Three nodes: ann's laptop, vinay's laptop, and a server that takes logins; and a stranger whom WireGuard lets in and the inventory
+does not have.
+"""
+import sys, unittest
+
+sys.path.insert(0, __import__("os").path.dirname(__import__("os").path.abspath(__file__)))
+from ssh_lab import *
+
+NETWORK = [{"src": ["*"], "dst": ["tag:srv"], "ip": ["tcp:22", "tcp:8000", "icmp:*"]}]
+SSH = [{"action": "accept", "src": ["ann@example.com"], "dst": ["tag:srv"], "users": ["ann", "deploy", "root", "locked", "expired", "nobody-here"],
+        "acceptEnv": ["GIT_*", "FOO?"]},
+       {"action": "accept", "src": ["vinay@example.com"], "dst": ["tag:srv"], "users": ["autogroup:nonroot"]},
+       {"action": "check", "src": ["vinay@example.com"], "dst": ["tag:srv"], "users": ["root"]}]
+
+
+def policy(ssh=SSH, network=NETWORK):
+    return {"tagOwners": {"tag:srv": ["autogroup:admin"]}, "grants": network, "ssh": ssh,
+            "nodeAttrs": [{"target": ["*"], "attr": ["ssh-env-vars"]}]}
+
+
+def setUpModule():
+    reason = missing()
+    if reason:
+        print(f"SKIPPED: needs {reason}", file=sys.stderr)
+        os._exit(SKIPPED)
+    global lab, laptop, other, server, ann, vinay
+    lab = SshLab().__enter__()
+    try:
+        laptop = lab.add("laptop", 1, owner="ann@example.com")
+        server = lab.add_ssh("server", 2, tags=["tag:srv"])
+        other = lab.add("other", 3, owner="vinay@example.com")
+        lab.up()
+        server.enable_ssh()
+        server.write_config()
+        number = lab.publish(policy())
+        server.start_daemon()
+        assert server.takes_logins(number), server.status()
+        ann, vinay = lab.client(laptop), lab.client(other)
+    except BaseException:
+        lab.__exit__()
+        raise
+
+
+def tearDownModule():
+    lab.__exit__()
+
+
+def at(user, address=None):
+    return f"{user}@{address or server.v4}"
+
+
+class Accepted(unittest.TestCase):
+    def test_a_command_runs_as_the_account_and_its_status_comes_back(self):
+        for user in ("ann", "root"):
+            done = ann.ssh(at(user), "id -un; exit 7")
+            self.assertEqual((done.stdout, done.returncode), (user.encode() + b"\n", 7), done.stderr)
+
+    def test_over_ipv6_too(self):
+        self.assertEqual(ann.ssh(at("ann", server.v6), "id -un").stdout, b"ann\n")
+
+    def test_groups_home_and_umask_are_the_accounts(self):
+        done = ann.ssh(at("ann"), "id -Gn; pwd; umask")
+        self.assertEqual(done.stdout, b"ann wheelers\n/home/ann\n0022\n", done.stderr)
+
+    def test_standard_error_and_input_are_their_own(self):
+        done = ann.ssh(at("ann"), "cat; echo to-stderr >&2", input=b"to-stdout")
+        self.assertEqual((done.stdout, done.stderr), (b"to-stdout", b"to-stderr\n"))
+
+    def test_a_signal_is_told(self):
+        self.assertEqual(ann.ssh(at("ann"), "kill -TERM $$").returncode, 255)
+
+
+    def test_a_login_shell_has_a_terminal_and_ends_with_its_status(self):
+        done = ann.ssh(at("ann"), options=["-tt"], input=b"echo $0 $SSH_TTY; stty -a | grep -o 'cols\\|columns'; exit 3\n")
+        self.assertEqual(done.returncode, 3, done.stderr)
+        self.assertRegex(done.stdout, rb"-bash /dev/pts/\d+")
+
+    def test_the_environment_is_a_logins(self):
+        said = ann.ssh(at("ann"), "env", env={"GIT_AUTHOR_NAME": "Ann", "FOO1": "one", "FOO12": "no", "LD_PRELOAD_X": "no", "LANG": "C.UTF-8"},
+                       options=["-o", "SendEnv=GIT_* FOO* LD_* LANG"]).stdout.decode().splitlines()
+        got = dict(line.split("=", 1) for line in said if "=" in line)
+        self.assertEqual({k: got.get(k) for k in ("USER", "LOGNAME", "HOME", "SHELL", "GIT_AUTHOR_NAME", "FOO1", "FOO12", "LD_PRELOAD_X", "LANG")},
+                         {"USER": "ann", "LOGNAME": "ann", "HOME": "/home/ann", "SHELL": "/bin/bash", "GIT_AUTHOR_NAME": "Ann", "FOO1": "one",
+                          "FOO12": None, "LD_PRELOAD_X": None, "LANG": "C.UTF-8"})
+        self.assertRegex(got["SSH_CONNECTION"], rf"^{laptop.v4} \d+ {server.v4} 22$")
+        self.assertRegex(got["SSH_CLIENT"], rf"^{laptop.v4} \d+ 22$")
+
+    def test_each_decision_and_session_is_recorded_once(self):
+        before = len(server.decisions())
+        self.assertEqual(ann.ssh(at("deploy"), "true").returncode, 0)
+        wait_for(lambda: any(d["event"] == "session-end" for d in server.decisions()[before:]))
+        records = [d for d in server.decisions()[before:] if d.get("account") == "deploy"]
+        self.assertEqual([d["event"] for d in records], ["login", "session-start", "session-end"])
+        self.assertEqual({(d["identity"], d["node"], d["rule"], d["line"].split(":")[0]) for d in records},
+                         {("ann@example.com", "laptop", "ssh[0]", "policy.hujson")})
+
+    def test_why_walks_through_it(self):
+        said = server.ask("why", "laptop", "ssh", "ann")
+        self.assertEqual(said.returncode, 0, said.stdout + said.stderr)
+        self.assertIn("ssh[0]", said.stdout)
+        said = server.ask("why", "other", "ssh", "root")
+        self.assertEqual(said.returncode, 1, said.stdout + said.stderr)
+        self.assertIn("check", said.stdout)
+
+
+class Refused(unittest.TestCase):
+    def said(self, client, user):
+        """The banner, which the client shows at this log level."""
+        done = client.ssh(at(user), "true", options=["-o", "LogLevel=INFO"])
+        self.assertEqual(done.returncode, 255)
+        return done.stderr.decode().split("Permission denied")[0]
+
+    def test_an_account_that_policy_does_not_give(self):
+        self.assertIn("vinay", self.said(ann, "vinay"))
+
+    def test_root_where_only_others_are_given(self):
+        self.assertIn("check", self.said(vinay, "root"))
+
+    def test_an_account_that_does_not_exist(self):
+        self.assertIn("no-such", self.said(vinay, "no-such"))
+
+    def test_an_expired_account(self):
+        self.assertIn("expired", self.said(ann, "expired"))
+
+
+class LocalUsers(unittest.TestCase):
+    def test_a_local_user_is_nobody_by_the_nodes_own_address(self):
+        """No sshd runs here, so there is nobody to answer; an sshd would (Node.Steer)."""
+        for address in (server.v4, server.v6):
+            done = subprocess.run([*server.inside(), "setpriv", "--reuid=5001", "--regid=5001", "--clear-groups", "ssh", *ann.options,
+                                   f"root@{address}", "id"], capture_output=True, timeout=30)
+            self.assertEqual((done.returncode, done.stdout), (255, b""))
+
+
+class Live(unittest.TestCase):
+    """What becomes of sessions when the policy changes, the daemon restarts, WireGuard changes."""
+
+    def setUp(self):
+        self.addCleanup(self.settle, policy())
+
+    def settle(self, wanted):
+        number = lab.publish(wanted)
+        self.assertTrue(server.takes_logins(number))
+
+    def session(self, user, command, client=None, **more):
+        process = (client or ann).start_ssh(at(user), command, **more)
+        self.assertTrue(process.stdout.read(6), process.stderr)
+        return process
+
+    def assert_ends(self, process, within=1.0):
+        """Within a second of the release's being in the store; the words that the person sees."""
+        began = time.monotonic()
+        lab.publish_compiled()
+        published = time.monotonic()
+        error = b""
+        while process.poll() is None and time.monotonic() < published + 10:
+            time.sleep(0.01)
+        took = time.monotonic() - published
+        self.assertIsNotNone(process.poll(), "it goes on")
+        self.assertLess(took, within, f"publishing itself took {published - began:.2f} s")
+        return process.stderr.read() if process.stderr else error
+
+    def without_ann(self):
+        return policy([rule for rule in SSH if "ann@example.com" not in rule["src"]])
+
+    def test_an_idle_session_ends_with_its_rule(self):
+        process = self.session("ann", "echo ready; sleep 600")
+        lab.compile(self.without_ann())
+        self.assertIn(b"no longer allowed", self.assert_ends(process))
+
+    def test_a_session_that_floods_ends_with_its_rule(self):
+        process = ann.start_ssh(at("ann"), "echo ready; exec yes", stdout=subprocess.DEVNULL)
+        time.sleep(1)
+        lab.compile(self.without_ann())
+        self.assert_ends(process)
+
+    def test_a_session_whose_reader_has_stopped_ends_on_the_server(self):
+        process = ann.start_ssh(at("ann"), "echo ready; exec yes aclnode-full-pipe")
+        process.stdout.read(6)
+        time.sleep(1)
+        running = lambda: subprocess.run(["pgrep", "-f", "yes aclnode-full-pipe", "-u", "5001"], capture_output=True).stdout
+        self.assertTrue(running())
+        lab.compile(self.without_ann())
+        lab.publish_compiled()
+        self.assertTrue(wait_for(lambda: not running(), 1.0, 0.01))
+        process.kill()
+
+    def test_a_session_ends_when_the_network_rule_goes(self):
+        process = self.session("ann", "echo ready; sleep 601")
+        lab.compile(policy(network=[{"src": ["vinay@example.com"], "dst": ["tag:srv"], "ip": ["tcp:22"]}]))
+        lab.publish_compiled()
+        running = lambda: subprocess.run(["pgrep", "-f", "sleep 601", "-u", "5001"], capture_output=True).stdout
+        self.assertTrue(wait_for(lambda: not running(), 1.0, 0.01))
+        process.kill()
+
+    def test_other_sessions_go_on(self):
+        process = self.session("vinay", "echo ready; cat", client=vinay)
+        self.settle(self.without_ann())
+        process.stdin.write(b"still here\n")
+        process.stdin.flush()
+        self.assertEqual(process.stdout.read(11), b"still here\n")
+        process.stdin.close()
+        self.assertEqual(process.wait(5), 0)
+
+    def test_a_session_survives_the_daemons_restart_and_is_still_revoked(self):
+        process = self.session("ann", "echo ready; cat")
+        server.kill_daemon()
+        process.stdin.write(b"one\n")
+        process.stdin.flush()
+        self.assertEqual(process.stdout.read(4), b"one\n")
+        server.start_daemon()
+        self.assertTrue(wait_for(lambda: (s := server.status()) and s["ssh"]["sessions"] == 1, 5))
+        process.stdin.write(b"two\n")
+        process.stdin.flush()
+        self.assertEqual(process.stdout.read(4), b"two\n")
+        lab.compile(self.without_ann())
+        self.assert_ends(process)
+
+    def test_a_session_ends_when_wireguard_gives_the_address_to_another_key(self):
+        process = self.session("ann", "echo ready; sleep 602")
+        self.addCleanup(server.add_peer, laptop)
+        server.set_wireguard("peer", other.public, "allowed-ips", f"{other.v4}/32,{other.v6}/128,{laptop.v4}/32,{laptop.v6}/128")
+        self.addCleanup(server.add_peer, other)
+        running = lambda: subprocess.run(["pgrep", "-f", "sleep 602", "-u", "5001"], capture_output=True).stdout
+        self.assertTrue(wait_for(lambda: not running(), 2.5, 0.01))
+        process.kill()
+
+    def test_deny_users_narrows(self):
+        server.enable_ssh(deny_users=["deploy"])
+        server.write_config()
+        def back():
+            server.enable_ssh()
+            server.write_config()
+            server.ask("reload")
+        self.addCleanup(back)
+        process = self.session("deploy", "echo ready; sleep 603")
+        self.assertEqual(server.ask("reload").returncode, 0)
+        self.assertIsNotNone(wait_for(lambda: process.poll(), 2))
+        self.assertEqual(ann.ssh(at("deploy"), "true").returncode, 255)
+        self.assertEqual(ann.ssh(at("ann"), "true").returncode, 0)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=1)

@@ -1,0 +1,338 @@
+#!/usr/bin/env python3
+"""Port 22 of a WireGuard address: which connections come to aclnode, and which to the sshd of the system; what aclnode then decides, and
+what becomes of logins when policy changes or aclnode restarts. A stand-in plays aclnode-session, so there is no SSH in it but Debian's
+sshd beside it.
+"""
+import os, shutil, sys, time, unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from lab import *
+
+STAND_IN = os.path.join(HERE, "stand_in_session.py")
+SSHD = "/usr/sbin/sshd"
+SSH_RULES = [
+    {"action": "accept", "src": ["ann@example.com"], "dst": ["tag:srv"], "users": ["root", "deploy"]},
+    {"action": "check", "src": ["ann@example.com"], "dst": ["tag:srv"], "users": ["careful"]},
+]
+GRANTS = [{"src": ["ann@example.com", "bob@example.com"], "dst": ["tag:srv"], "ip": ["tcp:22", "tcp:8000"]}]
+
+
+def policy(ssh=SSH_RULES, grants=GRANTS):
+    return {"tagOwners": {"tag:srv": ["autogroup:admin"]}, "grants": grants, "ssh": ssh}
+
+
+class Steer(unittest.TestCase):
+    BY = "program"
+
+    def setUp(self):
+        reason = missing() or ("" if os.path.exists(SSHD) else "openssh-server")
+        if reason:
+            print(f"SKIPPED: needs {reason}", file=sys.stderr)
+            os._exit(SKIPPED)
+        self.lab = Lab().__enter__()
+        self.addCleanup(self.lab.__exit__)
+        self.ann = self.lab.add("annlaptop", 1, owner="ann@example.com")
+        self.bob = self.lab.add("boblaptop", 4, owner="bob@example.com")
+        self.server = self.lab.add("server", 2, tags=["tag:srv"])
+        self.stranger = self.lab.add("stranger", 3, enforces=None)
+        self.lab.up()
+        self.socket = f"{self.server.folder}/session/socket"
+        self.addCleanup(self.end_supervisor)
+
+    # --- the server ---
+
+    def configure(self, tail="", **ssh):
+        settings = {"enabled": True, "session_program": STAND_IN, "session_socket": self.socket, "steer_by": self.BY, **ssh}
+        text = "".join(f"{key} = {json.dumps(value)}\n" for key, value in settings.items())
+        self.server.write_config(break_glass=f"\n[ssh]\n{text}{tail}")
+
+    def start(self, ssh=SSH_RULES, **settings):
+        self.configure(**settings)
+        number = self.lab.publish(policy(ssh))
+        self.server.start_daemon()
+        self.assertTrue(self.server.enforces_generation(number), self.server.status())
+        self.assertTrue(wait_for(lambda: self.server.status()["ssh"]["listening"]), self.server.status())
+
+    def start_sshd(self):
+        folder = f"{self.server.folder}/sshd"
+        os.makedirs(folder)
+        run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", f"{folder}/key")
+        with open(f"{folder}/config", "w") as file:
+            file.write(f"ListenAddress 0.0.0.0:22\nListenAddress [::]:22\nHostKey {folder}/key\nPidFile none\nUsePAM no\n")
+        script = f"mount -t tmpfs none /run && mkdir -m 755 /run/sshd && exec {SSHD} -D -e -f {folder}/config"
+        sshd = subprocess.Popen(["nsenter", f"--net=/run/netns/{self.server.namespace}", "unshare", "-m", "sh", "-c", script],
+                                stderr=open(f"{folder}/log", "w"))
+        self.lab.started.append(sshd)
+        self.assertTrue(wait_for(lambda: self.answers(self.server, "127.0.0.1") == "sshd"), open(f"{folder}/log").read())
+
+    def end_supervisor(self):
+        try:
+            with open(self.socket + ".pid") as file:
+                os.kill(int(file.read()), signal.SIGKILL)
+        except (OSError, ValueError):
+            pass
+
+    # --- clients ---
+
+    def connect(self, node, address, patience=3.0, source=None):
+        s = node.open_socket(socket.SOCK_STREAM, family_of(address))
+        if source:
+            s.bind((source, 0))
+        s.settimeout(patience)
+        self.addCleanup(s.close)
+        s.connect((address, 22))
+        return s
+
+    def answers(self, node, address, patience=3.0, source=None):
+        """Who answers at port 22: "sshd", "aclnode", "refused", "nobody"."""
+        try:
+            s = self.connect(node, address, patience, source)
+        except ConnectionRefusedError:
+            return "refused"
+        except OSError:
+            return "nobody"
+        with s:
+            try:
+                s.settimeout(0.5)
+                return "sshd" if s.recv(64).startswith(b"SSH-2.0-OpenSSH") else "refused"
+            except TimeoutError:
+                return "aclnode" if ask(s, "nobody-at-all") else "nobody"
+            except OSError:
+                return "refused"
+
+    def login(self, node, user, exists=True, address=None):
+        """The answer to one question, and the connection."""
+        s = self.connect(node, address or self.server.v4)
+        return ask(s, user, exists), s
+
+
+def ask(s, user, exists=True):
+    s.settimeout(10)
+    try:
+        s.sendall(f"{user} {'exists' if exists else 'missing'} {'root' if user == 'root' else 'other'}\n".encode())
+        return event(s)
+    except OSError:
+        return None
+
+
+def event(s, patience=10):
+    """The next line of JSON."""
+    s.settimeout(patience)
+    line = b""
+    while not line.endswith(b"\n"):
+        byte = s.recv(1)
+        if not byte:
+            return None
+        line += byte
+    return json.loads(line)
+
+
+class WhoAnswers(Steer):
+    def check_who_answers(self):
+        for address in (self.server.v4, self.server.v6):
+            self.assertEqual(self.answers(self.ann, address), "aclnode")
+            # A process of this machine, whoever runs it, is nobody's identity.
+            self.assertEqual(self.answers(self.server, address), "sshd")
+        for address in (self.server.underlay, "127.0.0.1", "::1"):
+            self.assertEqual(self.answers(self.server, address), "sshd")
+        self.assertEqual(self.answers(self.ann, self.server.underlay), "sshd")
+        self.assertEqual(self.answers(self.stranger, self.server.v4, 0.6), "nobody")
+
+    def test_beside_an_sshd_that_was_first(self):
+        self.start_sshd()
+        self.start()
+        self.check_who_answers()
+
+    def test_beside_an_sshd_that_came_later(self):
+        self.start()
+        self.start_sshd()
+        self.check_who_answers()
+
+    def test_an_unprivileged_local_user_meets_the_sshd_of_the_system(self):
+        self.start()
+        self.start_sshd()
+        words = self.server.exec("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", sys.executable, "-c",
+                                 "import socket,sys; print(socket.create_connection((sys.argv[1], 22)).recv(64))", self.server.v4)
+        self.assertIn("SSH-2.0-OpenSSH", words)
+
+    def test_an_address_that_comes_later_is_this_hosts_too(self):
+        self.start()
+        self.start_sshd()
+        self.server.ip("addr", "add", "198.51.100.7/32", "dev", "lo")
+        self.assertNotEqual(self.answers(self.server, self.server.v4, 0.5, source="198.51.100.7"), "aclnode")
+        self.assertTrue(wait_for(lambda: self.answers(self.server, self.server.v4, 1.0, source="198.51.100.7") == "sshd"))
+
+    def test_while_aclnode_is_gone_nobody_else_answers(self):
+        self.start_sshd()
+        self.start()
+        self.server.kill_daemon()
+        self.assertIn(self.answers(self.ann, self.server.v4, 1.0), ("refused", "nobody"))
+        self.server.start_daemon()
+        self.assertTrue(wait_for(lambda: self.answers(self.ann, self.server.v4) == "aclnode"))
+
+    def test_switched_off_or_removed_the_sshd_of_the_system_has_the_port(self):
+        self.start_sshd()
+        self.start()
+        self.assertEqual(self.answers(self.ann, self.server.v4), "aclnode")
+        self.configure(enabled=False)
+        self.assertEqual(self.server.ask("reload").returncode, 0)
+        self.assertEqual(self.answers(self.ann, self.server.v4), "sshd")
+        self.configure()
+        self.assertEqual(self.server.ask("reload").returncode, 0)
+        self.assertTrue(wait_for(lambda: self.answers(self.ann, self.server.v4) == "aclnode"))
+        self.server.stop_daemon()
+        run("nsenter", f"--net=/run/netns/{self.server.namespace}", ACLNODE, "remove", "--config", self.server.config)
+        self.assertEqual(self.answers(self.ann, self.server.v4), "sshd")
+
+    def test_an_interface_that_is_made_anew(self):
+        self.start_sshd()
+        self.start()
+        self.server.stop_wireguard()
+        self.server.start_wireguard()
+        for other in (self.ann, self.bob, self.stranger):
+            self.server.add_peer(other)
+        seen = set()
+        self.assertTrue(wait_for(lambda: seen.add(who := self.answers(self.ann, self.server.v4, 1.0)) or who == "aclnode", 20), seen)
+        self.assertNotIn("sshd", seen)
+
+
+class WhoAnswersByRules(WhoAnswers):
+    """The same by rules of nftables, for kernels without the program."""
+    BY = "nftables"
+
+
+class Logins(Steer):
+    def records(self, event, since=0):
+        return [d for d in self.server.decisions()[since:] if d["event"] == event]
+
+    def test_what_is_decided_and_what_is_told(self):
+        self.start(deny_users=["deploy"])
+        accepted, s = self.login(self.ann, "root")
+        self.assertEqual((accepted["event"], accepted["accept"], accepted["tell"]), ("decision", True, ""))
+        for node, user, exists, tell in (
+                (self.ann, "deploy", True, 'this machine takes no logins as "deploy" by SSH'),
+                (self.ann, "careful", True, "prove anew who you are"),
+                (self.ann, "backup", True, 'policy does not let ann@example.com become "backup" here'),
+                (self.ann, "root", False, 'there is no account "root" on this machine'),
+                (self.bob, "root", True, 'policy does not let bob@example.com become "root" here')):
+            answer, _ = self.login(node, user, exists)
+            self.assertFalse(answer["accept"], (node.name, user))
+            self.assertTrue(answer["tell"].startswith("access denied: "), answer)
+            self.assertIn(tell, answer["tell"])
+        self.login(self.ann, "root", address=self.server.v6)
+        first = self.records("login")[0]
+        self.assertEqual({k: first[k] for k in ("verdict", "source", "node", "identity", "account", "rule", "line", "generation")},
+                         {"verdict": "accept", "source": self.ann.v4, "node": "annlaptop", "identity": "ann@example.com",
+                          "account": "root", "rule": "ssh[0]", "line": "policy.hujson:1", "generation": "1.1"})
+        self.assertEqual(self.records("login")[-1]["source"], self.ann.v6)
+        self.assertTrue(wait_for(lambda: self.server.status()["ssh"]["sessions"] == 2), self.server.status())
+        s.close()
+        self.assertTrue(wait_for(lambda: self.server.status()["ssh"]["sessions"] == 1), self.server.status())
+        start, over = self.records("session-start")[0], self.records("session-end")[0]
+        self.assertEqual(start["connection"], over["connection"])
+        self.assertEqual(over["words"], "the client has closed")
+        self.assertGreaterEqual(float(over["duration_s"]), 0)
+
+    def test_a_source_that_moves_to_another_key_is_nobody(self):
+        self.start()
+        answer, s = self.login(self.ann, "root")
+        self.assertTrue(answer["accept"])
+        self.server.set_wireguard("peer", self.stranger.public, "allowed-ips", f"{self.stranger.v4}/32,{self.ann.v4}/32")
+        self.assertTrue(wait_for(lambda: self.records("session-end")), self.server.decisions())
+        again = self.records("login-again")[0]
+        self.assertEqual(again["verdict"], "deny")
+        self.assertIn(f"WireGuard's allowed-ips give {self.ann.v4} to {self.stranger.public}", again["reason"])
+
+    def test_a_new_table_ends_what_it_does_not_allow_within_a_second(self):
+        self.start()
+        gone, stays = self.login(self.ann, "root")[1], self.login(self.ann, "deploy")[1]
+        rules = [dict(SSH_RULES[0], users=["deploy"])]
+        number = self.lab.compile(policy(rules))
+        began = time.monotonic()
+        run(ACLC, "publish", self.lab.release, self.lab.store)
+        os.system(f"chmod -R a+rX {self.lab.folder}/store")
+        ended = event(gone)
+        print(f"ended {time.monotonic() - began:.3f} s after publishing began", flush=True)
+        self.assertEqual(ended["event"], "end")
+        self.assertIn('this login is no longer allowed: policy does not let ann@example.com become "root" here', ended["words"])
+        self.assertTrue(self.server.enforces_generation(number))
+        with self.assertRaises(TimeoutError):
+            event(stays, 0.5)
+        again = self.records("login-again")
+        self.assertEqual([(d["verdict"], d["account"]) for d in again], [("deny", "root")])
+
+    def test_a_reload_that_denies_an_account_ends_its_logins(self):
+        self.start()
+        s = self.login(self.ann, "root")[1]
+        self.configure(deny_users=["root"])
+        self.assertEqual(self.server.ask("reload").returncode, 0)
+        self.assertIn("takes no logins", event(s)["words"])
+        s = self.login(self.ann, "deploy")[1]
+        self.configure(enabled=False)
+        self.assertEqual(self.server.ask("reload").returncode, 0)
+        self.assertIn("takes no logins by policy any more", event(s)["words"])
+
+    def test_sessions_outlive_the_daemon_and_are_decided_again(self):
+        self.start()
+        root, deploy = self.login(self.ann, "root")[1], self.login(self.ann, "deploy")[1]
+        self.server.kill_daemon()
+        for s in (root, deploy):
+            self.assertEqual(event(s)["event"], "alone")
+        self.configure(deny_users=["root"])
+        self.server.start_daemon()
+        self.assertEqual(event(deploy)["event"], "go-on")
+        self.assertEqual(event(root)["event"], "end")
+        self.assertTrue(wait_for(lambda: self.server.status()["ssh"]["sessions"] == 1), self.server.status())
+        self.assertEqual([d["account"] for d in self.records("session-resumed")], ["deploy"])
+        # A table that comes later counts for it, too.
+        self.lab.publish(policy([]))
+        self.assertEqual(event(deploy)["event"], "end")
+
+    def test_who_says_nothing_keeps_only_himself_out(self):
+        self.start(max_starting=6, max_starting_per_source=3, login_grace_s=2)
+        silent = [self.connect(self.ann, self.server.v4) for _ in range(5)]
+        self.assertTrue(wait_for(lambda: self.server.status()["ssh"]["starting"] == 3), self.server.status())
+        self.assertIsNotNone(self.login(self.bob, "root")[0])
+        # Those wait their turn, and the grace is theirs.
+        self.assertTrue(wait_for(lambda: self.login(self.ann, "deploy")[0], 15))
+        del silent
+
+    def test_break_glass_names_who_may_become_whom(self):
+        entry = f'\n[[break_glass]]\nfrom = "{self.ann.v4}"\nkey = "{self.ann.public}"\nlogin = "root"\n'
+        self.configure(tail=entry)
+        self.lab.publish(policy())
+        os.rename(self.lab.trust_file, self.lab.trust_file + ".away")
+        self.server.start_daemon()
+        self.assertEqual(self.server.status()["state"], "break-glass")
+        self.assertTrue(wait_for(lambda: self.server.status()["ssh"]["listening"]), self.server.status())
+        answer, s = self.login(self.ann, "root")
+        self.assertTrue(answer["accept"], answer)
+        self.assertFalse(self.login(self.ann, "deploy")[0]["accept"])
+        self.assertEqual(self.answers(self.bob, self.server.v4, 0.6), "nobody")
+        # Once there is a table it holds, and not a moment longer break-glass.
+        self.lab.publish(policy(SSH_RULES, grants=[]))
+        os.rename(self.lab.trust_file + ".away", self.lab.trust_file)
+        self.assertEqual(self.server.ask("reload").returncode, 0)
+        self.assertEqual(event(s)["event"], "end")
+
+    def test_a_session_program_that_is_not_there_is_told_and_comes_back(self):
+        self.start()
+        self.assertTrue(self.login(self.ann, "root")[0]["accept"])
+        self.end_supervisor()
+        self.assertTrue(wait_for(lambda: self.login(self.ann, "deploy")[0], 15))
+
+    def test_nothing_but_roots_own_supervisor_is_believed(self):
+        folder = os.path.dirname(self.socket)
+        os.makedirs(folder)
+        code = ("import os,socket,sys; os.setuid(65534); s=socket.socket(socket.AF_UNIX,socket.SOCK_SEQPACKET); s.bind(sys.argv[1]);"
+                "s.listen(8); print('ready',flush=True); s.accept()[0].recv(9)")
+        os.chmod(folder, 0o777)
+        os.chmod(self.server.folder, 0o755)
+        impostor = self.server.start(sys.executable, "-c", code, self.socket, stdout=subprocess.PIPE)
+        impostor.stdout.readline()
+        self.start()
+        self.assertTrue(wait_for(lambda: "not of this user" in (self.server.status()["ssh"]["trouble"] or "")), self.server.status())
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

@@ -1,0 +1,280 @@
+// Who may become whom (node/daemon/login_decision.h): the order of the questions, and what a person is told; and for every node, source and
+// account of an example, that a node says what `aclc can … ssh USER@NODE` says.
+#include "node/daemon/login_decision.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "compiler/questions/can.h"
+#include "node/wireguard/allowed_ips.h"
+#include "tests/node/example.h"
+
+namespace acl::node {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+Key key_of(std::uint8_t number) {
+  Key key{};
+  key[0] = number;
+  return key;
+}
+
+std::string inventory_text() {
+  const auto node = [](const char* name, int number, const std::string& whose) {
+    return fmt::format(R"({{"name": "{}", "addresses": ["100.64.0.{}", "fd7a::{:x}"], "key": "{}", {}}})", name, number,
+                       number, release::encode_base64(key_of(static_cast<std::uint8_t>(number))), whose);
+  };
+  return R"({"tailnet": "example.com", "users": [{"login": "ann@example.com"}, {"login": "bob@example.com"}], "nodes": [)" +
+         node("laptop", 1, R"("user": "ann@example.com")") + "," + node("srv", 2, R"("tags": ["tag:srv"])") + "," +
+         node("phone", 3, R"("user": "bob@example.com")") + "]}";
+}
+
+constexpr const char* policy_text = R"({
+  "tagOwners": {"tag:srv": ["autogroup:admin"], "tag:rec": ["autogroup:admin"]},
+  "grants": [{"src": ["ann@example.com"], "dst": ["tag:srv"], "ip": ["tcp:22"]}],
+  "ssh": [
+    {"action": "accept", "src": ["ann@example.com"], "dst": ["tag:srv"], "users": ["root", "deploy"], "acceptEnv": ["GIT_*"]},
+    {"action": "check", "src": ["ann@example.com"], "dst": ["tag:srv"], "users": ["careful"]},
+    {"action": "accept", "src": ["bob@example.com"], "dst": ["tag:srv"], "users": ["deploy"]},
+  ],
+})";
+
+// The server's facts, as they should be.
+struct World {
+  explicit World(release::OnExpiry on_expiry = release::OnExpiry::ssh_restricted, const char* policy = policy_text)
+      : example(policy, inventory_text(), on_expiry) {
+    for (std::uint8_t number = 1; number <= 3; ++number)
+      allowed.push_back({*net::Address::parse(fmt::format("100.64.0.{}", number)),
+                         *net::Address::parse(fmt::format("100.64.0.{}", number)), key_of(number)});
+    facts.table = &example.table("srv");
+    facts.standing = release::Standing::current;
+  }
+  LoginAnswer ask(const std::string& user, const char* source = "100.64.0.1", bool exists = true,
+                  bool is_root = false) {
+    facts.owned = allowed;
+    facts.break_glass = glass;
+    return decide_login({facts, denied, host},
+                        {*net::Address::parse(source), own, user, exists, is_root || user == "root"});
+  }
+
+  Example example;
+  std::vector<OwnedRange> allowed;
+  std::vector<BreakGlass> glass;
+  std::vector<std::string> denied;
+  std::vector<net::Address> host{*net::Address::parse("100.64.0.2")};
+  net::Address own = *net::Address::parse("100.64.0.2");
+  Facts facts;
+};
+
+std::vector<std::string> layers(const LoginAnswer& answer) {
+  std::vector<std::string> out;
+  for (const Layer& layer : answer.why.layers) out.push_back(layer.name + (layer.ok ? "" : " NO"));
+  return out;
+}
+
+TEST(LoginDecision, TheQuestionsAreAskedInTheirOrder) {
+  World world;
+  const LoginAnswer answer = world.ask("deploy");
+  EXPECT_TRUE(answer.accept) << answer.reason;
+  EXPECT_THAT(layers(answer), ElementsAre("mode", "known", "bound", "here", "packet", "ssh", "account"));
+  EXPECT_EQ(answer.why.rule, "ssh[0]");
+  EXPECT_EQ(answer.why.file, "policy.hujson");
+  EXPECT_EQ(answer.why.line, 5U);
+  EXPECT_EQ(answer.node, "laptop");
+  EXPECT_EQ(answer.identity, "ann@example.com");
+  EXPECT_THAT(answer.patterns, ElementsAre("GIT_*"));
+  EXPECT_EQ(answer.tell, "");
+}
+
+TEST(LoginDecision, WhoIsNotKnownIsToldNothing) {
+  World world;
+  const LoginAnswer answer = world.ask("deploy", "100.64.0.9");
+  EXPECT_FALSE(answer.accept);
+  EXPECT_EQ(answer.tell, "access denied");
+  EXPECT_THAT(layers(answer), ElementsAre("mode", "known NO"));
+}
+
+TEST(LoginDecision, AnAddressThatWireguardHasElsewhereIsNobody) {
+  World world;
+  world.allowed[0].peer = key_of(9);
+  const LoginAnswer moved = world.ask("deploy");
+  EXPECT_FALSE(moved.accept);
+  EXPECT_EQ(moved.tell, "access denied");
+  EXPECT_THAT(layers(moved), ElementsAre("mode", "known", "bound NO"));
+  world.allowed.clear();
+  EXPECT_FALSE(world.ask("deploy").accept) << "WireGuard says nothing";
+}
+
+TEST(LoginDecision, AnAddressOfThisHostIsNobody) {
+  World world;
+  world.host.push_back(*net::Address::parse("192.0.2.7"));
+  for (const char* own : {"100.64.0.2", "192.0.2.7", "127.0.0.1", "127.9.9.9", "::1"}) {
+    const LoginAnswer answer = world.ask("deploy", own);
+    EXPECT_FALSE(answer.accept) << own;
+    EXPECT_EQ(answer.tell, "access denied") << own;
+    EXPECT_THAT(layers(answer), ElementsAre("known NO")) << own;
+  }
+}
+
+TEST(LoginDecision, AnAddressThatIsNotThisNodesLeadsNowhere) {
+  World world;
+  world.own = *net::Address::parse("192.0.2.7");
+  EXPECT_THAT(layers(world.ask("deploy")), ElementsAre("mode", "here NO"));
+}
+
+TEST(LoginDecision, WithoutPort22NoSshRuleCounts) {
+  World world;
+  const LoginAnswer answer = world.ask("deploy", "100.64.0.3");
+  EXPECT_FALSE(answer.accept);
+  EXPECT_EQ(layers(answer).back(), "packet NO");
+  EXPECT_THAT(answer.tell, HasSubstr("does not let this node reach port 22"));
+}
+
+TEST(LoginDecision, ASourceThatChangesHandsIsNotBound) {
+  World world;
+  const table::AddressRange range{*net::Address::parse("100.64.0.0"), *net::Address::parse("100.64.0.1")};
+  world.facts.withheld = std::span(&range, 1);
+  EXPECT_FALSE(world.ask("deploy").accept);
+}
+
+TEST(LoginDecision, WhomNoRuleNamesIsToldSoAndWhoeverMayAskSeesWhatTheRulesGive) {
+  World world;
+  const LoginAnswer answer = world.ask("backup");
+  EXPECT_FALSE(answer.accept);
+  EXPECT_EQ(answer.tell,
+            "access denied: policy does not let ann@example.com become \"backup\" here; ask whoever keeps the policy");
+  EXPECT_THAT(answer.tell, Not(HasSubstr("deploy")));
+  ASSERT_EQ(answer.why.nearest.size(), 2U);
+  EXPECT_EQ(answer.why.nearest[0].rule, "ssh[1]");  // check rules come first
+  EXPECT_EQ(answer.why.nearest[0].failed, "it gives careful, after a check");
+}
+
+TEST(LoginDecision, ARuleThatAsksForACheckIsRefused) {
+  World world;
+  const LoginAnswer answer = world.ask("careful");
+  EXPECT_FALSE(answer.accept);
+  EXPECT_EQ(answer.why.rule, "ssh[1]");
+  EXPECT_THAT(answer.tell, HasSubstr("prove anew who you are"));
+}
+
+TEST(LoginDecision, ARuleThatDemandsARecorderIsRefused) {
+  World world(release::OnExpiry::keep, R"({
+    "tagOwners": {"tag:srv": ["autogroup:admin"], "tag:rec": ["autogroup:admin"]},
+    "grants": [{"src": ["ann@example.com"], "dst": ["tag:srv"], "ip": ["tcp:22"]}],
+    "ssh": [{"action": "accept", "src": ["ann@example.com"], "dst": ["tag:srv"], "users": ["root"],
+             "recorder": ["tag:rec"], "enforceRecorder": true}],
+  })");
+  const LoginAnswer answer = world.ask("root");
+  EXPECT_FALSE(answer.accept) << answer.reason;
+  EXPECT_THAT(answer.reason, HasSubstr("no recorder"));
+  EXPECT_THAT(answer.tell, HasSubstr("no recorder here"));
+}
+
+TEST(LoginDecision, ALocalSettingNarrowsAndNeverWidens) {
+  World world;
+  world.denied = {"root"};
+  const LoginAnswer answer = world.ask("root");
+  EXPECT_FALSE(answer.accept);
+  EXPECT_EQ(layers(answer).back(), "local NO");
+  EXPECT_TRUE(world.ask("deploy").accept);
+  EXPECT_FALSE(world.ask("backup").accept);
+}
+
+TEST(LoginDecision, AnAccountThatIsMissingIsNamedToWhomPolicyWouldLetIn) {
+  World world;
+  EXPECT_THAT(world.ask("deploy", "100.64.0.1", false).tell,
+              HasSubstr("there is no account \"deploy\" on this machine"));
+  EXPECT_THAT(world.ask("backup", "100.64.0.1", false).tell, HasSubstr("policy does not let"));
+}
+
+TEST(LoginDecision, AnExpiredReleaseGivesWhatItsSignersChose) {
+  World restricted(release::OnExpiry::ssh_restricted), keep(release::OnExpiry::keep), deny(release::OnExpiry::deny);
+  for (World* world : {&restricted, &keep, &deny}) {
+    world->facts.standing = release::Standing::grace;
+    EXPECT_TRUE(world->ask("root").accept);
+    world->facts.standing = release::Standing::expired;
+  }
+  EXPECT_TRUE(keep.ask("root").accept);
+  EXPECT_FALSE(restricted.ask("root").accept);
+  EXPECT_FALSE(restricted.ask("deploy", "100.64.0.1", true, true).accept) << "another name of user 0";
+  EXPECT_TRUE(restricted.ask("deploy").accept);
+  EXPECT_FALSE(deny.ask("deploy").accept);
+  EXPECT_EQ(deny.ask("deploy").tell, "access denied");
+}
+
+TEST(LoginDecision, BreakGlassNamesSourceKeyAndAccountAndHoldsOnlyWithoutATable) {
+  World world;
+  BreakGlass entry;
+  entry.from = net::Prefix::parse("100.64.0.3").prefix;
+  entry.key = key_of(3);
+  entry.login = "rescue";
+  world.glass = {entry};
+  EXPECT_FALSE(world.ask("rescue", "100.64.0.3").accept) << "there is a table";
+  world.facts.table = nullptr;
+  EXPECT_TRUE(world.ask("rescue", "100.64.0.3").accept);
+  EXPECT_FALSE(world.ask("rescue", "100.64.0.3", false).accept) << "no such account";
+  EXPECT_THAT(world.ask("root", "100.64.0.3").tell, HasSubstr("break-glass does not name \"root\""));
+  EXPECT_EQ(world.ask("rescue", "100.64.0.1").tell, "access denied");
+  world.denied = {"rescue"};
+  EXPECT_FALSE(world.ask("rescue", "100.64.0.3").accept);
+  world.denied.clear();
+  world.allowed[2].peer = key_of(9);
+  EXPECT_FALSE(world.ask("rescue", "100.64.0.3").accept) << "WireGuard has the address elsewhere";
+}
+
+TEST(LoginDecision, OddNamesAreShownAsWhatTheyAre) {
+  World world;
+  const std::string odd = std::string("\x1b[2J\n\xff") + std::string(250, 'a');
+  const LoginAnswer answer = world.ask(odd);
+  EXPECT_FALSE(answer.accept);
+  EXPECT_LE(answer.tell.size(), 512U);
+  for (const char c : answer.tell) EXPECT_TRUE(c >= 0x20 && c < 0x7f) << static_cast<int>(c);
+  EXPECT_FALSE(world.ask("").accept);
+}
+
+TEST(LoginDecision, SaysWhatAclcCanSays) {
+  const Example example(ACL_SOURCE_DIR "/examples/policies/plain-wireguard");
+  std::vector<OwnedRange> allowed;
+  for (const inventory::Node& node : example.nodes()) {
+    Key key{};
+    if (!release::decode_base64(node.key, key)) continue;
+    for (const Address& address : node.addresses) allowed.push_back({address, address, key});
+  }
+  std::sort(allowed.begin(), allowed.end(), [](const OwnedRange& a, const OwnedRange& b) { return a.first < b.first; });
+  int asked = 0, accepted = 0, checked = 0;
+  for (const auto& [number, table] : example.tables()) {
+    Facts facts;
+    facts.table = table.get();
+    facts.standing = release::Standing::current;
+    facts.owned = allowed;
+    const Address own = table->header().own.front().address;
+    for (const inventory::Node& source : example.nodes()) {
+      if (table->header().find(source.addresses.front()) != nullptr) continue;
+      for (const char* user : {"root", "deploy", "backup", "ines", "priya", "nobody"}) {
+        const auto can = questions::can_login(example.views(), source.name, user, example.nodes()[number].name);
+        ASSERT_TRUE(can) << can.error().message;
+        const LoginAnswer answer = decide_login(
+            {facts, {}, {}}, {source.addresses.front(), own, user, true, std::string_view(user) == "root"});
+        ++asked;
+        accepted += answer.accept ? 1 : 0;
+        checked += can->verdict == questions::Verdict::check ? 1 : 0;
+        ASSERT_EQ(answer.accept, can->verdict == questions::Verdict::accept)
+            << source.name << " " << user << "@" << example.nodes()[number].name << ": " << answer.reason;
+        if (can->verdict != questions::Verdict::deny) {
+          ASSERT_EQ(answer.why.rule, resolve::origin_name(can->origin));
+        }
+      }
+    }
+  }
+  EXPECT_GT(accepted, 10);
+  EXPECT_GT(checked, 10);
+  EXPECT_GT(asked - accepted, 100);
+}
+
+}  // namespace
+}  // namespace acl::node
