@@ -11,6 +11,8 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <thread>
+#include <vector>
 
 #include "engine/net/fd.h"
 #include "node/protocol/channel.h"
@@ -31,18 +33,38 @@ Pair pair_of(int type) {
   return {Fd(ends[0]), Fd(ends[1])};
 }
 
+// The service may be gone already.
 void say(const Fd& to, const node::protocol::ToSsh& message) {
   const auto bytes = node::protocol::encode(message);
-  if (!bytes || send_message(to.get(), *bytes, node::protocol::Wait::no) != node::protocol::Sent::sent) std::abort();
+  if (!bytes) std::abort();
+  send_message(to.get(), *bytes, node::protocol::Wait::no);
 }
 
-// A key, and a signature for the one question; that it is not of that key is the client's matter.
-void play_session(const Fd& to) {
-  node::protocol::Welcome welcome;
+// Until the service closes its end: a signature for each question, which is of no key at all, as that is the client's matter; a verdict that
+// accepts, should anybody get that far.
+void play_session(const Fd& ours) {
+  std::vector<std::uint8_t> buffer(node::protocol::longest_login_message);
+  for (;;) {
+    const ssize_t got = recv(ours.get(), buffer.data(), buffer.size(), 0);
+    if (got <= 0) return;
+    const auto message = node::protocol::decode_from_ssh({buffer.data(), static_cast<std::size_t>(got)});
+    if (!message) std::abort();
+    if (const auto* sign = std::get_if<node::protocol::Sign>(&*message))
+      say(ours, node::protocol::Signature{sign->request, node::ssh::Bytes(64, 7)});
+    if (const auto* login = std::get_if<node::protocol::Login>(&*message)) {
+      node::protocol::LoginVerdict verdict;
+      verdict.request = login->request;
+      verdict.accept = true;
+      say(ours, verdict);
+    }
+  }
+}
+
+void welcome(const Fd& ours) {
+  node::protocol::Welcome message;
   const node::ssh::Bytes point(32, 9);
-  welcome.host_keys.push_back({"ssh-ed25519", node::ssh::PacketWriter().string("ssh-ed25519").string(point).take()});
-  say(to, welcome);
-  say(to, node::protocol::Signature{1, node::ssh::Bytes(64, 7)});
+  message.host_keys.push_back({"ssh-ed25519", node::ssh::PacketWriter().string("ssh-ed25519").string(point).take()});
+  say(ours, message);
 }
 
 }  // namespace
@@ -54,10 +76,9 @@ extern "C" int LLVMFuzzerInitialize(int*, char***) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size > 100'000) return -1;
-  const Pair conversation = pair_of(SOCK_SEQPACKET);
+  Pair conversation = pair_of(SOCK_SEQPACKET);
   const Pair connection = pair_of(SOCK_STREAM);
-  play_session(conversation.ours);
-  shutdown(conversation.ours.get(), SHUT_WR);
+  welcome(conversation.ours);
   std::size_t sent = 0;
   while (sent < size) {
     const ssize_t now = send(connection.ours.get(), data + sent, size - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -65,6 +86,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     sent += static_cast<std::size_t>(now);
   }
   shutdown(connection.ours.get(), SHUT_WR);
-  if (node::ssh::serve(conversation.theirs.get(), connection.theirs.get()) > 1) std::abort();
+  std::thread session([&] { play_session(conversation.ours); });
+  if (node::ssh::serve(conversation.theirs.get(), connection.theirs.get()) != 0) std::abort();
+  shutdown(conversation.theirs.get(), SHUT_RDWR);
+  session.join();
   return 0;
 }
