@@ -9,7 +9,7 @@
 namespace acl::node::ssh {
 namespace {
 
-RC_GTEST_PROP(ByteQueue, WhatGoesInComesOutInOrder, (std::vector<std::vector<std::uint8_t>> pieces)) {
+RC_GTEST_PROP(ByteQueue, WhatGoesInComesOutInOrder, (const std::vector<std::vector<std::uint8_t>>& pieces)) {
   ByteQueue queue;
   std::vector<std::uint8_t> in;
   std::vector<std::uint8_t> out;

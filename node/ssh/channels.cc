@@ -46,8 +46,10 @@ void Channels::hear(std::uint8_t type, ByteView payload, Effects& out) {
   }
   PacketReader reader(payload);
   const auto at = channels_.find(reader.number());
-  if (!reader.good() || at == channels_.end() || at->second.close_received)
-    return out.end(Reason::protocol_error, "a packet for a channel that is not open");
+  // Of a forward that is not confirmed yet the client does not know our number.
+  const bool open = at != channels_.end() && !at->second.close_received &&
+                    !(at->second.forward && at->second.state == Channel::State::opening);
+  if (!reader.good() || !open) return out.end(Reason::protocol_error, "a packet for a channel that is not open");
   Channel& channel = at->second;
   switch (type) {
     case msg_channel_window_adjust: return hear_window(channel, reader, out);
@@ -162,7 +164,7 @@ Channel* Channels::asked(std::uint32_t number) noexcept {
 
 void Channels::opened(const protocol::Opened& message, std::span<Fd> descriptors, Effects& out) {
   Channel* const channel = asked(message.channel);
-  if (channel == nullptr || channel->state != Channel::State::opening) return;
+  if (channel == nullptr || channel->state != Channel::State::opening || channel->close_received) return;
   const std::size_t wanted = message.kind == protocol::ChannelKind::pipes ? 3 : 1;
   if (descriptors.size() != wanted)
     return out.end(Reason::by_application, "aclnode-session gave no descriptors for a channel");
@@ -187,7 +189,7 @@ void Channels::opened(const protocol::Opened& message, std::span<Fd> descriptors
 
 void Channels::refused(const protocol::Refused& message, Effects& out) {
   Channel* const channel = asked(message.channel);
-  if (channel == nullptr || channel->state != Channel::State::opening) return;
+  if (channel == nullptr || channel->state != Channel::State::opening || channel->close_received) return;
   channel->state = Channel::State::over;
   if (channel->forward) {
     out.packets.push_back(open_failure(channel->peer, OpenFailure::connect_failed, message.words));
@@ -197,7 +199,6 @@ void Channels::refused(const protocol::Refused& message, Effects& out) {
   }
   give_back(*channel, channel->input.size(), out);
   channel->input = {};
-  if (channel->close_sent) return;
   // A client that is told of a failure shows nothing of what comes before it. So a person's command has begun, says why it does not go on,
   // and has failed; a program that asked for a subsystem is told that there is none.
   if (channel->subsystem) {

@@ -606,6 +606,11 @@ TEST_F(ChannelsTest, AForwardThatCannotConnectFailsInWords) {
   EXPECT_THAT(channels.all(), IsEmpty());
 }
 
+TEST_F(ChannelsTest, AForwardThatIsNotConfirmedYetTakesNothing) {
+  hear(msg_channel_open, open_forward("db", 5432));
+  EXPECT_TRUE(hear(msg_channel_close, only(0)).over);
+}
+
 class NoForwarding : public ChannelsTest {
  protected:
   NoForwarding() : ChannelsTest(false) {}

@@ -9,7 +9,8 @@
 namespace acl::node::ssh {
 namespace {
 
-RC_GTEST_PROP(Wire, WhatIsWrittenIsRead, (std::uint8_t byte, bool flag, std::uint32_t number, std::string words)) {
+RC_GTEST_PROP(Wire, WhatIsWrittenIsRead,
+              (std::uint8_t byte, bool flag, std::uint32_t number, const std::string& words)) {
   const Bytes packet = PacketWriter(byte).boolean(flag).number(number).string(words).take();
   PacketReader reader(packet);
   RC_ASSERT(reader.byte() == byte);
@@ -19,7 +20,7 @@ RC_GTEST_PROP(Wire, WhatIsWrittenIsRead, (std::uint8_t byte, bool flag, std::uin
   RC_ASSERT(reader.done());
 }
 
-RC_GTEST_PROP(Wire, AnyBytesAreReadWithoutLeavingThem, (Bytes packet, std::vector<std::uint8_t> kinds)) {
+RC_GTEST_PROP(Wire, AnyBytesAreReadWithoutLeavingThem, (const Bytes& packet, const std::vector<std::uint8_t>& kinds)) {
   PacketReader reader(packet);
   std::size_t taken = 0;
   for (const std::uint8_t kind : kinds) {

@@ -59,6 +59,14 @@ def modes_of(encoded):
     return modes
 
 
+def signal_group(process, number):
+    if process.poll() is None:
+        try:
+            os.killpg(process.pid, number)
+        except ProcessLookupError:  # it ended just now
+            pass
+
+
 class HostKeys:
     """An Ed25519 and an ECDSA key, of this process alone."""
 
@@ -123,11 +131,7 @@ class Connection:
     def end(self):
         self.conversation.close()
         for process in self.processes.values():
-            if process.poll() is None:
-                try:
-                    os.killpg(process.pid, signal.SIGHUP)
-                except ProcessLookupError:
-                    pass
+            signal_group(process, signal.SIGHUP)
         self.status = self.program.wait()
         self.host.statuses.append(self.status)
 
@@ -156,13 +160,13 @@ class Connection:
             channel, name = reader.number("I"), reader.text().decode()
             self.host.heard.append((SIGNAL, name))
             if channel in self.processes:
-                os.killpg(self.processes[channel].pid, getattr(signal, "SIG" + name, 0))
+                signal_group(self.processes[channel], getattr(signal, "SIG" + name, 0))
         elif kind == CLOSED:
             channel = reader.number("I")
             self.host.heard.append((CLOSED, channel))
             process = self.processes.get(channel)
-            if process is not None and process.poll() is None:
-                os.killpg(process.pid, signal.SIGHUP)
+            if process is not None:
+                signal_group(process, signal.SIGHUP)
         elif kind == CONNECT:
             self.connect(reader)
         elif kind == OVER:

@@ -529,7 +529,8 @@ def a_running_one_owns_nothing():
         same(status["Groups"].split(), [])
         for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
             same(int(status[name], 16), 0, name)
-        same((status["NoNewPrivs"], status["Seccomp"]), ("1", "2"))
+        # Sanitizers make system calls of their own, so a build with them has no filter.
+        same((status["NoNewPrivs"], status["Seccomp"]), ("1", "2" if os.path.exists(ESCAPE) else "0"))
         same(os.listdir(f"{folder}/root/"), [], "its root")
         assert os.readlink(f"{folder}/root").endswith("(deleted)"), os.readlink(f"{folder}/root")
         same(sorted(map(int, os.listdir(f"{folder}/fd"))), [0, 1, 2, 3, 4])
