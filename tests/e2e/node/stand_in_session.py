@@ -116,11 +116,15 @@ def live(begin, aclnode, client, user, is_root):
         except OSError:
             data = b""
         if not data:
-            say(client, event="alone")
+            # Once, although the listener of a daemon that dies may have been there a moment longer than the conversation.
+            if not alone:
+                say(client, event="alone")
+            alone = True
             aclnode = come_back(begin, user, is_root, since)
             if aclnode is None:
                 return say(client, event="given up")
             continue
+        alone = False
         kind, what = read_message(data)
         say(client, event=kind, **what)
         if kind == "end":
