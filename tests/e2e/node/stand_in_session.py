@@ -103,7 +103,8 @@ def come_back(begin, user, is_root, since):
 
 def live(begin, aclnode, client, user, is_root):
     aclnode.send(logged_in(user))
-    since = int(time.time())
+    since, alone = int(time.time()), False
+
     def goodbye():
         try:
             aclnode.send(over("the client has closed"))
