@@ -103,7 +103,8 @@ def come_back(begin, user, is_root, since):
 
 def live(begin, aclnode, client, user, is_root):
     aclnode.send(logged_in(user))
-    since = int(time.time())
+    since, alone = int(time.time()), False
+
     def goodbye():
         try:
             aclnode.send(over("the client has closed"))
@@ -116,11 +117,15 @@ def live(begin, aclnode, client, user, is_root):
         except OSError:
             data = b""
         if not data:
-            say(client, event="alone")
+            # Once, although the listener of a daemon that dies may have been there a moment longer than the conversation.
+            if not alone:
+                say(client, event="alone")
+            alone = True
             aclnode = come_back(begin, user, is_root, since)
             if aclnode is None:
                 return say(client, event="given up")
             continue
+        alone = False
         kind, what = read_message(data)
         say(client, event=kind, **what)
         if kind == "end":

@@ -60,7 +60,7 @@ class Steer(unittest.TestCase):
         with open(f"{folder}/config", "w") as file:
             file.write(f"ListenAddress 0.0.0.0:22\nListenAddress [::]:22\nHostKey {folder}/key\nPidFile none\nUsePAM no\n")
         script = f"mount -t tmpfs none /run && mkdir -m 755 /run/sshd && exec {SSHD} -D -e -f {folder}/config"
-        sshd = subprocess.Popen(["nsenter", f"--net=/run/netns/{self.server.namespace}", "unshare", "-m", "sh", "-c", script],
+        sshd = subprocess.Popen(["nsenter", f"--net=/run/netns/{self.server.namespace}", "unshare", "--mount", "--propagation", "slave", "sh", "-c", script],
                                 stderr=open(f"{folder}/log", "w"))
         self.lab.started.append(sshd)
         self.assertTrue(wait_for(lambda: self.answers(self.server, "127.0.0.1") == "sshd"), open(f"{folder}/log").read())
