@@ -72,7 +72,7 @@ class Setting {
                                           std::span<const resolve::Origin> ssh = {}) const {
     Classifier classifier(addresses(), resolved_.node_count());
     KnownSets known(views());
-    const Bytes blocks = known.blocks(node);
+    const std::vector<std::uint8_t> blocks = known.blocks(node);
     const std::vector<CapabilityRule> rules = reader().capabilities(node);
     NamesInput input;
     input.capabilities = rules;

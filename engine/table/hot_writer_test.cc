@@ -17,7 +17,7 @@ using net::Address;
 
 // A signed part out of a seed: exact addresses and ranges close together, so that they meet those that are admitted.
 struct Signed {
-  Bytes bytes;
+  LineBytes bytes;
   std::vector<Address> interesting;
 };
 
@@ -143,7 +143,7 @@ TEST(Narrowing, RefusesWhereNoClassIsLeftForSourcesWithoutRights) {
   PartWriter writer(sizeof(acl_hot));
   acl_hot header{};
   header.part = part_header(acl_kind_hot, 0xffff);
-  const Bytes bytes = writer.finish(header);
+  const LineBytes bytes = writer.finish(header);
   const auto hot = Hot::open(bytes);
   ASSERT_TRUE(hot);
   const std::vector<AddressRange> one = {{at("100.64.0.1"), at("100.64.0.1")}};

@@ -20,6 +20,8 @@ int run(int argc, char** argv) {
   acl::node::add_why(app, exit_code);
   acl::node::add_reload(app, exit_code);
   acl::node::add_host_keys(app, exit_code);
+  acl::node::add_known_hosts(app, exit_code);
+  acl::node::add_ssh_config(app, exit_code);
   acl::node::add_guard(app, exit_code);
   acl::node::add_remove(app, exit_code);
   try {

@@ -25,6 +25,8 @@ void add_status(CLI::App& app, int& exit_code);
 void add_whois(CLI::App& app, int& exit_code);
 void add_why(CLI::App& app, int& exit_code);
 void add_reload(CLI::App& app, int& exit_code);
+void add_known_hosts(CLI::App& app, int& exit_code);
+void add_ssh_config(CLI::App& app, int& exit_code);
 void add_host_keys(CLI::App& app, int& exit_code);  // and rotate-host-key
 void add_guard(CLI::App& app, int& exit_code);
 void add_remove(CLI::App& app, int& exit_code);

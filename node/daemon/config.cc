@@ -1,7 +1,9 @@
 #include "node/daemon/config.h"
 
 #include <fmt/format.h>
+#include <limits.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <bit>
@@ -423,6 +425,18 @@ std::string print_ssh(const SshSettings& ssh) {
 }
 
 }  // namespace
+
+std::string usual_program(std::string_view name) {
+  static const std::string folder = [] {
+    char program[PATH_MAX];
+    const ssize_t length = ::readlink("/proc/self/exe", program, sizeof program);
+    const std::string_view text(program, length < 0 ? 0 : static_cast<std::size_t>(length));
+    const std::size_t end = text.rfind("/sbin/");
+    const bool installed = end != std::string_view::npos && text.find('/', end + 6) == std::string_view::npos;
+    return std::string(installed ? text.substr(0, end) : "/usr") + "/libexec/aclnode/";
+  }();
+  return folder + std::string(name);
+}
 
 Expected<Config> read_config(const std::string& path) {
   const auto text = read_file(path, config_limit);

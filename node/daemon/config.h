@@ -45,6 +45,9 @@ struct BreakGlass {
   std::string login;
 };
 
+// Where a program of ours is installed: PREFIX/libexec/aclnode/NAME if this one is PREFIX/sbin/aclnode; else as with PREFIX=/usr.
+std::string usual_program(std::string_view name);
+
 // Which store, and what it takes to read it: StoreOptions of engine/store/store.h, which only the network process knows.
 struct SourceOptions {
   std::string url;
@@ -66,9 +69,9 @@ struct SshSettings {
   std::string host_keys;       // a folder; empty: the state folder, where they are made
   std::string pam_service = "aclnode";
   std::string sftp_server = "/usr/lib/openssh/sftp-server";
-  std::string session_program = "/usr/libexec/aclnode/aclnode-session";
+  std::string session_program = usual_program("aclnode-session");
   std::string session_socket = "/run/aclnode-session/socket";
-  std::string ssh_program = "/usr/libexec/aclnode/aclnode-ssh";
+  std::string ssh_program = usual_program("aclnode-ssh");
   std::string ssh_user = "aclnode-ssh";
   // For tests: "nftables" steers by rules where the program would do.
   std::string steer_by;
@@ -84,10 +87,10 @@ struct Config {
   std::string run_dir = "/run/aclnode";
   std::string bpffs_dir = "/sys/fs/bpf/aclnode";
   std::string wireguard_socket;  // of a userspace implementation; empty: /var/run/wireguard/INTERFACE.sock
-  std::string net_program = "/usr/libexec/aclnode/aclnode-net";  // the network process
-  std::string net_user = "aclnode-net";                          // whom it runs as: a name, or UID:GID
-  std::string group = "aclnode";                                 // whose members may ask everything
-  std::string decisions;                                         // file for decision records; empty: standard error
+  std::string net_program = usual_program("aclnode-net");  // the network process
+  std::string net_user = "aclnode-net";                    // whom it runs as: a name, or UID:GID
+  std::string group = "aclnode";                           // whose members may ask everything
+  std::string decisions;                                   // file for decision records; empty: standard error
   std::uint32_t flow_records = 100'000;
   std::uint32_t flow_marks = 100'000;
   std::string backend = "auto";     // of the packet filter: "tcx", "clsact"; "auto": TCX where the kernel has it

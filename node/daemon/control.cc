@@ -80,6 +80,7 @@ Expected<Ask> parse_ask(std::string_view line) {
   const std::size_t members = object.size();
   if (ask == "status" && members == 1) return AskStatus{};
   if (ask == "reload" && members == 1) return AskReload{};
+  if (ask == "peers" && members == 1) return AskPeers{};
   if (ask == "whois" && members == 2) {
     if (const auto address = text_of(object, "address")) return AskWhois{*address};
   }
@@ -99,6 +100,7 @@ std::string print_ask(const Ask& ask) {
   json object;
   if (std::holds_alternative<AskStatus>(ask)) object["ask"] = "status";
   if (std::holds_alternative<AskReload>(ask)) object["ask"] = "reload";
+  if (std::holds_alternative<AskPeers>(ask)) object["ask"] = "peers";
   if (const auto* whois = std::get_if<AskWhois>(&ask)) object = {{"ask", "whois"}, {"address", whois->address}};
   if (const auto* why = std::get_if<AskWhy>(&ask))
     object = {{"ask", "why"}, {"source", why->source}, {"target", why->target}};

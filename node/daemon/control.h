@@ -6,6 +6,7 @@
 //   {"ask": "whois", "address": "100.64.0.5"}                root, group; others for addresses of this node
 //   {"ask": "why", "source": "ann-laptop", "target": "100.64.0.7:22/tcp"}    root, group
 //   {"ask": "why-login", "source": "ann-laptop", "user": "deploy", "exists": true, "is_root": false}    root, group
+//   {"ask": "peers"}                                         root, group
 //   {"ask": "reload"}                                        root
 //
 //   {"answer": {…}}   or   {"error": {"code": "E1305", "message": "…", "help": "…"}}
@@ -41,7 +42,9 @@ struct AskWhyLogin {
   std::string source, user;
   bool exists = false, is_root = false;
 };
-using Ask = std::variant<AskStatus, AskReload, AskWhois, AskWhy, AskWhyLogin>;
+// Whom this node knows, with addresses and SSH host keys.
+struct AskPeers {};
+using Ask = std::variant<AskStatus, AskReload, AskWhois, AskWhy, AskWhyLogin, AskPeers>;
 
 inline constexpr std::size_t longest_ask = 4096;
 

@@ -21,7 +21,7 @@ using std::chrono::steady_clock;
 TEST(Ask, EachQuestionReadsBack) {
   for (const Ask& ask :
        {Ask{AskStatus{}}, Ask{AskReload{}}, Ask{AskWhois{"100.64.0.5"}}, Ask{AskWhy{"a \"quoted\" name", "x:22/tcp"}},
-        Ask{AskWhyLogin{"ann-laptop", "ro\"ot", true, false}}}) {
+        Ask{AskWhyLogin{"ann-laptop", "ro\"ot", true, false}}, Ask{AskPeers{}}}) {
     const std::string line = print_ask(ask);
     const auto read = parse_ask(std::string_view(line).substr(0, line.size() - 1));
     ASSERT_TRUE(read) << line;

@@ -12,6 +12,7 @@
 #include "engine/release/trust.h"
 #include "node/daemon/answers.h"
 #include "node/daemon/daemon.h"
+#include "node/daemon/peers.h"
 
 namespace acl::node {
 
@@ -78,6 +79,10 @@ std::string Daemon::answer(const Ask& ask, const Asker& asker) {
   if (std::holds_alternative<AskStatus>(ask)) return print_answer(status_json(status()));
   if (const auto* why_ask = std::get_if<AskWhy>(&ask)) return answer_why(*why_ask);
   if (const auto* why_ask = std::get_if<AskWhyLogin>(&ask)) return answer_why_login(*why_ask);
+  if (std::holds_alternative<AskPeers>(ask)) {
+    const LoadedTable* table = enforcer_->table();
+    return table == nullptr ? no_table() : print_answer(peers_json(table->directory()));
+  }
   if (asker.uid != 0) return refuse();
   const auto done = reload();
   return done ? print_answer("{}") : print_error(done.error());

@@ -15,6 +15,7 @@
 
 #include "engine/net/diagnostic.h"
 #include "engine/release/state.h"
+#include "engine/table/line_bytes.h"
 #include "node/daemon/admission.h"
 #include "node/daemon/answers.h"
 #include "node/daemon/config.h"

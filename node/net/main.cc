@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cstddef>
 #include <cstdio>
 #include <optional>
 #include <string>
@@ -44,7 +45,7 @@ void use_little_memory() {
   mallopt(M_TRIM_THRESHOLD, 256 * 1024);
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
-  pthread_attr_setstacksize(&attributes, 512 * 1024);
+  pthread_attr_setstacksize(&attributes, std::size_t{512} * 1024);
   pthread_setattr_default_np(&attributes);
   pthread_attr_destroy(&attributes);
 }

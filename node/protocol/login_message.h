@@ -19,12 +19,12 @@
 namespace acl::node::protocol {
 
 inline constexpr std::size_t longest_account = 256;  // LOGIN_NAME_MAX
-inline constexpr std::size_t longest_command = 96 * 1024;
+inline constexpr std::size_t longest_command = std::size_t{96} * 1024;
 inline constexpr std::size_t longest_variable_name = 256;
 inline constexpr std::size_t longest_variable = 4096;
 inline constexpr std::size_t most_variables = 128;
-inline constexpr std::size_t longest_environment = 24 * 1024;  // names and values together
-inline constexpr std::size_t longest_terminal = 128;           // TERM
+inline constexpr std::size_t longest_environment = std::size_t{24} * 1024;  // names and values together
+inline constexpr std::size_t longest_terminal = 128;                        // TERM
 inline constexpr std::size_t longest_modes = 1024;
 inline constexpr std::size_t longest_host = 255;
 inline constexpr std::size_t longest_key_blob = 4096;
@@ -33,7 +33,7 @@ inline constexpr std::size_t most_host_keys = 4;
 // What is signed: the exchange hash, the longest of SHA-512 (RFC 4253 section 8).
 inline constexpr std::size_t longest_to_sign = 64;
 // No message of this conversation is longer.
-inline constexpr std::size_t longest_login_message = 128 * 1024;
+inline constexpr std::size_t longest_login_message = std::size_t{128} * 1024;
 
 // --- from aclnode-session to aclnode-ssh ---
 

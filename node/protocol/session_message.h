@@ -18,7 +18,7 @@ namespace acl::node::protocol {
 
 inline constexpr std::size_t most_patterns = 256;
 inline constexpr std::size_t longest_pattern = 256;
-inline constexpr std::size_t longest_session_message = 128 * 1024;
+inline constexpr std::size_t longest_session_message = std::size_t{128} * 1024;
 
 // An address: 4 bytes are IPv4, 16 are IPv6.
 struct Endpoint {

@@ -21,7 +21,7 @@ namespace acl::node::session {
 namespace {
 
 constexpr std::array<const char*, 2> file_names = {"ssh_host_ed25519_key", "ssh_host_ecdsa_key"};
-constexpr std::size_t longest_file = 64 * 1024;
+constexpr std::size_t longest_file = std::size_t{64} * 1024;
 
 tl::unexpected<Diagnostic> unusable(const std::string& name, std::string_view why, std::string help = {}) {
   return fail(Code::E1402, fmt::format("host key \"{}\": {}", name, why), std::move(help));

@@ -279,9 +279,11 @@ void Login::decide(const protocol::Decision& decision) {
   }
   const auto opened = open(decision);
   audit_login(asked_->user, source_, opened.has_value());
+  // What modules started and did not wait for; their signals went by unheard.
+  wait_for_children();
   if (!opened) {
-    log_diagnostic(opened.error());
     refusal_ = one_line(opened.error().message);
+    log_diagnostic(make_diagnostic(opened.error().code, refusal_));
     return refuse(refusal_);
   }
   deadline_ = 0;

@@ -16,7 +16,7 @@ namespace acl::node::session {
 namespace {
 
 constexpr std::size_t largest_file = 1U << 20;
-constexpr std::size_t longest_notices = 64 * 1024;
+constexpr std::size_t longest_notices = std::size_t{64} * 1024;
 constexpr mode_t usual_umask = 022;
 
 std::string text_of_file(const char* path) {

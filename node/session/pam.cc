@@ -13,7 +13,7 @@
 namespace acl::node::session {
 namespace {
 
-constexpr std::size_t longest_texts = 64 * 1024;
+constexpr std::size_t longest_texts = std::size_t{64} * 1024;
 
 // What modules say: all of it, and of that what they say as errors.
 struct Said {

@@ -106,7 +106,7 @@ std::string exchange_last_login(const Account& account, const std::string& tty, 
 void audit_login(const std::string& user, const net::Address& source, bool success) noexcept {
   const Fd audit(audit_open());
   if (!audit) return;
-  audit_log_acct_message(audit.get(), AUDIT_USER_LOGIN, nullptr, "login", user.c_str(), -1, nullptr,
+  audit_log_acct_message(audit.get(), AUDIT_USER_LOGIN, nullptr, "login", user.c_str(), ~0U, nullptr,
                          source.text().c_str(), "ssh", success ? 1 : 0);
 }
 

@@ -208,7 +208,7 @@ void measure_all(Bench& bench, node::PacketFilter& filter) {
 
 void measure_swap(node::PacketFilter& filter) {
   const std::vector<table::OwnAddress> own = {{own_v4, 1, 0}, {own_v6, 1, 0}};
-  const Bytes bytes = table_of(50'000, 1000);
+  const table::LineBytes bytes = table_of(50'000, 1000);
   const auto hot = checked(table::Hot::open(bytes));
   std::vector<table::AddressRange> admitted;
   for (std::uint32_t i = 0; i < 50'000; ++i) admitted.push_back({Address::v4(first_v4 + i), Address::v4(first_v4 + i)});

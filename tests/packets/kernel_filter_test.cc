@@ -77,7 +77,7 @@ std::string policy(PacketSource& random) {
 // --- one table, as the oracle asks it ---
 
 struct Table {
-  Bytes part;  // signed
+  table::LineBytes part;  // signed
   std::vector<table::OwnAddress> own;
   std::set<Address> known, bound;
 

@@ -284,6 +284,7 @@ class Lab:
         self.release, self.store = f"{self.folder}/release", store or f"{self.folder}/store"
         self.trust_file, self.bpffs = f"{self.folder}/trust", f"{self.folder}/bpf"
         self.nodes, self.hosts, self.started = {}, [], []
+        self.host_keys = None  # a file of aclnode host-keys --json, for the inventory
 
     def __enter__(self):
         try:
@@ -369,6 +370,10 @@ class Lab:
             file.write(policy if isinstance(policy, str) else json.dumps(policy))
         with open(f"{self.folder}/inventory.hujson", "w") as file:
             json.dump(self.inventory(), file)
+        if self.host_keys:
+            merged = run(ACLC, "import", f"{self.folder}/inventory.hujson", self.host_keys)
+            with open(f"{self.folder}/inventory.hujson", "w") as file:
+                file.write(merged)
         run(ACLC, "compile", f"{self.folder}/policy.hujson", "--out", self.release)
         run(ACLC, "sign", self.release, "--key", f"{self.folder}/key.key", "--passphrase-fd", "0", stdin=subprocess.DEVNULL)
         return self.generation()

@@ -7,8 +7,9 @@ import re
 
 from lab import *
 
-ROOT = os.path.abspath(os.path.join(HERE, "..", "..", ".."))
 INTERFACE = "wg0"  # its socket is in the machine's own /run
+PREFIX = "/usr/local"  # as `make install` has it
+PROGRAM = f"{PREFIX}/sbin/aclnode"
 UNITS = ("aclnode-guard.service", "aclnode.service")
 
 # The network of this machine: after network-pre.target like any other, and a witness of what is there by then.
@@ -29,7 +30,7 @@ WantedBy=multi-user.target
 
 def machine_missing():
     """What this machine lacks for another to boot in it; empty if nothing."""
-    for tool in ("systemd-nspawn", "systemd-sysusers", "nsenter", "setpriv"):
+    for tool in ("systemd-nspawn", "systemd-sysusers", "nsenter", "setpriv", "cmake"):
         if shutil.which(tool) is None:
             return tool
     return missing()
@@ -59,17 +60,12 @@ class Machine(Node):
         layers = ",".join(f"{name}={self.memory}/{folder}" for name, folder in (("upperdir", "upper"), ("workdir", "work")))
         run("mount", "-t", "overlay", "-o", f"lowerdir=/,{layers}", "overlay", self.root)
         self.remove_units()
-        for program, folder in ((ACLNODE, "usr/sbin"), (ACLNODE_NET, "usr/libexec/aclnode")):
-            os.makedirs(self.path(folder), exist_ok=True)
-            shutil.copy(program, self.path(folder, os.path.basename(program)))
-        packaging = os.path.join(ROOT, "packaging", "systemd")
-        for unit in UNITS:
-            shutil.copy(os.path.join(packaging, unit), self.path("usr/lib/systemd/system", unit))
-        shutil.copy(os.path.join(packaging, "aclnode.sysusers.conf"), self.path("usr/lib/sysusers.d/aclnode.conf"))
+        build = os.path.dirname(os.path.dirname(ACLNODE))
+        run("cmake", "--install", build, "--prefix", PREFIX, env=dict(os.environ, DESTDIR=self.root))
         run("systemd-sysusers", f"--root={self.root}", "aclnode.conf")
         shutil.rmtree(self.path("etc/aclnode"), ignore_errors=True)
         shutil.copy(self.lab.trust_file, self.path("root/trust-1"))
-        run("chroot", self.root, "/usr/sbin/aclnode", "enroll", "--trust", "/root/trust-1", "--source", "/srv/release", "--interface", INTERFACE)
+        run("chroot", self.root, PROGRAM, "enroll", "--trust", "/root/trust-1", "--source", "/srv/release", "--interface", INTERFACE)
         with open(self.path("etc/aclnode/aclnode.toml"), "a") as file:
             file.write(settings)
         run("systemctl", f"--root={self.root}", "enable", "network-of-test.service", *UNITS)
@@ -152,7 +148,7 @@ class Machine(Node):
         return self.systemctl("show", "--property", name, "--value", unit)
 
     def ask(self, *words, user=None):
-        return self.inside("/usr/sbin/aclnode", *words, user=user)
+        return self.inside(PROGRAM, *words, user=user)
 
     def group(self, name):
         return int(re.search(rf"^{name}:[^:]*:(\d+):", read(self.path("etc/group")), re.M)[1])

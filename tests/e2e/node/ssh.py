@@ -126,6 +126,36 @@ class Refused(unittest.TestCase):
         self.assertIn("expired", self.said(ann, "expired"))
 
 
+class KnownHosts(unittest.TestCase):
+    """aclnode host-keys --json → aclc import → a release → aclnode known-hosts, ssh-config: `ssh ann@server` by a client that never was there."""
+
+    def test_a_fresh_client_trusts_the_right_key_and_no_other(self):
+        keys = f"{lab.folder}/host-keys.json"
+        with open(keys, "w") as file:
+            file.write(server.ask("host-keys", "--json").stdout)
+        lab.host_keys = keys
+        number = lab.publish(policy())
+        self.assertTrue(server.takes_logins(number))
+        laptop.write_config()
+        laptop.start_daemon()
+        self.addCleanup(laptop.stop_daemon)
+        self.assertTrue(laptop.enforces_generation(number))
+        fresh = lab.client(laptop)
+        with open(fresh.known, "w") as file:
+            file.write(laptop.ask("known-hosts").stdout)
+        config = f"{fresh.home}/config"
+        with open(config, "w") as file:
+            file.write(laptop.ask("ssh-config", "--known-hosts", fresh.known).stdout)
+        login = lambda: fresh.run("ssh", "-F", config, "-o", "BatchMode=yes", "ann@server", "id -un")
+        done = login()
+        self.assertEqual(done.stdout, b"ann\n", done.stderr)
+        self.assertEqual(server.ask("rotate-host-key").returncode, 0)
+        for client in (ann, vinay):
+            if os.path.exists(client.known):
+                os.unlink(client.known)
+        self.assertIn(b"verification failed", login().stderr)
+
+
 class LocalUsers(unittest.TestCase):
     def test_a_local_user_is_nobody_by_the_nodes_own_address(self):
         """No sshd runs here, so there is nobody to answer; an sshd would (Node.Steer)."""

@@ -78,6 +78,10 @@ class SshNode(Node):
             return json.dumps(value)
         self.ssh_settings = "[ssh]\n" + "".join(f"{key} = {word(value)}\n" for key, value in keys.items())
 
+    def ask(self, *words, check=False):
+        """Of this node's machine: accounts and the interface are looked up there."""
+        return subprocess.run([*self.inside(), ACLNODE, *words, "--config", self.config], capture_output=True, text=True, timeout=20)
+
     def takes_logins(self, generation, patience=20.0):
         """Host keys are made at the first start, which takes a moment."""
         return self.enforces_generation(generation, patience) and \
@@ -116,10 +120,10 @@ class Client:
         return subprocess.run(self.command(*words), timeout=timeout, env=environment, **options)
 
     def ssh(self, target, *command, options=(), timeout=60, **more):
-        return self.run("ssh", *self.options, *options, target, *command, timeout=timeout, **more)
+        return self.run("ssh", *options, *self.options, target, *command, timeout=timeout, **more)  # the first of an option counts
 
     def start_ssh(self, target, *command, options=(), **more):
-        process = subprocess.Popen(self.command("ssh", *self.options, *options, target, *command), env=self.environment,
+        process = subprocess.Popen(self.command("ssh", *options, *self.options, target, *command), env=self.environment,
                                    **{"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **more})
         self.lab.started.append(process)
         return process

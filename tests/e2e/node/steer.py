@@ -11,7 +11,7 @@ from lab import *
 STAND_IN = os.path.join(HERE, "stand_in_session.py")
 SSHD = "/usr/sbin/sshd"
 SSH_RULES = [
-    {"action": "accept", "src": ["ann@example.com"], "dst": ["tag:srv"], "users": ["root", "deploy"]},
+    {"action": "accept", "src": ["ann@example.com"], "dst": ["tag:srv"], "users": ["root", "deploy", "daemon"]},
     {"action": "check", "src": ["ann@example.com"], "dst": ["tag:srv"], "users": ["careful"]},
 ]
 GRANTS = [{"src": ["ann@example.com", "bob@example.com"], "dst": ["tag:srv"], "ip": ["tcp:22", "tcp:8000"]}]
@@ -314,6 +314,48 @@ class Logins(Steer):
         os.rename(self.lab.trust_file + ".away", self.lab.trust_file)
         self.assertEqual(self.server.ask("reload").returncode, 0)
         self.assertEqual(event(s)["event"], "end")
+
+    def test_why_walks_through_a_login(self):
+        """The accounts are this machine's: root, daemon (whose shell is nologin), and no deploy."""
+        self.start(deny_users=["games"])
+        why = lambda source, user: self.server.ask("why", source, "ssh", user, "--json")
+        last = lambda done: json.loads(done.stdout)["layers"][-1]
+        yes = why("annlaptop", "root")
+        self.assertEqual(yes.returncode, 0, yes.stdout + yes.stderr)
+        self.assertEqual([layer["name"] for layer in json.loads(yes.stdout)["layers"]],
+                         ["mode", "known", "bound", "here", "packet", "ssh", "account", "shell"])
+        self.assertEqual(json.loads(yes.stdout)["rule"], "ssh[0]")
+        for source, user, layer, reason in (
+                (self.ann.v6, "daemon", "shell", "nologin"), (self.ann.v4, "deploy", "account", "there is no account"),
+                ("annlaptop", "games", "ssh", "no rule lets"), ("annlaptop", "careful", "ssh", "after a check"),
+                ("boblaptop", "root", "ssh", "no rule lets bob@example.com"), (self.stranger.v4, "root", "known", "no node"),
+                (self.server.v4, "root", "known", "an address of this host")):
+            done = why(source, user)
+            self.assertEqual((done.returncode, last(done)["name"], last(done)["ok"]), (1, layer, False), done.stdout)
+            self.assertIn(reason, last(done)["reason"])
+        for words in (("annlaptop", "ssh"), ("annlaptop", "self:22", "root"), ("nobody-here", "ssh", "root")):
+            self.assertEqual(self.server.ask("why", *words).returncode, 2, words)
+        text = self.server.ask("why", "annlaptop", "ssh", "careful").stdout
+        self.assertIn("  ssh      NO  ssh[1] lets ann@example.com in as \"careful\" after a check", text)
+
+    def test_host_keys_are_made_once_and_told_and_made_anew(self):
+        self.start()
+        first = self.server.ask("host-keys").stdout.splitlines()
+        self.assertEqual([line.split()[0] for line in first], ["ssh-ed25519", "ssh-ecdsa"])
+        json_text = self.server.exec(ACLNODE, "host-keys", "--json", "--config", self.server.config)
+        self.assertEqual(json.loads(json_text), {"hostKeys": [{"key": self.server.public, "sshHostKeys": first}]})
+        self.server.stop_daemon()
+        self.server.start_daemon()
+        self.assertEqual(self.server.ask("host-keys").stdout.splitlines(), first)
+        self.assertEqual(self.server.ask("rotate-host-key").returncode, 0)
+        again = self.server.ask("host-keys").stdout.splitlines()
+        self.assertEqual(len(set(first + again)), 4)
+        # Those of another program are told, and left alone.
+        self.configure(host_keys=f"{self.server.folder}/state")
+        self.assertEqual(self.server.ask("reload").returncode, 0)
+        self.assertIn("WARNING: host keys of another program", self.server.ask("status").stdout)
+        self.assertEqual(self.server.ask("rotate-host-key").returncode, 1)
+        self.assertEqual(self.server.ask("host-keys").stdout.splitlines(), again)
 
     def test_a_session_program_that_is_not_there_is_told_and_comes_back(self):
         self.start()
