@@ -166,8 +166,9 @@ void Channels::opened(const protocol::Opened& message, std::span<Fd> descriptors
   Channel* const channel = asked(message.channel);
   if (channel == nullptr || channel->state != Channel::State::opening || channel->close_received) return;
   const std::size_t wanted = message.kind == protocol::ChannelKind::pipes ? 3 : 1;
-  if (descriptors.size() != wanted)
-    return out.end(Reason::by_application, "aclnode-session gave no descriptors for a channel");
+  const bool fits = channel->forward == (message.kind == protocol::ChannelKind::socket);
+  if (descriptors.size() != wanted || !fits)
+    return out.end(Reason::by_application, "aclnode-session gave other descriptors than a channel has");
   channel->state = Channel::State::running;
   channel->kind = message.kind;
   if (message.kind == protocol::ChannelKind::pipes) {

@@ -606,6 +606,12 @@ TEST_F(ChannelsTest, AForwardThatCannotConnectFailsInWords) {
   EXPECT_THAT(channels.all(), IsEmpty());
 }
 
+TEST_F(ChannelsTest, DescriptorsThatDoNotFitTheChannelEndTheConnection) {
+  hear(msg_channel_open, open_forward("db", 5432));
+  give_pipes();
+  EXPECT_TRUE(last.over);
+}
+
 TEST_F(ChannelsTest, AForwardThatIsNotConfirmedYetTakesNothing) {
   hear(msg_channel_open, open_forward("db", 5432));
   EXPECT_TRUE(hear(msg_channel_close, only(0)).over);
