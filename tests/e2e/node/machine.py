@@ -8,8 +8,6 @@ import re
 from lab import *
 
 INTERFACE = "wg0"  # its socket is in the machine's own /run
-PREFIX = "/usr/local"  # as `make install` has it
-PROGRAM = f"{PREFIX}/sbin/aclnode"
 UNITS = ("aclnode-guard.service", "aclnode.service")
 
 # The network of this machine: after network-pre.target like any other, and a witness of what is there by then.
@@ -39,6 +37,14 @@ def machine_missing():
 class Machine(Node):
     """A node whose WireGuard and aclnode are started by its own systemd."""
 
+    prefix = "/usr/local"  # as `make install` has it
+    system_units = ()  # further ones of systemd's that it starts at boot
+    enabled_units = UNITS
+
+    @property
+    def program(self):
+        return f"{self.prefix}/sbin/aclnode"
+
     def start_wireguard(self):
         self.interface = INTERFACE
         self.memory, self.nspawn, self.init = os.path.join(self.folder, "memory"), None, None
@@ -61,14 +67,14 @@ class Machine(Node):
         run("mount", "-t", "overlay", "-o", f"lowerdir=/,{layers}", "overlay", self.root)
         self.remove_units()
         build = os.path.dirname(os.path.dirname(ACLNODE))
-        run("cmake", "--install", build, "--prefix", PREFIX, env=dict(os.environ, DESTDIR=self.root))
+        run("cmake", "--install", build, "--prefix", self.prefix, env=dict(os.environ, DESTDIR=self.root))
         run("systemd-sysusers", f"--root={self.root}", "aclnode.conf")
         shutil.rmtree(self.path("etc/aclnode"), ignore_errors=True)
         shutil.copy(self.lab.trust_file, self.path("root/trust-1"))
-        run("chroot", self.root, PROGRAM, "enroll", "--trust", "/root/trust-1", "--source", "/srv/release", "--interface", INTERFACE)
+        run("chroot", self.root, self.program, "enroll", "--trust", "/root/trust-1", "--source", "/srv/release", "--interface", INTERFACE)
         with open(self.path("etc/aclnode/aclnode.toml"), "a") as file:
             file.write(settings)
-        run("systemctl", f"--root={self.root}", "enable", "network-of-test.service", *UNITS)
+        run("systemctl", f"--root={self.root}", "enable", "network-of-test.service", *self.enabled_units)
 
     def path(self, *parts):
         return os.path.join(self.root, *parts)
@@ -83,6 +89,10 @@ class Machine(Node):
         for unit in ("systemd-udev-trigger", "systemd-udevd", "systemd-firstboot", "systemd-repart", "systemd-update-utmp", "console-getty"):
             os.symlink("/dev/null", self.path(f"etc/systemd/system/{unit}.service"))
         os.symlink("/usr/lib/systemd/system/multi-user.target", self.path("etc/systemd/system/default.target"))
+        wanted = self.path("etc/systemd/system/multi-user.target.wants")
+        os.mkdir(wanted)
+        for unit in self.system_units:
+            os.symlink(f"/usr/lib/systemd/system/{unit}", f"{wanted}/{unit}")
         with open(self.path("etc/systemd/system/network-of-test.service"), "w") as file:
             file.write(NETWORK.format(interface=INTERFACE, commands="; ".join(self.network_commands())))
         key = self.path("etc/wireguard.key")
@@ -142,13 +152,13 @@ class Machine(Node):
         return done.stdout.strip()
 
     def journal(self):
-        return self.inside("journalctl", "--no-pager", "--boot", "--lines=60", "--unit=aclnode", "--unit=aclnode-guard").stdout
+        return self.inside("journalctl", "--no-pager", "--boot", "--lines=60", *(f"--unit={unit}" for unit in self.enabled_units)).stdout
 
     def shows(self, unit, name):
         return self.systemctl("show", "--property", name, "--value", unit)
 
     def ask(self, *words, user=None):
-        return self.inside(PROGRAM, *words, user=user)
+        return self.inside(self.program, *words, user=user)
 
     def group(self, name):
         return int(re.search(rf"^{name}:[^:]*:(\d+):", read(self.path("etc/group")), re.M)[1])
