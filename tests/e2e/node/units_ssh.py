@@ -4,7 +4,7 @@
 What a person starts in a login has a scope of his own and nothing of the sandbox of the daemon that let him in; units may be started
 anew under it. All tests share the machine, each leaves it taking logins.
 """
-import os, sys, unittest
+import os, select, sys, unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from ssh_lab import Client
@@ -43,7 +43,7 @@ def setUpModule():
     if reason:
         print(f"SKIPPED: needs {reason}", file=sys.stderr)
         os._exit(SKIPPED)
-    global lab, server, ann
+    global lab, server, laptop, ann
     lab = unittest.enterModuleContext(Lab())
     laptop = lab.add("laptop", 1, owner="ann@example.com")
     server = lab.nodes["server"] = LoginMachine(lab, "server", 2, tags=["tag:srv"])
@@ -55,10 +55,21 @@ def setUpModule():
     ann = Client(lab, laptop)
 
 
-def status_of(text):
-    """Of /proc/PID/status what a sandbox leaves behind."""
+def sandbox_of(text):
+    """What a sandbox leaves behind: of /proc/PID/status, and which mounts."""
     got = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
-    return {name: got[name].strip() for name in ("NoNewPrivs", "Seccomp", "Seccomp_filters", "CapBnd")}
+    return {name: got[name].strip() for name in ("NoNewPrivs", "Seccomp_filters", "CapBnd", "mnt")}
+
+
+def read_until(stream, word, patience=10):
+    """What comes up to a word, or up to the end of patience."""
+    got, last = b"", time.monotonic() + patience
+    while word not in got and select.select([stream], [], [], max(0, last - time.monotonic()))[0]:
+        piece = os.read(stream.fileno(), 4096)
+        if not piece:
+            break
+        got += piece
+    return got
 
 
 class UnitsSsh(unittest.TestCase):
@@ -77,13 +88,130 @@ class UnitsSsh(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr + server.journal())
         return done.stdout
 
+    def session(self, *command, options=()):
+        """A live login that says what it is told."""
+        process = ann.start_ssh(f"ann@{server.v4}", *command, options=options)
+        self.addCleanup(end, process)
+        return process
+
+    def echoes(self, process, word):
+        process.stdin.write(word + b"\n")
+        process.stdin.flush()
+        return word in read_until(process.stdout, word)
+
+    def main_pid(self, unit):
+        return int(server.shows(unit, "MainPID"))
+
+    def restart(self, *units):
+        before = [self.main_pid(unit) for unit in units]
+        server.systemctl("restart", *units)
+        for unit, pid in zip(units, before):
+            self.assertNotIn(self.main_pid(unit), (0, pid))
+        self.takes_logins()
+
+    def count_of_sessions(self):
+        return json.loads(server.ask("status", "--json").stdout)["ssh"]["sessions"]
+
+    # --- what a login is ---
+
     def test_a_login_runs_in_a_scope_of_its_own(self):
         group, number, folder = self.said("grep ^0:: /proc/self/cgroup; echo $XDG_SESSION_ID; echo $XDG_RUNTIME_DIR").split()
         self.assertEqual((group, folder), (f"0::/user.slice/user-{UID}.slice/session-{number}.scope", f"/run/user/{UID}"))
+        other = self.said("echo $XDG_SESSION_ID").strip()
+        self.assertNotEqual(number, other)
+
+    def test_logind_knows_who_came_and_from_where_and_that_he_left(self):
+        process = self.session("echo $XDG_SESSION_ID; exec cat")
+        number = process.stdout.readline().decode().strip()
+        shown = server.inside("loginctl", "show-session", number).stdout.splitlines()
+        for wanted in ("Name=ann", f"User={UID}", "Remote=yes", f"RemoteHost={laptop.v4}", "Service=aclnode", "Active=yes"):
+            self.assertIn(wanted, shown)
+        process.stdin.close()
+        self.assertEqual(process.wait(10), 0)
+        self.assertTrue(wait_for(lambda: server.inside("loginctl", "show-session", number).returncode != 0), "the scope stays")
+
+    def test_the_runtime_folder_is_the_person_s_and_his_own_systemd_answers(self):
+        said = self.said("stat -c '%a %u' $XDG_RUNTIME_DIR; systemctl --user is-system-running --wait; true").splitlines()
+        self.assertEqual(said, [f"700 {UID}", "running"])
+
+    def test_the_kernel_knows_whose_login_it_is(self):
+        if not os.path.exists("/proc/self/loginuid"):
+            self.skipTest("this kernel has no loginuid")
+        self.assertEqual(self.said("cat /proc/self/loginuid"), str(UID))
+        self.assertEqual(self.said("sudo -n cat /proc/self/loginuid"), str(UID))
 
     def test_nothing_of_a_sandbox_is_left(self):
-        mine, first = (status_of(text) for text in (self.said("cat /proc/self/status"), server.inside("cat", "/proc/1/status").stdout))
-        self.assertEqual(mine, first)
+        """As the machine's process 1 has it, which the daemon has not."""
+        asked = "cat /proc/self/status; readlink /proc/self/ns/mnt"
+        first = server.inside("sh", "-c", asked.replace("self", "1")).stdout
+        daemon = server.inside("sh", "-c", asked.replace("self", str(self.main_pid("aclnode")))).stdout
+        for user in ("ann", "root"):
+            self.assertEqual(sandbox_of(self.said(asked, user)), sandbox_of(first))
+        self.assertEqual(sandbox_of(first)["NoNewPrivs"], "0")
+        for name, value in sandbox_of(daemon).items():
+            self.assertNotEqual(value, sandbox_of(first)[name], f"{name} could not fail")
+
+    def test_sudo_makes_him_root_who_may(self):
+        self.assertEqual(self.said("sudo -n id -u"), "0\n")
+        self.assertEqual(self.said("sudo -n mount -t tmpfs tmpfs /mnt && sudo -n umount /mnt && echo mounted"), "mounted\n")
+
+    def test_who_and_last_show_a_terminal_s_login(self):
+        process = self.session(options=["-tt"])
+        process.stdin.write(b"echo ${SSH_TTY#/dev/}:\n")
+        process.stdin.flush()
+        tty = re.search(rb"(pts/\d+):\r", read_until(process.stdout, b":\r"))[1].decode()
+        self.assertRegex(server.inside("who").stdout, rf"(?m)^ann +{tty} .*\({laptop.v4}\)$")
+        self.assertRegex(server.inside("last", "-n", "1", "ann").stdout, rf"^ann +{tty} +{laptop.v4} .* still logged in\n")
+        process.stdin.write(b"exit\n")
+        process.stdin.flush()
+        self.assertEqual(process.wait(10), 0)
+        self.assertTrue(wait_for(lambda: not server.inside("who").stdout))
+        self.assertRegex(server.inside("last", "-n", "1", "ann").stdout, rf"^ann +{tty} +{laptop.v4} .* - \d\d:\d\d +\(00:\d\d\)\n")
+
+    # --- units ---
+
+    def test_the_units_are_well_formed(self):
+        done = server.inside("systemd-analyze", "verify", *SERVICES)
+        self.assertEqual((done.returncode, done.stdout + done.stderr), (0, ""))
+
+    def test_a_live_login_goes_on_when_units_are_restarted_and_is_still_policy_s(self):
+        process = self.session("exec cat")
+        self.assertTrue(self.echoes(process, b"before"))
+        for units in (["aclnode"], ["aclnode-session"], ["aclnode", "aclnode-session"]):
+            with self.subTest(units):
+                self.restart(*units)
+                self.assertTrue(self.echoes(process, b"after " + units[0].encode()))
+                self.assertTrue(wait_for(lambda: self.count_of_sessions() == 1, 5))
+                self.assertEqual(self.said("id -un"), "ann\n")
+        self.addCleanup(lab.publish, POLICY)
+        generation = lab.publish(policy("root"))
+        self.takes_logins(generation)
+        self.assertIsNotNone(wait_for(process.poll, 5), "it goes on although no rule allows it")
+        self.takes_logins(lab.publish(POLICY))
+
+    def test_a_restart_leaves_the_host_keys(self):
+        keys = lambda: server.ask("host-keys").stdout
+        before = keys()
+        self.assertIn("ssh-ed25519", before)
+        self.said("true")
+        self.restart("aclnode", "aclnode-session")
+        self.assertEqual(keys(), before)
+        self.said("true", options=["-o", "StrictHostKeyChecking=yes"])
+
+    def test_a_removal_leaves_port_22_to_others_and_a_start_takes_it_again(self):
+        server.systemctl("stop", *SERVICES)
+        try:
+            done = server.ask("remove")
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            server.serve(22)
+            self.assertTrue(laptop.tcp(server.v4, 22))
+        finally:
+            server.systemctl("start", *SERVICES)
+        self.takes_logins()
+        self.assertEqual(self.said("id -un"), "ann\n")
+
+    def test_zz_nothing_failed(self):
+        self.assertEqual(server.inside("systemctl", "--failed", "--plain", "--no-legend").stdout, "")
 
 
 if __name__ == "__main__":
