@@ -19,7 +19,9 @@ bool set(int fd, int level, int option) {
   return ::setsockopt(fd, level, option, &on, sizeof on) == 0;
 }
 
-// Bound to the address first: of IPv6 an address must be one of the device that the socket is bound to already.
+// Bound to the address first: of IPv6 an address must be one of the device that the socket is bound to already. SO_REUSEADDR, which
+// connections inherit, for an sshd of the system: it could not bind port 22 while a login lives that has it (a bind conflicts with
+// every socket of the port unless both have the option and neither listens).
 Fd listener_at(const sockaddr* address, socklen_t size, const std::string& interface, bool transparent) {
   const int family = address->sa_family;
   Fd fd(::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
@@ -31,8 +33,8 @@ Fd listener_at(const sockaddr* address, socklen_t size, const std::string& inter
                      ::bind(fd.get(), address, size) == 0 &&
                      ::setsockopt(fd.get(), SOL_SOCKET, SO_BINDTODEVICE, interface.c_str(),
                                   static_cast<socklen_t>(interface.size() + 1)) == 0 &&
-                     set(fd.get(), SOL_SOCKET, SO_KEEPALIVE) && set(fd.get(), IPPROTO_TCP, TCP_NODELAY) &&
-                     ::listen(fd.get(), backlog) == 0;
+                     set(fd.get(), SOL_SOCKET, SO_REUSEADDR) && set(fd.get(), SOL_SOCKET, SO_KEEPALIVE) &&
+                     set(fd.get(), IPPROTO_TCP, TCP_NODELAY) && ::listen(fd.get(), backlog) == 0;
   return ready ? std::move(fd) : Fd();
 }
 
