@@ -76,6 +76,9 @@ class UnitsSsh(unittest.TestCase):
     def setUp(self):
         self.takes_logins()
 
+    def tearDown(self):
+        self.assertEqual(server.inside("systemctl", "--failed", "--plain", "--no-legend").stdout, "")
+
     def takes_logins(self, generation=0, patience=30):
         def does():
             said = server.ask("status", "--json").stdout
@@ -157,16 +160,32 @@ class UnitsSsh(unittest.TestCase):
 
     def test_who_and_last_show_a_terminal_s_login(self):
         process = self.session(options=["-tt"])
-        process.stdin.write(b"echo ${SSH_TTY#/dev/}:\n")
+        process.stdin.write(b"echo ${SSH_TTY#/dev/}\"=\"\n")
         process.stdin.flush()
-        tty = re.search(rb"(pts/\d+):\r", read_until(process.stdout, b":\r"))[1].decode()
+        tty = re.search(rb"(pts/\d+)=\r", read_until(process.stdout, b"=\r"))[1].decode()
         self.assertRegex(server.inside("who").stdout, rf"(?m)^ann +{tty} .*\({laptop.v4}\)$")
         self.assertRegex(server.inside("last", "-n", "1", "ann").stdout, rf"^ann +{tty} +{laptop.v4} .* still logged in\n")
         process.stdin.write(b"exit\n")
         process.stdin.flush()
         self.assertEqual(process.wait(10), 0)
         self.assertTrue(wait_for(lambda: not server.inside("who").stdout))
-        self.assertRegex(server.inside("last", "-n", "1", "ann").stdout, rf"^ann +{tty} +{laptop.v4} .* - \d\d:\d\d +\(00:\d\d\)\n")
+        ended = rf"^ann +{tty} +{laptop.v4} .* - \d\d:\d\d +\(00:\d\d\)\n"  # what ended in this very second is "still running" to last
+        self.assertTrue(wait_for(lambda: re.search(ended, server.inside("last", "-n", "1", "ann").stdout), 5, every=0.2))
+
+    def test_who_administers_the_machine_ends_it_with_loginctl(self):
+        process = self.session("echo $XDG_SESSION_ID; exec cat")
+        number = process.stdout.readline().decode().strip()
+        self.assertEqual(server.inside("loginctl", "terminate-session", number).returncode, 0)
+        self.assertIsNotNone(wait_for(process.poll, 5), "it goes on")
+        self.assertTrue(wait_for(lambda: self.count_of_sessions() == 0, 5))
+
+    def test_an_sshd_may_take_port_22_beside_it(self):
+        process = self.session("exec cat")
+        self.assertTrue(self.echoes(process, b"before"))
+        other = server.serve(22)
+        self.addCleanup(end, other)
+        self.assertTrue(server.tcp("127.0.0.1", 22))
+        self.assertTrue(self.echoes(process, b"after"))
 
     # --- units ---
 
@@ -203,15 +222,13 @@ class UnitsSsh(unittest.TestCase):
         try:
             done = server.ask("remove")
             self.assertEqual((done.returncode, done.stderr), (0, ""))
-            server.serve(22)
+            other = server.serve(22)
             self.assertTrue(laptop.tcp(server.v4, 22))
+            end(other)
         finally:
             server.systemctl("start", *SERVICES)
         self.takes_logins()
         self.assertEqual(self.said("id -un"), "ann\n")
-
-    def test_zz_nothing_failed(self):
-        self.assertEqual(server.inside("systemctl", "--failed", "--plain", "--no-legend").stdout, "")
 
 
 if __name__ == "__main__":
