@@ -127,6 +127,14 @@ class Machine(Node):
         if not wait_for(self.find_init, patience) or not wait_for(self.is_up, patience, every=0.1):
             raise RuntimeError("the machine did not boot:\n" + open(console.name).read())
 
+    def reboot(self):
+        """By its own systemd; systemd-nspawn, which shares its unit with us, ends and says that it would."""
+        self.systemctl("reboot")
+        if self.nspawn.wait(60) != 133:
+            raise RuntimeError("the machine does not want to boot again")
+        self.init = None
+        self.boot()
+
     def find_init(self):
         """The machine's process 1, by its number out here."""
         for child in children_of(self.nspawn.pid):
