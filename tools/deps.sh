@@ -17,8 +17,9 @@ build=(
   bpftool etcd-client etcd-server faketime iproute2 iputils-ping nftables nginx-light openssl wireguard-go wireguard-tools
 )
 # libclang-rt-14-dev: the sanitizers and libFuzzer; only recommended by clang, so it must be named.
-# openssh-server, ansible-core: for tests alone, which are skipped where they are not; the first is a service that starts by itself.
-check=(ansible-core openssh-server clang-format clang-tidy libclang-rt-14-dev mandoc shellcheck hyperfine)
+# openssh-server, ansible-core, and what a machine that boots in systemd-nspawn needs: for tests alone, which are skipped where they are
+# not; the first is a service that starts by itself.
+check=(ansible-core openssh-server dbus libpam-systemd sudo systemd-container clang-format clang-tidy libclang-rt-14-dev mandoc shellcheck hyperfine)
 
 wanted=()
 for part in "$@"; do

@@ -38,8 +38,15 @@ class LoginMachine(Machine):
         os.chown(self.path("home/ann"), UID, UID)
 
 
+def logins_missing():
+    for tool in ("ssh", "sudo", "loginctl", "dbus-daemon", "who", "last"):
+        if shutil.which(tool) is None:
+            return tool
+    return "" if "pam_systemd.so" in read("/etc/pam.d/common-session") else "libpam-systemd"
+
+
 def setUpModule():
-    reason = machine_missing() or next((tool for tool in ("ssh", "sudo", "loginctl", "who", "last") if shutil.which(tool) is None), "")
+    reason = machine_missing() or logins_missing()
     if reason:
         print(f"SKIPPED: needs {reason}", file=sys.stderr)
         os._exit(SKIPPED)
