@@ -206,7 +206,7 @@ class Live(unittest.TestCase):
         process = ann.start_ssh(at("ann"), "echo ready; exec yes", stdout=subprocess.DEVNULL)
         time.sleep(1)
         lab.compile(self.without_ann())
-        self.assert_ends(process)
+        self.assertIn(b"no longer allowed", self.assert_ends(process))
 
     def test_a_session_whose_reader_has_stopped_ends_on_the_server(self):
         process = ann.start_ssh(at("ann"), "echo ready; exec yes aclnode-full-pipe")
