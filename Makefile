@@ -45,7 +45,7 @@ fuzz: fuzz-build ## every fuzz target for FUZZ_SECONDS (60)
 
 fuzz-build: deps-build deps-check
 	@[ -f build-fuzz/build.ninja ] || cmake --preset fuzz
-	@cmake --build --preset fuzz -j$(JOBS)
+	@cmake --build --preset fuzz --target fuzz_targets -j$(JOBS)
 
 test-all: lint fuzz ## lint, fuzz, tests under sanitizers, with clang, as released, then the long ones
 	cmake --preset asan && cmake --build --preset asan -j$(JOBS) && ctest --preset asan -LE long --no-tests=error -j$(JOBS)

@@ -73,6 +73,7 @@ class Service {
   void keep_alive();
   void write_out();
   void say_farewell();
+  void hear_out(std::int64_t until);
   void end(std::string words) {
     if (!over_) words_ = std::move(words);
     over_ = true;
@@ -323,7 +324,18 @@ void Service::say_farewell() {
     if (poll(&one, 1, static_cast<int>(left)) <= 0) break;
     if ((one.revents & (POLLERR | POLLHUP)) != 0 && transport_->output().size() == before) break;
   }
-  shutdown(connection_, SHUT_RDWR);
+  hear_out(until);
+}
+
+// A close with something unread is a reset, and a reset takes along what the client has not read yet: the words of the end. So what it
+// has still sent is read away, until it closes, too.
+void Service::hear_out(std::int64_t until) {
+  if (shutdown(connection_, SHUT_WR) != 0) return;
+  for (std::int64_t left = until - now_ms(); left > 0; left = until - now_ms()) {
+    pollfd one{connection_, POLLIN, 0};
+    if (poll(&one, 1, static_cast<int>(left)) <= 0) break;
+    if (recv(connection_, buffer_.data(), buffer_.size(), MSG_DONTWAIT) <= 0) break;
+  }
 }
 
 }  // namespace

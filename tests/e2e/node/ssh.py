@@ -32,6 +32,7 @@ def setUpModule():
         laptop = lab.add("laptop", 1, owner="ann@example.com")
         server = lab.add_ssh("server", 2, tags=["tag:srv"])
         other = lab.add("other", 3, owner="vinay@example.com")
+        lab.add("stranger", 4, enforces=None)
         lab.up()
         server.enable_ssh()
         server.write_config()
@@ -205,7 +206,7 @@ class Live(unittest.TestCase):
         process = ann.start_ssh(at("ann"), "echo ready; exec yes", stdout=subprocess.DEVNULL)
         time.sleep(1)
         lab.compile(self.without_ann())
-        self.assert_ends(process)
+        self.assertIn(b"no longer allowed", self.assert_ends(process))
 
     def test_a_session_whose_reader_has_stopped_ends_on_the_server(self):
         process = ann.start_ssh(at("ann"), "echo ready; exec yes aclnode-full-pipe")
@@ -271,6 +272,82 @@ class Live(unittest.TestCase):
         self.assertIsNotNone(wait_for(lambda: process.poll(), 2))
         self.assertEqual(ann.ssh(at("deploy"), "true").returncode, 255)
         self.assertEqual(ann.ssh(at("ann"), "true").returncode, 0)
+
+
+class Hostile(unittest.TestCase):
+    def connect(self, node=None, patience=5):
+        s = (node or other).open_socket(socket.SOCK_STREAM)
+        s.settimeout(patience)
+        s.connect((server.v4, 22))
+        return s
+
+    def test_silent_connections_of_one_source_keep_no_other_out(self):
+        """As many as one source may have, and as many again that wait."""
+        silent = [self.connect() for _ in range(60)]
+        try:
+            began = time.monotonic()
+            done = ann.ssh(at("ann"), "id -un")
+            self.assertEqual(done.stdout, b"ann\n", done.stderr)
+            self.assertLess(time.monotonic() - began, 10)
+            self.assertLessEqual(server.status()["ssh"]["starting"], 8)
+        finally:
+            for s in silent:
+                s.close()
+        self.assertTrue(wait_for(lambda: server.status()["ssh"]["starting"] == 0, 20))
+        self.assertEqual(vinay.ssh(at("vinay"), "id -un").stdout, b"vinay\n")
+
+    def test_garbage_ends_its_own_connection_alone(self):
+        live = ann.start_ssh(at("ann"), "echo ready; cat")
+        self.assertEqual(live.stdout.read(6), b"ready\n")
+        for garbage in (b"\0" * 100_000, b"GET / HTTP/1.1\r\n\r\n" * 100, b"SSH-2.0-x\r\n" + b"\xff" * 70_000,
+                        b"SSH-2.0-x\r\n" + b"\0\0\0\x0c\x0a\x14" + b"\0" * 10, b"SSH-1.5-old\r\n"):
+            s = self.connect()
+            try:
+                s.sendall(garbage)
+                while s.recv(65536):
+                    pass
+            except OSError:
+                pass
+            s.close()
+        live.stdin.write(b"still\n")
+        live.stdin.flush()
+        self.assertEqual(live.stdout.read(6), b"still\n")
+        live.stdin.close()
+        self.assertEqual(live.wait(5), 0)
+
+    def test_names_of_odd_bytes_are_nobodys(self):
+        for name in ("", "-x", "a b", "../root", "ro\u0301ot", "root\n", "ann;id", "a" * 250, "Root", "ROOT", "ann@", "5001", "\u202eann"):
+            done = ann.run("ssh", *ann.options, "-l", name, server.v4, "id")
+            self.assertNotEqual(done.returncode, 0, name)
+            self.assertNotIn(b"uid=", done.stdout, name)
+
+    def test_a_stranger_is_told_nothing(self):
+        stranger = lab.client(lab.nodes["stranger"])
+        done = stranger.ssh(at("ann"), "id", options=["-o", "LogLevel=INFO", "-o", "ConnectTimeout=2"])
+        self.assertEqual((done.returncode, done.stdout), (255, b""))
+        self.assertNotIn(b"policy", done.stderr)
+
+    def test_a_release_that_comes_in_the_middle_of_a_login_decides_it(self):
+        self.addCleanup(lambda: self.assertTrue(server.takes_logins(lab.publish(policy()))))
+        s = self.connect(laptop)  # accepted, and nothing is asked yet
+        self.assertTrue(s.recv(255).startswith(b"SSH-2.0-"))
+        number = lab.publish(policy([rule for rule in SSH if "ann@example.com" not in rule["src"]]))
+        self.assertTrue(server.takes_logins(number))
+        s.close()
+        self.assertEqual(ann.ssh(at("ann"), "id").returncode, 255)
+
+    def test_no_login_leaves_a_process_or_descriptor_behind(self):
+        for _ in range(5):
+            self.assertEqual(ann.ssh(at("ann"), "true").returncode, 0)
+        def left():
+            pids = subprocess.run(["pgrep", "-x", "aclnode-ssh"], capture_output=True, text=True).stdout.split()
+            return [pid for pid in pids if os.path.exists(f"/proc/{pid}") and os.readlink(f"/proc/{pid}/ns/net") == os.readlink(f"/proc/{server.daemon.pid}/ns/net")]
+        self.assertTrue(wait_for(lambda: not left(), 5), left())
+        count = lambda: len(os.listdir(f"/proc/{server.daemon.pid}/fd"))
+        before = count()
+        for _ in range(20):
+            ann.ssh(at("ann"), "true")
+        self.assertTrue(wait_for(lambda: count() <= before + 1, 5), (before, count()))
 
 
 if __name__ == "__main__":

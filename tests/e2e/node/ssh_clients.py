@@ -4,7 +4,7 @@ protocols, sftp, rsync, git, Ansible. A client that is not installed is named, a
 
 Long (argument --long): Ansible with 20 hosts at once, 200 logins at a time.
 """
-import filecmp, hashlib, re, sys, unittest
+import filecmp, hashlib, re, shlex, sys, unittest
 
 sys.path.insert(0, __import__("os").path.dirname(__import__("os").path.abspath(__file__)))
 from ssh_lab import *
@@ -106,6 +106,8 @@ class OpenSsh(EachClient, unittest.TestCase):
 class Dropbear(EachClient, unittest.TestCase):
     def call(self, user, command, input=b"", terminal=False):
         words = ["dbclient", "-y", "-y", "-T" if not terminal else "-t", f"{user}@{server.v4}", command]
+        if terminal:  # it asks for one only where it has one itself
+            words = ["script", "-qec", shlex.join(words), "/dev/null"]
         done = ann.run(*words, input=input)
         return done.returncode, done.stdout, done.stderr
 

@@ -508,7 +508,8 @@ def mutated_packets_of_channels_do_no_harm():
                 except (EOFError, OSError):  # it was disconnected, as it should be now and then
                     break
             transport.close()
-        assert wait_for(lambda: len(lab.host.statuses) == len(lab.host.connections)), "some stay"
+        assert wait_for(lambda: len(lab.host.statuses) == len(lab.host.connections)), \
+            f"some stay: {[one.program.poll() for one in lab.host.connections if one.program.poll() != 0]}"
         same(set(lab.host.statuses), {0}, "how they ended")
         same(lab.ssh("h", "echo well").stdout, b"well\n")
 
