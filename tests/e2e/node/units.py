@@ -101,6 +101,10 @@ class Units(unittest.TestCase):
         self.assertIn(f"table inet aclnode_{INTERFACE}", witness)
         self.assertLess(self.active_since["aclnode-guard"], self.active_since["network-of-test"])
 
+    def test_the_guard_does_not_start_while_tmp_is_emptied(self):
+        """Its sandbox is made there; where it is lost the unit fails, at some boots."""
+        self.assertIn("systemd-tmpfiles-setup.service", self.server.shows("aclnode-guard", "After").split())
+
     def test_nothing_failed_at_boot_and_no_order_is_a_cycle(self):
         self.assertEqual(self.server.inside("systemctl", "--failed", "--plain", "--no-legend").stdout, "")
         self.assertNotIn("ordering cycle", self.server.inside("journalctl", "--no-pager", "--boot").stdout)
