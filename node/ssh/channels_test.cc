@@ -54,9 +54,9 @@ class ChannelsTest : public ::testing::Test {
     channels.hear(type, payload, last);
     return last;
   }
-  Effects& settle(std::int64_t now = 0) {
+  Effects& settle(std::int64_t now = 0, bool room = true) {
     last = {};
-    again = channels.settle(now, last);
+    again = channels.settle(now, room, last);
     return last;
   }
   void exited(std::uint32_t status, std::int64_t now = 0) {
@@ -83,6 +83,16 @@ class ChannelsTest : public ::testing::Test {
     last = {};
     channels.opened({asked, protocol::ChannelKind::pipes}, ours, last);
     return process;
+  }
+  // The end of the terminal that a process holds.
+  Fd give_terminal() {
+    int master = -1;
+    int slave = -1;
+    EXPECT_EQ(openpty(&master, &slave, nullptr, nullptr, nullptr), 0);
+    Fd ours(master);
+    last = {};
+    channels.opened({0, protocol::ChannelKind::terminal}, std::span(&ours, 1), last);
+    return Fd(slave);
   }
   Process running() {
     hear(msg_channel_open, open_session());
@@ -327,12 +337,7 @@ TEST_F(ChannelsTest, AProcessThatOnlyClosesItsOutputGetsEofSentAfterAWhile) {
 TEST_F(ChannelsTest, ATerminalThatSomebodyStillHoldsIsLetGoAfterItsProcess) {
   hear(msg_channel_open, open_session());
   hear(msg_channel_request, request(0, "shell", true));
-  int master = -1;
-  int slave = -1;
-  ASSERT_EQ(openpty(&master, &slave, nullptr, nullptr, nullptr), 0);
-  const Fd held(slave);
-  Fd ours(master);
-  channels.opened({0, protocol::ChannelKind::terminal}, std::span(&ours, 1), last);
+  const Fd held = give_terminal();
   write_to(held, "bye");
   exited(0, 1000);
   EXPECT_THAT(settle(1000).packets, IsEmpty());
@@ -343,19 +348,54 @@ TEST_F(ChannelsTest, ATerminalThatSomebodyStillHoldsIsLetGoAfterItsProcess) {
   EXPECT_THAT(types(), ElementsAre(msg_channel_request, msg_channel_eof, msg_channel_close));
 }
 
+// `ssh -t host command | less`: the command is long over, and who reads it has only now gone on.
+TEST_F(ChannelsTest, ATerminalIsNotQuietWhileTheClientsWindowIsClosed) {
+  hear(msg_channel_open, open_session(peer, 4));
+  hear(msg_channel_request, request(0, "shell", true));
+  const Fd held = give_terminal();
+  write_to(held, "last words");
+  read_all(false, 1000);
+  EXPECT_THAT(sent, SizeIs(1));
+  exited(0, 1000);
+  EXPECT_THAT(settle(1000).packets, IsEmpty());
+  EXPECT_EQ(again, std::nullopt);  // the client's turn
+  EXPECT_THAT(settle(5000).packets, IsEmpty());
+  hear(msg_channel_window_adjust, PacketWriter().number(0).number(1000).take());
+  EXPECT_THAT(settle(5000).packets, IsEmpty());
+  EXPECT_EQ(again, Channels::terminal_quiet_ms);
+  read_all(false, 5001);
+  ASSERT_THAT(sent, SizeIs(2));
+  EXPECT_EQ(text(ByteView(sent[1]).subspan(9)), " words");
+  settle(5001 + Channels::terminal_quiet_ms);
+  EXPECT_THAT(types(), ElementsAre(msg_channel_request, msg_channel_eof, msg_channel_close));
+}
+
+// The client is slow, or keys are exchanged.
+TEST_F(ChannelsTest, ATerminalIsNotQuietWhileNothingIsReadFromProcesses) {
+  hear(msg_channel_open, open_session());
+  hear(msg_channel_request, request(0, "shell", true));
+  const Fd held = give_terminal();
+  write_to(held, "last words");
+  exited(0, 1000);
+  EXPECT_THAT(settle(1000, false).packets, IsEmpty());
+  EXPECT_EQ(again, std::nullopt);
+  EXPECT_THAT(settle(5000, false).packets, IsEmpty());
+  EXPECT_THAT(settle(6000).packets, IsEmpty());
+  EXPECT_EQ(again, Channels::terminal_quiet_ms);
+  read_all(false, 6001);
+  EXPECT_THAT(sent, SizeIs(1));
+  settle(6001 + Channels::terminal_quiet_ms);
+  EXPECT_THAT(types(), ElementsAre(msg_channel_request, msg_channel_eof, msg_channel_close));
+}
+
 TEST_F(ChannelsTest, AWindowChangeReachesTheTerminal) {
   hear(msg_channel_open, open_session());
   hear(msg_channel_request, request(0, "shell", true));
-  int master = -1;
-  int slave = -1;
-  ASSERT_EQ(openpty(&master, &slave, nullptr, nullptr, nullptr), 0);
-  const Fd held(slave);
-  Fd ours(master);
-  channels.opened({0, protocol::ChannelKind::terminal}, std::span(&ours, 1), last);
+  const Fd held = give_terminal();
   const Bytes size = PacketWriter().number(132).number(70'000).number(0).number(0).take();
   hear(msg_channel_request, request(0, "window-change", false, size));
   winsize now{};
-  ASSERT_EQ(ioctl(slave, TIOCGWINSZ, &now), 0);
+  ASSERT_EQ(ioctl(held.get(), TIOCGWINSZ, &now), 0);
   EXPECT_EQ(now.ws_col, 132);
   EXPECT_EQ(now.ws_row, UINT16_MAX);
   hear(msg_channel_request, request(0, "break", true, PacketWriter().number(500).take()));

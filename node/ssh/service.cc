@@ -285,7 +285,7 @@ void Service::move_channels() {
     if ((asked & POLLOUT) != 0) channels_->write_input(channel, out);
     if ((asked & POLLIN) != 0 && (ready & ~POLLOUT) != 0) read_from(channel, watched_[i].errors);
   }
-  settle_in_ = channels_->settle(now_ms(), out);
+  settle_in_ = channels_->settle(now_ms(), room(), out);
   carry_out(out);
 }
 
