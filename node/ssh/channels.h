@@ -9,7 +9,7 @@
 // disconnected.
 //
 // Order of a session's end: all output, exit-status or exit-signal, EOF, CLOSE. The client's EOF closes the process's input alone, when all
-// before it was written. Its CLOSE ends reading at once and still writes what it had sent.
+// before it was written. Its CLOSE ends reading at once and still writes what it had sent, but for a terminal, which it hangs up.
 #pragma once
 
 #include <cstdint>

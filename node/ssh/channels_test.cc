@@ -423,6 +423,21 @@ TEST_F(ChannelsTest, CloseStillWritesWhatTheClientHadSent) {
   ASSERT_THAT(last.messages, SizeIs(1));
 }
 
+TEST_F(ChannelsTest, CloseHangsATerminalUpWhateverWaitsForIt) {
+  hear(msg_channel_open, open_session());
+  hear(msg_channel_request, request(0, "shell", true));
+  const Fd held = give_terminal();
+  const std::string piece(packet_size, '\n');
+  for (int i = 0; i < 8; ++i) hear(msg_channel_data, carrying(piece));
+  ASSERT_FALSE(channel().input.empty());
+  hear(msg_channel_close, only(0));
+  EXPECT_THAT(types(), ElementsAre(msg_channel_close));
+  EXPECT_EQ(write(held.get(), "x", 1), -1);
+  EXPECT_EQ(errno, EIO);
+  EXPECT_THAT(settle().messages, SizeIs(1));
+  EXPECT_THAT(channels.all(), IsEmpty());
+}
+
 TEST_F(ChannelsTest, AClientThatClosesStopsTheProcessesOutput) {
   const Process process = running();
   hear(msg_channel_close, only(0));
