@@ -24,8 +24,8 @@ struct SshProcess {
   static constexpr std::size_t most_words = 4096;
 };
 
-// `connection` is lent. The process is killed with this one (PR_SET_PDEATHSIG), until it changes its user; from then on the end of the
-// conversation is its end.
+// `connection` is lent. The process is killed with this one (PR_SET_PDEATHSIG). It asks for that itself once more after it has changed its
+// user, which ends it; in between, the end of the conversation is its end.
 Expected<SshProcess> start_ssh(const protocol::Begin& begin, int connection);
 
 // What there is to read, to the log; closes `words` at the end or when there were too many.

@@ -57,6 +57,7 @@ struct Channel {
   bool told = false;  // aclnode-session knows that it is closed, or of no such channel
   std::optional<protocol::Exited> exited;
   std::int64_t quiet_since = 0;  // ms: since when it only waits (settle)
+  bool blocked = false;          // since the process's end nothing can be read, for the client's sake
 
   [[nodiscard]] int input_descriptor() const noexcept {
     return kind == protocol::ChannelKind::pipes ? to.get() : from.get();

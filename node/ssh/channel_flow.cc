@@ -99,7 +99,7 @@ void Channels::exited(const protocol::Exited& message, std::int64_t now_ms, Effe
   if (!channel->input_over) drop_input(*channel, out);
 }
 
-std::optional<std::int64_t> Channels::settle_one(Channel& channel, std::int64_t now_ms, Effects& out) {
+std::optional<std::int64_t> Channels::settle_one(Channel& channel, std::int64_t now_ms, bool room, Effects& out) {
   if (channel.state != Channel::State::running || channel.close_sent) return std::nullopt;
   std::optional<std::int64_t> again;
   // True once `span` has passed in quiet; else it is to be asked again when it has.
@@ -113,9 +113,13 @@ std::optional<std::int64_t> Channels::settle_one(Channel& channel, std::int64_t 
     if (channel.output_over && channel.input_over) send_close(channel, out);
     return std::nullopt;
   }
-  if (channel.exited && !channel.outputs_over() && channel.kind == ChannelKind::terminal && channel.may_send > 0 &&
-      quiet_for(terminal_quiet_ms))
-    end_output(channel, false);
+  if (channel.exited && !channel.outputs_over() && channel.kind == ChannelKind::terminal) {
+    // Quiet is a terminal that could be read and had nothing; while nobody reads, nobody knows.
+    const bool reads = room && channel.may_read();
+    if (reads && channel.blocked) channel.quiet_since = now_ms;
+    channel.blocked = !reads;
+    if (reads && quiet_for(terminal_quiet_ms)) end_output(channel, false);
+  }
   if (!channel.outputs_over()) return again;
   if (channel.exited) {
     send_end(channel, *channel.exited, out);
@@ -126,11 +130,11 @@ std::optional<std::int64_t> Channels::settle_one(Channel& channel, std::int64_t 
   return again;
 }
 
-std::optional<std::int64_t> Channels::settle(std::int64_t now_ms, Effects& out) {
+std::optional<std::int64_t> Channels::settle(std::int64_t now_ms, bool room, Effects& out) {
   std::optional<std::int64_t> next;
   for (auto at = channels_.begin(); at != channels_.end();) {
     Channel& channel = at->second;
-    if (const auto again = settle_one(channel, now_ms, out); again && (!next || *again < *next)) next = again;
+    if (const auto again = settle_one(channel, now_ms, room, out); again && (!next || *again < *next)) next = again;
     const bool waits = channel.state == Channel::State::running && !channel.input_over && !channel.input.empty();
     if (!channel.close_received || !channel.close_sent || waits) {
       ++at;

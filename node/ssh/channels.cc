@@ -152,8 +152,12 @@ void Channels::hear_close(Channel& channel, Effects& out) {
   send_close(channel, out);
   // From here on nothing that the process says has a place to go to.
   channel.output_over = channel.errors_over = true;
-  if (channel.kind == protocol::ChannelKind::pipes) channel.from = Fd();
+  if (channel.kind != protocol::ChannelKind::socket) channel.from = Fd();
   channel.errors = Fd();
+  if (channel.kind != protocol::ChannelKind::terminal) return;
+  // A terminal hangs up; what it has not taken would keep it open for as long as nobody reads.
+  channel.input = {};
+  channel.input_over = true;
 }
 
 Channel* Channels::asked(std::uint32_t number) noexcept {

@@ -9,7 +9,7 @@
 // disconnected.
 //
 // Order of a session's end: all output, exit-status or exit-signal, EOF, CLOSE. The client's EOF closes the process's input alone, when all
-// before it was written. Its CLOSE ends reading at once and still writes what it had sent.
+// before it was written. Its CLOSE ends reading at once and still writes what it had sent, but for a terminal, which it hangs up.
 #pragma once
 
 #include <cstdint>
@@ -49,8 +49,9 @@ class Channels {
   // The process has output, or the end of it; at most `buffer` of it goes to `send`. Whether there may be more at once.
   bool read_output(Channel& channel, bool errors, std::span<std::uint8_t> buffer, std::int64_t now_ms,
                    const SendData& send);
-  // Sends what is due, and forgets channels that are over. Milliseconds until it wants to be called again, or nothing.
-  std::optional<std::int64_t> settle(std::int64_t now_ms, Effects& out);
+  // Sends what is due, and forgets channels that are over. `room`: processes are read from at present, where the client's windows allow it.
+  // Milliseconds until it wants to be called again, or nothing.
+  std::optional<std::int64_t> settle(std::int64_t now_ms, bool room, Effects& out);
 
   // A line for the person, on every session.
   void tell_all(std::string_view words, Effects& out);
@@ -79,7 +80,7 @@ class Channels {
   void release_held(Channel& channel, Effects& out);
   Channel& add(std::uint32_t peer, std::uint32_t window, std::uint32_t piece);
   Channel* asked(std::uint32_t number) noexcept;
-  std::optional<std::int64_t> settle_one(Channel& channel, std::int64_t now_ms, Effects& out);
+  std::optional<std::int64_t> settle_one(Channel& channel, std::int64_t now_ms, bool room, Effects& out);
 
   bool forwarding_;
   bool openssh_;

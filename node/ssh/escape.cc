@@ -2,10 +2,12 @@
 // to get out. Built for tests alone (tests/e2e/node/ssh_process.py); never installed.
 //
 // The conversation's first message is an attempt and the process id of a sibling, "kill 4711". Exit: 0 the attempt "unconfined", which only
-// moves bytes, 50 an attempt that did not succeed and did not kill either, 51 one that succeeded.
+// moves bytes, 50 an attempt that did not succeed and did not kill either, 51 one that succeeded. The attempt "stay" says so on the
+// connection, and never ends by itself.
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -47,12 +49,14 @@ int attempt(const std::string& what, pid_t sibling) {
 
 }  // namespace
 
-int serve(int conversation, int) {
+int serve(int conversation, int connection) {
   std::array<char, 64> message{};
   const ssize_t got = recv(conversation, message.data(), message.size() - 1, 0);
   const std::string text(message.data(), got > 0 ? static_cast<std::size_t>(got) : 0);
   const auto space = text.find(' ');
   if (text.starts_with("unconfined")) return 0;
+  if (text.starts_with("stay") && write(connection, "s", 1) == 1)
+    for (;;) poll(nullptr, 0, -1);
   return attempt(text.substr(0, space), std::atoi(text.c_str() + space + 1)) < 0 ? 50 : 51;
 }
 

@@ -46,6 +46,11 @@ struct Login::Request {
     if (method == "keyboard-interactive") return Method::keyboard_interactive;
     return std::nullopt;
   }
+  // If policy says yes.
+  [[nodiscard]] bool could_log_in(bool formality) const {
+    const auto known = known_method();
+    return known && !probe && (formality || *known == Method::none);
+  }
 };
 
 void Login::hear_service(ByteView payload, Effects& out) {
@@ -66,19 +71,13 @@ void Login::hear_request(ByteView payload, Effects& out) {
     return out.end(Reason::service_not_available, "there is no such service here");
   if (user_ && *user_ != request->user)
     return out.end(Reason::protocol_error, "the user name may not change in a connection");
-  if (verdict_) return judge(*request, out);
-  if (user_) {
-    if (waiting_.size() >= most_waiting) return out.end(Reason::protocol_error, "too many requests at once");
-    waiting_.emplace_back(payload.begin(), payload.end());
-    return;
-  }
   user_ = request->user;
-  if (!can_be_asked(request->user)) {
-    verdict_.emplace();
-    return judge(*request, out);
-  }
+  if (!can_be_asked(*user_)) verdict_.emplace();
+  // What waits is answered in its order (RFC 4252 section 5.1).
+  if (waiting_.empty() && (verdict_ || !request->could_log_in(formality_))) return judge(*request, out);
+  if (waiting_.size() >= most_waiting) return out.end(Reason::protocol_error, "too many requests at once");
+  if (waiting_.empty()) out.messages.emplace_back(protocol::Login{0, *user_, *request->known_method()});
   waiting_.emplace_back(payload.begin(), payload.end());
-  out.messages.emplace_back(protocol::Login{0, *user_, request->known_method().value_or(Method::none)});
 }
 
 void Login::answered(const protocol::LoginVerdict& verdict, Effects& out) {
@@ -94,12 +93,13 @@ void Login::answered(const protocol::LoginVerdict& verdict, Effects& out) {
 }
 
 void Login::judge(const Request& request, Effects& out) {
-  const auto method = request.known_method();
-  if (!verdict_->accept || !method || (*method != Method::none && !formality_)) return refuse(out);
-  if (*method == Method::publickey && request.probe) {
+  const bool refused = verdict_ && !verdict_->accept;
+  // Any key would do, if policy says yes.
+  if (!refused && request.probe && formality_) {
     out.packets.push_back(PacketWriter(msg_userauth_pk_ok).string(request.algorithm).string(request.blob).take());
     return;
   }
+  if (!verdict_ || refused || !request.could_log_in(formality_)) return refuse(out);
   done_ = true;
   out.success = true;
 }

@@ -1,7 +1,7 @@
 // Who wants to log in, and what the client is told: RFC 4252, as far as a server goes that knows its clients by their address.
 //
-// Pure: packets and verdicts in, effects out. aclnode-session is asked once for the one user name that a connection may name; until it
-// answers, further requests wait (most_waiting). `none` succeeds where it accepts. Where `formality` is on, so do any key, any
+// Pure: packets and verdicts in, effects out. aclnode-session is asked once for the one user name that a connection may name, at the first
+// request that a yes would let in, as its answer opens PAM's session; until it answers, further requests wait (most_waiting). `none` succeeds where it accepts. Where `formality` is on, so do any key, any
 // password and keyboard-interactive, for clients that insist on offering one: nothing of them is looked at. Where it refuses, its
 // line is shown once as banner, and no method is named at which a client would ask a person for a password.
 #pragma once
@@ -35,6 +35,7 @@ class Login {
 
  private:
   struct Request;
+  // With the verdict, or without where it makes no difference.
   void judge(const Request& request, Effects& out);
   void refuse(Effects& out);
 

@@ -108,28 +108,63 @@ TEST_F(LoginTest, WhoeverIsAcceptedMayOfferAnythingAsAFormality) {
   login = Login(true);
   hear_service("ssh-userauth");
   hear(key_request("ann", false));
-  answer(verdict(true));
   EXPECT_THAT(types(), ElementsAre(msg_userauth_pk_ok));
-  EXPECT_FALSE(last.success);
   hear(key_request("ann", true));
+  answer(verdict(true));
   EXPECT_TRUE(last.success);
+}
+
+// A yes opens PAM's session, and lifts the limits for those who are not logged in.
+TEST_F(LoginTest, NobodyIsAskedBeforeARequestThatCouldSucceed) {
+  hear(request("ann", "gssapi-with-mic"));
+  EXPECT_THAT(types(), ElementsAre(msg_userauth_failure));
+  EXPECT_THAT(last.messages, IsEmpty());
+  hear(key_request("ann", false));
+  EXPECT_THAT(types(), ElementsAre(msg_userauth_pk_ok));
+  EXPECT_THAT(last.messages, IsEmpty());
+  EXPECT_FALSE(login.verdict());
+  hear(key_request("ann", true));
+  ASSERT_THAT(last.messages, SizeIs(1));
+  EXPECT_EQ(std::get<protocol::Login>(last.messages[0]).method, protocol::Method::publickey);
+  // What comes now is answered in its order, also where that is clear.
+  EXPECT_THAT(hear(request("ann", "gssapi-with-mic")).packets, IsEmpty());
+  answer(verdict(false));
+  EXPECT_THAT(types(), ElementsAre(msg_userauth_failure, msg_userauth_failure));
+}
+
+TEST_F(LoginTest, WithoutTheFormalityNobodyIsAskedForAnythingButNone) {
+  login = Login(false);
+  hear_service("ssh-userauth");
+  for (const Bytes& packet : {request("ann", "password"), request("ann", "keyboard-interactive"),
+                              key_request("ann", false), key_request("ann", true)}) {
+    EXPECT_THAT(hear(packet).messages, IsEmpty());
+    EXPECT_THAT(types(), ElementsAre(msg_userauth_failure));
+  }
+  hear(request("ann", "none"));
+  EXPECT_THAT(last.messages, SizeIs(1));
 }
 
 TEST_F(LoginTest, WithoutTheFormalityOnlyNoneSucceeds) {
   login = Login(false);
   hear_service("ssh-userauth");
+  hear(request("ann", "none"));
   hear(request("ann", "password"));
   answer(verdict(true));
+  EXPECT_TRUE(last.success);
+
+  login = Login(false);
+  hear_service("ssh-userauth");
+  hear(request("ann", "password"));
   EXPECT_FALSE(last.success);
   hear(key_request("ann", true));
   EXPECT_FALSE(last.success);
   hear(request("ann", "none"));
+  answer(verdict(true));
   EXPECT_TRUE(last.success);
 }
 
 TEST_F(LoginTest, AMethodThatNobodyKnowsNeverSucceeds) {
   hear(request("ann", "gssapi-with-mic"));
-  answer(verdict(true));
   EXPECT_THAT(types(), ElementsAre(msg_userauth_failure));
   EXPECT_FALSE(last.success);
 }

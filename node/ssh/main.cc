@@ -8,12 +8,16 @@
 #include <libssh/libssh.h>
 #include <malloc.h>
 #include <openssl/crypto.h>
+#include <poll.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstring>
 #include <optional>
 #include <string>
 
@@ -53,6 +57,16 @@ void use_little_memory() {
   mallopt(M_TRIM_THRESHOLD, 128 * 1024);
 }
 
+// Dies with whoever started it, whatever it is brought to do: by prctl(2), becoming another user has ended that. Whether there was nobody
+// any more before it took effect, their conversation tells.
+Expected<void> die_with_parent() {
+  if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0)
+    return fail(Code::E1405, std::string("cannot ask to be killed with its parent: ") + std::strerror(errno));
+  pollfd one{conversation, 0, 0};
+  if (poll(&one, 1, 0) > 0) _exit(0);
+  return {};
+}
+
 Expected<void> give_up(const std::optional<std::string>& name) {
   constexpr Code code = Code::E1405;
   std::optional<confine::User> user;
@@ -66,6 +80,7 @@ Expected<void> give_up(const std::optional<std::string>& name) {
   }
   if (auto became = confine::become(code, "aclnode-ssh", user); !became) return became;
   if (auto locked = lock_down(); !locked) return locked;
+  if (auto bound = die_with_parent(); !bound) return bound;
 #ifndef ACL_SANITIZED
   return filter_system_calls();
 #else

@@ -157,7 +157,9 @@ void Service::collect() {
   watched_.clear();
   polled_.push_back({link_.socket(), static_cast<short>(link_.has_kept() ? POLLIN | POLLOUT : POLLIN), 0});
   const std::size_t waiting = transport_->output().size();
-  const int wanted = (waiting > 0 ? POLLOUT : 0) | (waiting < output_too_much ? POLLIN : 0);
+  // A client that asks for more than aclnode-session can do waits too.
+  const bool hears = waiting < output_too_much && !link_.has_kept();
+  const int wanted = (waiting > 0 ? POLLOUT : 0) | (hears ? POLLIN : 0);
   polled_.push_back({connection_, static_cast<short>(wanted), 0});
   if (!channels_) return;
   const bool reads = room();
@@ -286,7 +288,7 @@ void Service::move_channels() {
     if ((asked & POLLOUT) != 0) channels_->write_input(channel, out);
     if ((asked & POLLIN) != 0 && (ready & ~POLLOUT) != 0) read_from(channel, watched_[i].errors);
   }
-  settle_in_ = channels_->settle(now_ms(), out);
+  settle_in_ = channels_->settle(now_ms(), room(), out);
   carry_out(out);
 }
 

@@ -1,7 +1,8 @@
 // aclnode-ssh's end of its conversation with aclnode-session (node/protocol/login_message.h): messages in and out, descriptors in, and
 // the one question that cannot wait, a signature.
 //
-// Sending never waits but for a signature; what the socket has no room for is kept, in order. aclnode-session is trusted, as it is root,
+// Sending never waits but for a signature; what the socket has no room for is kept, in order. Of that there is no bound here: while anything
+// is kept, the client is not to be heard (service.cc). aclnode-session is trusted, as it is root,
 // but a message that is in no form ends the conversation all the same.
 #pragma once
 

@@ -190,7 +190,7 @@ class Driver {
       case 10: return move(out);
       default:
         now_ += take();
-        channels_->settle(now_, out);
+        channels_->settle(now_, true, out);
         return;
     }
   }
@@ -232,7 +232,7 @@ class Driver {
         });
       }
     }
-    channels_->settle(now_, out);
+    channels_->settle(now_, true, out);
   }
 
   void deliver(Effects& out) {

@@ -159,6 +159,7 @@ class Connection:
         elif kind == SIGNAL:
             channel, name = reader.number("I"), reader.text().decode()
             self.host.heard.append((SIGNAL, name))
+            self.host.before_signal()
             if channel in self.processes:
                 signal_group(self.processes[channel], getattr(signal, "SIG" + name, 0))
         elif kind == CLOSED:
@@ -280,6 +281,7 @@ class Host:
         self.refuses = ""
         self.accepts = lambda user: True
         self.before_verdict = lambda connection: None
+        self.before_signal = lambda: None
         self.heard, self.statuses, self.connections = [], [], []
         for name, value in settings.items():
             assert hasattr(self, name), name

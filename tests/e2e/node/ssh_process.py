@@ -4,7 +4,7 @@ played (played_session.py), so that neither accounts nor a network are needed; a
 Environment: ACLNODE_SSH names the program, ACLNODE_SSH_ESCAPE its flavour with a planted escape. Clients that are not installed are
 passed over, loudly; without OpenSSH's, all is skipped. With --long the transfers are larger, and done again and again.
 """
-import fcntl, hashlib, os, shutil, signal, socket, struct, subprocess, sys, tempfile, termios, time
+import fcntl, hashlib, os, shutil, signal, socket, struct, subprocess, sys, tempfile, termios, threading, time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 BIN = os.path.join(HERE, "..", "..", "..", "build", "bin")
@@ -96,6 +96,15 @@ def raw_client(port):
     assert client.recv(100).startswith(b"SSH-2.0-OpenSSH_aclnode"), "no identification"
     client.sendall(b"SSH-2.0-test\r\n")
     return client
+
+
+def unread(port, client_port):
+    """Bytes that came for the connection of these two ports and that its program has not read: proc(5), rx_queue."""
+    for line in open("/proc/net/tcp").read().splitlines()[1:]:
+        _, local, remote, _, queues = line.split()[:5]
+        if (int(local.split(":")[1], 16), int(remote.split(":")[1], 16)) == (port, client_port):
+            return int(queues.split(":")[1], 16)
+    raise AssertionError("there is no such connection")
 
 
 def ends(client, patience=10):
@@ -464,6 +473,36 @@ def packets_of_a_later_time_end_the_connection():
 
 
 @check
+def a_flood_of_requests_waits_where_the_session_is_slow():
+    try:
+        import paramiko
+    except ImportError:
+        return print("  passed over: no paramiko")
+    flood = 5000
+    goes_on = threading.Event()
+    with Lab(before_signal=goes_on.wait) as lab:
+        try:
+            transport = paramiko.Transport(("127.0.0.1", lab.host.port))
+            transport.start_client(timeout=10)
+            transport.auth_none("ann")
+            transport.open_session().exec_command("exec sleep 60")
+            request = paramiko.Message()
+            request.add_bytes(b"\x62" + struct.pack(">I", 0))
+            request.add_string("signal")
+            request.add_boolean(False)
+            request.add_string("WINCH")
+            for _ in range(flood):
+                transport._send_message(request)
+            # Whoever reads on has nothing left soon; whoever does not, never.
+            assert not wait_for(lambda: unread(lab.host.port, transport.sock.getsockname()[1]) == 0, 1), "it is all read"
+            goes_on.set()
+            assert wait_for(lambda: len(lab.heard(played.SIGNAL)) == flood), len(lab.heard(played.SIGNAL))
+            transport.close()
+        finally:
+            goes_on.set()
+
+
+@check
 def mutated_packets_of_channels_do_no_harm():
     try:
         import paramiko
@@ -555,6 +594,31 @@ def a_planted_escape_gets_nowhere():
             same(program.wait(timeout=10), 0 if attempt == "unconfined" else -signal.SIGSYS, attempt)
         same(sibling.poll(), None, "the sibling")
         client.close()
+
+
+@check
+def a_planted_escape_does_not_outlive_its_session():
+    if os.geteuid() != 0 or not os.path.exists(ESCAPE):
+        return print("  passed over: not root, or no flavour with a planted escape (sanitizers)")
+    near, far = socket.socketpair()
+    session = os.fork()
+    if session == 0:
+        near.close()
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        far.send(struct.pack("I", played.start(ESCAPE, theirs, far, "65534:65534").pid))
+        ours.send(b"stay 0")
+        signal.pause()
+    far.close()
+    near.settimeout(10)
+    (program,) = struct.unpack("I", near.recv(4))
+    same(near.recv(1), b"s", "taken over")
+    os.kill(session, signal.SIGKILL)
+    os.waitpid(session, 0)
+    try:
+        same(near.recv(1), b"", "what it still says")  # nobody holds the other end any more
+    except TimeoutError:
+        os.kill(program, signal.SIGKILL)
+        raise
 
 
 def main():
