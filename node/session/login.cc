@@ -384,8 +384,9 @@ void Login::finish() {
   give_time_to_end();
   ssh_.conversation = Fd();
   end_ssh();
-  if (channels_) channels_->end_records();
+  // Before all that can take its time: records wait for locks that others may hold, and the timer ends this process.
   if (forced_) kill_descendants();
+  if (channels_) channels_->end_records();
   // Closes PAM's session.
   opened_.reset();
 }

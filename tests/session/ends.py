@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """How logins end: by the client, by a policy that no longer allows them, with the machine; and how they outlive aclnode (lab.py)."""
-import os, signal, socket, subprocess, time, unittest
+import fcntl, os, signal, socket, subprocess, time, unittest
 
 import lab
 from lab import Conversation, Login, Supervisor, processes, wait_for
@@ -97,6 +97,16 @@ class ByPolicy(unittest.TestCase):
         ann.daemon.say("end-session", words="no more")
         self.assertTrue(ann.daemon.is_closed())
         self.assertTrue(gone("marked-i"))
+
+    def test_whoever_locks_the_records_of_terminals_saves_nothing(self):
+        ann = Login(SUPERVISOR).log_in("ann")
+        ann.open("exec", f"trap '' HUP TERM; : marked-l; {LOOP}", terminal=TERMINAL)
+        self.assertTrue(living("marked-l"))
+        with open("/run/utmp") as utmp, open("/var/log/wtmp") as wtmp:  # both can be read by all
+            for each in (utmp, wtmp):
+                fcntl.lockf(each, fcntl.LOCK_SH)
+            ann.daemon.say("end-session", words="no more")
+            self.assertTrue(gone("marked-l"))
 
     def test_before_the_login_is_complete_it_ends_the_connection(self):
         login = Login(SUPERVISOR)
