@@ -64,7 +64,7 @@ std::optional<UserProgram> program_of(const protocol::OpenChannel& wanted, const
 void kill_as(const Account& account, pid_t target, int number) noexcept {
   if (fork() != 0) return;  // its end is heard like any other's
   reset_signals();
-  if (setresuid(account.uid, account.uid, account.uid) == 0) kill(target, number);
+  if (close_range(0, ~0U, 0) == 0 && become_user(account)) kill(target, number);
   _exit(0);
 }
 

@@ -60,6 +60,9 @@ class Login {
         settings_(settings),
         source_(address_of(begin.source)),
         daemon_(std::move(conversation), begin.resume_socket, settings.patience) {}
+  Login(const Login&) = delete;
+  Login& operator=(const Login&) = delete;
+  ~Login() { wipe_in_children(nullptr); }
 
   int run(Fd connection);
 
@@ -132,6 +135,7 @@ Expected<void> Login::start(Fd connection) {
   auto keys = read_host_keys(begin_.key_folder);
   if (!keys) return tl::unexpected(keys.error());
   keys_ = std::move(*keys);
+  wipe_in_children(&keys_);
   auto ssh = start_ssh(begin_, connection.get());
   if (!ssh) return tl::unexpected(ssh.error());
   ssh_ = std::move(*ssh);
@@ -303,6 +307,8 @@ Expected<void> Login::open(const protocol::Decision& decision) {
   if (!account_)
     return fail(Code::E1406, fmt::format("there is no account \"{}\" here", protocol::shown(asked_->user)));
   auto opened = open_account(*account_, begin_.pam_service, source_);
+  // Modules that were the user for a while have had this set anew (fs.suid_dumpable in proc(5)).
+  prctl(PR_SET_DUMPABLE, 0);
   if (!opened) return tl::unexpected(opened.error());
   ChannelRights rights;
   rights.environment.account = *account_;
