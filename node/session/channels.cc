@@ -108,11 +108,18 @@ Expected<Answer> Channels::open_with_pipes(const protocol::OpenChannel& wanted, 
   for (const auto* each : {&input, &output, &error}) {
     if (!*each) return tl::unexpected(each->error());
   }
+  const Account& account = rights_.environment.account;
+  // Of the user, as /dev/stdout and its like are opened anew by their names.
+  for (const int fd : {input->reading.get(), output->writing.get(), error->writing.get()}) {
+    if (fchown(fd, account.uid, account.gid) != 0) {
+      return fail(Code::E1404, fmt::format("cannot give a pipe to \"{}\": {}", account.name, std::strerror(errno)));
+    }
+  }
   program.environment = make_environment(environment_of(wanted));
   program.input = input->reading.get();
   program.output = output->writing.get();
   program.error = error->writing.get();
-  const auto pid = spawn_as(rights_.environment.account, program);
+  const auto pid = spawn_as(account, program);
   if (!pid) return tl::unexpected(pid.error());
   channels_[wanted.channel] = {*pid, {}, Fd()};
   Answer answer{protocol::Opened{wanted.channel, protocol::ChannelKind::pipes}, {}, 3};

@@ -21,6 +21,9 @@ class Commands(unittest.TestCase):
     def test_run_by_the_users_shell_and_keep_output_and_error_apart(self):
         self.assertEqual(self.ann.run("echo out; echo err >&2; echo $0"), (0, "out\nbash\n", "err\n"))
 
+    def test_open_their_input_and_output_by_name(self):
+        self.assertEqual(self.ann.run("cat /dev/stdin >/dev/stdout; echo err >/dev/stderr", b"given"), (0, "given", "err\n"))
+
     def test_end_with_their_exit_status(self):
         for status in (0, 1, 127, 255):
             self.assertEqual(self.ann.run(f"exit {status}")[0], status)
