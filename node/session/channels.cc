@@ -96,8 +96,8 @@ Expected<Answer> Channels::open_with_terminal(const protocol::OpenChannel& wante
   if (wanted.kind == protocol::OpenKind::shell) program.greeting = rights_.notices + last_login;
   const auto pid = spawn_as(account, program);
   if (!pid) return tl::unexpected(pid.error());
-  record_terminal(account, terminal->name, *pid, rights_.source);
-  channels_[wanted.channel] = {*pid, terminal->name, Fd()};
+  channels_[wanted.channel] = {*pid, terminal->name, Fd(),
+                               record_terminal(account, terminal->name, *pid, rights_.source)};
   Answer answer{protocol::Opened{wanted.channel, protocol::ChannelKind::terminal}, {}, 1};
   answer.descriptors[0] = std::move(terminal->master);
   return answer;
@@ -121,7 +121,7 @@ Expected<Answer> Channels::open_with_pipes(const protocol::OpenChannel& wanted, 
   program.error = error->writing.get();
   const auto pid = spawn_as(account, program);
   if (!pid) return tl::unexpected(pid.error());
-  channels_[wanted.channel] = {*pid, {}, Fd()};
+  channels_[wanted.channel] = {*pid, {}, Fd(), Fd()};
   Answer answer{protocol::Opened{wanted.channel, protocol::ChannelKind::pipes}, {}, 3};
   answer.descriptors[0] = std::move(input->writing);
   answer.descriptors[1] = std::move(output->reading);
@@ -153,7 +153,7 @@ std::optional<Answer> Channels::connect(const protocol::Connect& wanted) {
   }
   const auto pid = spawn_self_as(rights_.environment.account, "connect", theirs.get());
   if (!pid) return refused(wanted.channel, pid.error().message);
-  channels_[wanted.channel] = {*pid, {}, std::move(ours)};
+  channels_[wanted.channel] = {*pid, {}, std::move(ours), Fd()};
   return std::nullopt;
 }
 
@@ -173,7 +173,7 @@ void Channels::close(std::uint32_t channel) {
   if (at == channels_.end()) return;
   if (at->second.pid > 0) {
     kill(-at->second.pid, SIGHUP);
-    if (!at->second.tty.empty()) record_terminal_end(at->second.tty, at->second.pid);
+    if (!at->second.tty.empty()) record_terminal_end(at->second.tty, at->second.pid, std::move(at->second.recorded));
   }
   channels_.erase(at);
 }
@@ -183,7 +183,7 @@ std::optional<protocol::Exited> Channels::ended(pid_t pid, int status) {
       std::find_if(channels_.begin(), channels_.end(), [&](const auto& each) { return each.second.pid == pid; });
   if (at == channels_.end()) return std::nullopt;
   at->second.pid = -1;
-  if (!at->second.tty.empty()) record_terminal_end(at->second.tty, pid);
+  if (!at->second.tty.empty()) record_terminal_end(at->second.tty, pid, std::move(at->second.recorded));
   // A helper's answer is on its way; its end shows at its socket.
   if (at->second.helper) return std::nullopt;
   protocol::Exited exited;
@@ -225,8 +225,9 @@ void Channels::hang_up() noexcept {
 }
 
 void Channels::end_records() noexcept {
-  for (const auto& [number, channel] : channels_) {
-    if (channel.pid > 0 && !channel.tty.empty()) record_terminal_end(channel.tty, channel.pid);
+  for (auto& [number, channel] : channels_) {
+    if (channel.pid > 0 && !channel.tty.empty())
+      record_terminal_end(channel.tty, channel.pid, std::move(channel.recorded));
   }
   channels_.clear();
 }
