@@ -68,6 +68,11 @@ void kill_as(const Account& account, pid_t target, int number) noexcept {
   _exit(0);
 }
 
+// To its process group; where it has not yet made that, it is still alone.
+void hang_up_process(pid_t pid) noexcept {
+  if (kill(-pid, SIGHUP) != 0 && errno == ESRCH) kill(pid, SIGHUP);
+}
+
 }  // namespace
 
 int signal_number(const std::string& name) noexcept {
@@ -172,7 +177,7 @@ void Channels::close(std::uint32_t channel) {
   const auto at = channels_.find(channel);
   if (at == channels_.end()) return;
   if (at->second.pid > 0) {
-    kill(-at->second.pid, SIGHUP);
+    hang_up_process(at->second.pid);
     if (!at->second.tty.empty()) record_terminal_end(at->second.tty, at->second.pid, std::move(at->second.recorded));
   }
   channels_.erase(at);
@@ -220,7 +225,7 @@ std::optional<Answer> Channels::helper_ready(int socket) {
 
 void Channels::hang_up() noexcept {
   for (const auto& [number, channel] : channels_) {
-    if (channel.pid > 0) kill(-channel.pid, SIGHUP);
+    if (channel.pid > 0) hang_up_process(channel.pid);
   }
 }
 

@@ -32,7 +32,7 @@ class ByTheClient(unittest.TestCase):
         ann = Login(SUPERVISOR).log_in("ann")
         ann.run("setsid sleep 1111 >/dev/null 2>&1 </dev/null & nohup sleep 2222 >/dev/null 2>&1 </dev/null &")
         ann.leave()
-        self.assertEqual((len(processes("sleep\x001111")), len(processes("sleep\x002222"))), (1, 1))
+        self.assertTrue(living("sleep\x001111") and living("sleep\x002222"))
         for pid in processes("sleep\x001111") + processes("sleep\x002222"):
             os.kill(pid, signal.SIGKILL)
 
@@ -49,6 +49,17 @@ class ByTheClient(unittest.TestCase):
         ann.ssh.say("closed", channel=first)
         self.assertTrue(gone("marked-c"))
         self.assertTrue(processes("marked-d"))
+        ann.leave()
+
+
+    def test_one_closed_at_once_hangs_up_what_has_hardly_begun(self):
+        ann = Login(SUPERVISOR).log_in("ann")
+        for channel in range(20):
+            ann.ssh.say("open", channel=channel, kind=2, command=f": marked-m; {LOOP}", has_terminal=1, **TERMINAL)
+            ann.ssh.say("closed", channel=channel)
+        for _ in range(20):
+            ann.ssh.hear("opened")
+        self.assertTrue(gone("marked-m"))
         ann.leave()
 
 
