@@ -64,8 +64,13 @@ std::optional<UserProgram> program_of(const protocol::OpenChannel& wanted, const
 void kill_as(const Account& account, pid_t target, int number) noexcept {
   if (fork() != 0) return;  // its end is heard like any other's
   reset_signals();
-  if (setresuid(account.uid, account.uid, account.uid) == 0) kill(target, number);
+  if (close_range(0, ~0U, 0) == 0 && become_user(account)) kill(target, number);
   _exit(0);
+}
+
+// To its process group; where it has not yet made that, it is still alone.
+void hang_up_process(pid_t pid) noexcept {
+  if (kill(-pid, SIGHUP) != 0 && errno == ESRCH) kill(pid, SIGHUP);
 }
 
 }  // namespace
@@ -96,8 +101,8 @@ Expected<Answer> Channels::open_with_terminal(const protocol::OpenChannel& wante
   if (wanted.kind == protocol::OpenKind::shell) program.greeting = rights_.notices + last_login;
   const auto pid = spawn_as(account, program);
   if (!pid) return tl::unexpected(pid.error());
-  record_terminal(account, terminal->name, *pid, rights_.source);
-  channels_[wanted.channel] = {*pid, terminal->name, Fd()};
+  channels_[wanted.channel] = {*pid, terminal->name, Fd(),
+                               record_terminal(account, terminal->name, *pid, rights_.source)};
   Answer answer{protocol::Opened{wanted.channel, protocol::ChannelKind::terminal}, {}, 1};
   answer.descriptors[0] = std::move(terminal->master);
   return answer;
@@ -108,13 +113,20 @@ Expected<Answer> Channels::open_with_pipes(const protocol::OpenChannel& wanted, 
   for (const auto* each : {&input, &output, &error}) {
     if (!*each) return tl::unexpected(each->error());
   }
+  const Account& account = rights_.environment.account;
+  // Of the user, as /dev/stdout and its like are opened anew by their names.
+  for (const int fd : {input->reading.get(), output->writing.get(), error->writing.get()}) {
+    if (fchown(fd, account.uid, account.gid) != 0) {
+      return fail(Code::E1404, fmt::format("cannot give a pipe to \"{}\": {}", account.name, std::strerror(errno)));
+    }
+  }
   program.environment = make_environment(environment_of(wanted));
   program.input = input->reading.get();
   program.output = output->writing.get();
   program.error = error->writing.get();
-  const auto pid = spawn_as(rights_.environment.account, program);
+  const auto pid = spawn_as(account, program);
   if (!pid) return tl::unexpected(pid.error());
-  channels_[wanted.channel] = {*pid, {}, Fd()};
+  channels_[wanted.channel] = {*pid, {}, Fd(), Fd()};
   Answer answer{protocol::Opened{wanted.channel, protocol::ChannelKind::pipes}, {}, 3};
   answer.descriptors[0] = std::move(input->writing);
   answer.descriptors[1] = std::move(output->reading);
@@ -146,7 +158,7 @@ std::optional<Answer> Channels::connect(const protocol::Connect& wanted) {
   }
   const auto pid = spawn_self_as(rights_.environment.account, "connect", theirs.get());
   if (!pid) return refused(wanted.channel, pid.error().message);
-  channels_[wanted.channel] = {*pid, {}, std::move(ours)};
+  channels_[wanted.channel] = {*pid, {}, std::move(ours), Fd()};
   return std::nullopt;
 }
 
@@ -165,8 +177,8 @@ void Channels::close(std::uint32_t channel) {
   const auto at = channels_.find(channel);
   if (at == channels_.end()) return;
   if (at->second.pid > 0) {
-    kill(-at->second.pid, SIGHUP);
-    if (!at->second.tty.empty()) record_terminal_end(at->second.tty, at->second.pid);
+    hang_up_process(at->second.pid);
+    if (!at->second.tty.empty()) record_terminal_end(at->second.tty, at->second.pid, std::move(at->second.recorded));
   }
   channels_.erase(at);
 }
@@ -176,7 +188,7 @@ std::optional<protocol::Exited> Channels::ended(pid_t pid, int status) {
       std::find_if(channels_.begin(), channels_.end(), [&](const auto& each) { return each.second.pid == pid; });
   if (at == channels_.end()) return std::nullopt;
   at->second.pid = -1;
-  if (!at->second.tty.empty()) record_terminal_end(at->second.tty, pid);
+  if (!at->second.tty.empty()) record_terminal_end(at->second.tty, pid, std::move(at->second.recorded));
   // A helper's answer is on its way; its end shows at its socket.
   if (at->second.helper) return std::nullopt;
   protocol::Exited exited;
@@ -213,13 +225,14 @@ std::optional<Answer> Channels::helper_ready(int socket) {
 
 void Channels::hang_up() noexcept {
   for (const auto& [number, channel] : channels_) {
-    if (channel.pid > 0) kill(-channel.pid, SIGHUP);
+    if (channel.pid > 0) hang_up_process(channel.pid);
   }
 }
 
 void Channels::end_records() noexcept {
-  for (const auto& [number, channel] : channels_) {
-    if (channel.pid > 0 && !channel.tty.empty()) record_terminal_end(channel.tty, channel.pid);
+  for (auto& [number, channel] : channels_) {
+    if (channel.pid > 0 && !channel.tty.empty())
+      record_terminal_end(channel.tty, channel.pid, std::move(channel.recorded));
   }
   channels_.clear();
 }

@@ -59,7 +59,8 @@ class Channels {
   struct Channel {
     pid_t pid = -1;  // -1: it has ended
     std::string tty;
-    Fd helper;  // of a connection under way
+    Fd helper;    // of a connection under way
+    Fd recorded;  // records.h
   };
   Expected<Answer> open_with_terminal(const protocol::OpenChannel& wanted, UserProgram program);
   Expected<Answer> open_with_pipes(const protocol::OpenChannel& wanted, UserProgram program);

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -21,6 +22,7 @@ namespace {
 
 // What is being killed can go on making processes between a look and the next; one that waits for a disk ends later, by the signal.
 constexpr int most_rounds = 50;
+constexpr int between_foreground_and_start = 13;
 constexpr timespec between_rounds{0, 10'000'000};
 
 template <class T>
@@ -53,7 +55,7 @@ std::vector<ProcessLine> read_processes() {
 }  // namespace
 
 bool parse_process_line(std::string_view text, ProcessLine& line) {
-  // pid (name) state ppid pgrp session tty_nr tpgid …
+  // pid (name) state ppid pgrp session tty_nr tpgid, 13 more, starttime …
   if (!next_number(text, line.pid)) return false;
   const auto close = text.rfind(')');
   if (close == std::string_view::npos) return false;
@@ -63,8 +65,15 @@ bool parse_process_line(std::string_view text, ProcessLine& line) {
   text.remove_prefix(2);
   pid_t group = 0, session = 0;
   std::int64_t terminal = 0;
-  return next_number(text, line.parent) && next_number(text, group) && next_number(text, session) &&
-         next_number(text, terminal) && next_number(text, line.foreground);
+  if (!next_number(text, line.parent) || !next_number(text, group) || !next_number(text, session) ||
+      !next_number(text, terminal) || !next_number(text, line.foreground)) {
+    return false;
+  }
+  for (int i = 0; i < between_foreground_and_start; ++i) {
+    while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
+    text.remove_prefix(std::min(text.find(' '), text.size()));
+  }
+  return next_number(text, line.started);
 }
 
 bool read_process(pid_t pid, ProcessLine& line) {
@@ -74,30 +83,40 @@ bool read_process(pid_t pid, ProcessLine& line) {
   return got > 0 && parse_process_line(std::string_view(text.data(), static_cast<std::size_t>(got)), line);
 }
 
-std::vector<pid_t> descendants_of(pid_t root, const std::vector<ProcessLine>& all) {
-  std::unordered_multimap<pid_t, pid_t> children;
+std::vector<ProcessLine> descendants_of(pid_t root, const std::vector<ProcessLine>& all) {
+  std::unordered_multimap<pid_t, ProcessLine> children;
   for (const ProcessLine& each : all) {
-    if (each.state != 'Z' && each.pid != root) children.emplace(each.parent, each.pid);
+    if (each.state != 'Z' && each.pid != root) children.emplace(each.parent, each);
   }
-  std::vector<pid_t> found;
+  std::vector<ProcessLine> found;
   std::vector<pid_t> left = {root};
   // Each process is one line, so each is reached at most once, but for a ring, which no kernel makes.
   while (!left.empty() && found.size() <= all.size()) {
     std::vector<pid_t> next;
     for (const pid_t parent : left) {
       const auto [from, to] = children.equal_range(parent);
-      for (auto at = from; at != to; ++at) next.push_back(at->second);
+      for (auto at = from; at != to; ++at) {
+        next.push_back(at->second.pid);
+        found.push_back(at->second);
+      }
     }
-    found.insert(found.end(), next.begin(), next.end());
     left = std::move(next);
   }
   return found;
 }
 
+bool kill_process(const ProcessLine& seen) noexcept {
+  // What the descriptor is of keeps its number; whether that is the one seen, its start tells.
+  const Fd process(static_cast<int>(syscall(SYS_pidfd_open, seen.pid, 0)));
+  ProcessLine now;
+  return process && read_process(seen.pid, now) && now.started == seen.started &&
+         syscall(SYS_pidfd_send_signal, process.get(), SIGKILL, nullptr, 0) == 0;
+}
+
 void kill_descendants() noexcept {
   for (int round = 0; round < most_rounds; ++round) {
     const auto found = descendants_of(getpid(), read_processes());
-    for (const pid_t pid : found) kill(pid, SIGKILL);
+    for (const ProcessLine& each : found) kill_process(each);
     if (found.empty()) return;
     nanosleep(&between_rounds, nullptr);
     while (waitpid(-1, nullptr, WNOHANG) > 0) {

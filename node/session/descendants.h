@@ -6,6 +6,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <string_view>
 #include <vector>
 
@@ -14,6 +15,7 @@ namespace acl::node::session {
 struct ProcessLine {
   pid_t pid = 0, parent = 0, foreground = 0;  // foreground: process group of its terminal's foreground, or -1
   char state = '?';
+  std::uint64_t started = 0;  // ticks since boot: with the number it names a process
 };
 // As proc(5) says of /proc/PID/stat. False: it is not in that form. The name in it may hold anything.
 bool parse_process_line(std::string_view text, ProcessLine& line);
@@ -21,7 +23,10 @@ bool parse_process_line(std::string_view text, ProcessLine& line);
 bool read_process(pid_t pid, ProcessLine& line);
 
 // Descendants of `root` among these, nearest first. Pure.
-std::vector<pid_t> descendants_of(pid_t root, const std::vector<ProcessLine>& all);
+std::vector<ProcessLine> descendants_of(pid_t root, const std::vector<ProcessLine>& all);
+
+// SIGKILL to that process, and not to one that has got its number since. False: it is gone.
+bool kill_process(const ProcessLine& seen) noexcept;
 
 // SIGKILL to all descendants of this process, again until there are none or none of them ends. Waits for those that are its children.
 void kill_descendants() noexcept;

@@ -5,6 +5,7 @@
 #include <openssl/bio.h>
 #include <openssl/ec.h>
 #include <openssl/pem.h>
+#include <pthread.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -129,7 +130,18 @@ Expected<bool> make_missing(const std::string& folder, std::string_view name) {
   return make;
 }
 
+// OpenSSL overwrites what it frees of a private key.
+std::vector<HostKey>* to_wipe = nullptr;
+void wipe() noexcept {
+  if (to_wipe != nullptr) to_wipe->clear();
+}
+
 }  // namespace
+
+void wipe_in_children(std::vector<HostKey>* keys) noexcept {
+  static const int registered = pthread_atfork(nullptr, nullptr, wipe);
+  to_wipe = registered == 0 ? keys : nullptr;
+}
 
 Expected<HostKey> parse_host_key(std::string_view text, const std::string& name) {
   ParsedKey parsed;

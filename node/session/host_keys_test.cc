@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
@@ -145,6 +146,22 @@ TEST(HostKeys, ThatAreNoneAreNamedWithTheReason) {
   unlink(file.c_str());
   mkdir(file.c_str(), 0700);
   EXPECT_THAT(fault(), HasSubstr("not a file"));
+}
+
+TEST(HostKeys, AreNotInProcessesForkedLater) {
+  const Folder folder;
+  ASSERT_TRUE(make_host_keys(folder.path()));
+  auto keys = read_host_keys(folder.path());
+  ASSERT_TRUE(keys);
+  ASSERT_FALSE(keys->empty());
+  wipe_in_children(&*keys);
+  const pid_t child = fork();
+  if (child == 0) _exit(keys->empty() ? 0 : 1);
+  wipe_in_children(nullptr);
+  int status = -1;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  EXPECT_FALSE(sign_hash(keys->front(), Bytes(32)).empty());
 }
 
 TEST(Signatures, AreOfHashesAlone) {

@@ -60,6 +60,9 @@ class Login {
         settings_(settings),
         source_(address_of(begin.source)),
         daemon_(std::move(conversation), begin.resume_socket, settings.patience) {}
+  Login(const Login&) = delete;
+  Login& operator=(const Login&) = delete;
+  ~Login() { wipe_in_children(nullptr); }
 
   int run(Fd connection);
 
@@ -132,6 +135,7 @@ Expected<void> Login::start(Fd connection) {
   auto keys = read_host_keys(begin_.key_folder);
   if (!keys) return tl::unexpected(keys.error());
   keys_ = std::move(*keys);
+  wipe_in_children(&keys_);
   auto ssh = start_ssh(begin_, connection.get());
   if (!ssh) return tl::unexpected(ssh.error());
   ssh_ = std::move(*ssh);
@@ -221,6 +225,9 @@ void Login::hear_ssh() {
     const protocol::Judged judged = states_.hear(*message);
     if (judged.verdict == protocol::Verdict::broken) return broken(judged.fault);
     if (judged.verdict == protocol::Verdict::take) hear(*message);
+    // An end that aclnode wants is not to wait for all of these.
+    pollfd daemon{daemon_.fd(), POLLIN, 0};
+    if (!over_ && poll(&daemon, 1, 0) > 0) hear_daemon();
   }
 }
 
@@ -303,6 +310,8 @@ Expected<void> Login::open(const protocol::Decision& decision) {
   if (!account_)
     return fail(Code::E1406, fmt::format("there is no account \"{}\" here", protocol::shown(asked_->user)));
   auto opened = open_account(*account_, begin_.pam_service, source_);
+  // Modules that were the user for a while have had this set anew (fs.suid_dumpable in proc(5)).
+  prctl(PR_SET_DUMPABLE, 0);
   if (!opened) return tl::unexpected(opened.error());
   ChannelRights rights;
   rights.environment.account = *account_;
@@ -384,8 +393,9 @@ void Login::finish() {
   give_time_to_end();
   ssh_.conversation = Fd();
   end_ssh();
-  if (channels_) channels_->end_records();
+  // Before all that can take its time: records wait for locks that others may hold, and the timer ends this process.
   if (forced_) kill_descendants();
+  if (channels_) channels_->end_records();
   // Closes PAM's session.
   opened_.reset();
 }

@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstring>
 #include <ctime>
 
@@ -20,6 +21,7 @@
 namespace acl::node::session {
 namespace {
 
+constexpr int place = 3;  // of the descriptor that a writer keeps
 constexpr std::string_view devices = "/dev/";
 
 std::string_view line_of(const std::string& tty) {
@@ -60,9 +62,25 @@ void write_entry(const utmpx& entry) noexcept {
   updwtmpx(_PATH_WTMP, &entry);
 }
 
+// The terminal may have been opened again, by another login, which has recorded it.
+void write_end(const utmpx& entry) noexcept {
+  setutxent();
+  const utmpx* const found = getutxid(&entry);
+  if (found != nullptr && found->ut_pid == entry.ut_pid) pututxline(&entry);
+  endutxent();
+  updwtmpx(_PATH_WTMP, &entry);
+}
+
+// In the new process: only the descriptor given is left of those that others wait to see the end of.
+bool is_writer(int kept) noexcept {
+  if (fork() != 0) return false;  // -1: no record
+  if (dup2(kept, place) < 0 || close_range(place + 1, ~0U, 0) != 0) _exit(1);
+  return true;
+}
+
 }  // namespace
 
-void record_terminal(const Account& account, const std::string& tty, pid_t pid, const net::Address& source) noexcept {
+Fd record_terminal(const Account& account, const std::string& tty, pid_t pid, const net::Address& source) noexcept {
   utmpx entry = entry_of(tty, pid, USER_PROCESS);
   put(entry.ut_user, account.name);
   put(entry.ut_host, source.text());
@@ -73,10 +91,25 @@ void record_terminal(const Account& account, const std::string& tty, pid_t pid, 
     bytes[i] = static_cast<std::uint8_t>(half >> (8 * ((source.is_v4() ? 3 : 7) - i % 8)));
   }
   std::memcpy(&entry.ut_addr_v6, bytes.data(), bytes.size());
-  write_entry(entry);
+  int ends[2] = {-1, -1};
+  if (pipe2(ends, O_CLOEXEC) != 0) return {};
+  Fd reading(ends[0]);
+  const Fd writing(ends[1]);
+  if (is_writer(writing.get())) {
+    write_entry(entry);
+    _exit(0);
+  }
+  return reading;
 }
 
-void record_terminal_end(const std::string& tty, pid_t pid) noexcept { write_entry(entry_of(tty, pid, DEAD_PROCESS)); }
+void record_terminal_end(const std::string& tty, pid_t pid, Fd begun) noexcept {
+  if (!begun || !is_writer(begun.get())) return;
+  std::uint8_t nothing = 0;
+  while (read(place, &nothing, 1) < 0 && errno == EINTR) {
+  }
+  write_end(entry_of(tty, pid, DEAD_PROCESS));
+  _exit(0);
+}
 
 std::string exchange_last_login(const Account& account, const std::string& tty, const net::Address& source) {
   // Sparse, with a place for each user. Not made where it is not kept (lastlog(8)).

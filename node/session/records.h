@@ -8,13 +8,15 @@
 #include <string>
 
 #include "engine/net/address.h"
+#include "engine/net/fd.h"
 #include "node/session/account.h"
 
 namespace acl::node::session {
 
-// `tty`: "/dev/pts/3".
-void record_terminal(const Account& account, const std::string& tty, pid_t pid, const net::Address& source) noexcept;
-void record_terminal_end(const std::string& tty, pid_t pid) noexcept;
+// `tty`: "/dev/pts/3". Both write in a process of their own, a child of this one that need not be waited for: whoever may read these files
+// can lock them, and so keep their writer for 20 s (glibc's patience). What comes out ends when the beginning is recorded, for the end to come after.
+Fd record_terminal(const Account& account, const std::string& tty, pid_t pid, const net::Address& source) noexcept;
+void record_terminal_end(const std::string& tty, pid_t pid, Fd begun) noexcept;
 
 // "Last login: Thu Nov 26 22:40:17 2026 from 100.64.0.1\n", or nothing where there was none; then this one is the last.
 std::string exchange_last_login(const Account& account, const std::string& tty, const net::Address& source);

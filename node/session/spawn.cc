@@ -7,6 +7,7 @@
 #include <selinux/selinux.h>
 #include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -53,7 +54,7 @@ bool take_descriptors(std::array<int, 3> lent) noexcept {
 
 // Group, user, and no way back. Supplementary groups are here already.
 void become(const Account& account) {
-  if (setresgid(account.gid, account.gid, account.gid) != 0 || setresuid(account.uid, account.uid, account.uid) != 0) {
+  if (setresgid(account.gid, account.gid, account.gid) != 0 || !become_user(account)) {
     give_up(fmt::format("cannot become \"{}\"", account.name), cannot_become);
   }
   if (account.uid != 0 && (setuid(0) == 0 || seteuid(0) == 0)) _exit(cannot_become);
@@ -127,6 +128,10 @@ Expected<pid_t> started(pid_t pid) {
 std::string last_part(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
 }  // namespace
+
+bool become_user(const Account& account) noexcept {
+  return setresuid(account.uid, account.uid, account.uid) == 0 && prctl(PR_SET_DUMPABLE, 0) == 0;
+}
 
 void reset_signals() noexcept {
   for (int number = 1; number < NSIG; ++number) signal(number, SIG_DFL);

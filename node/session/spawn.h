@@ -33,6 +33,10 @@ UserProgram shell_command(const Account& account, const std::string& command);
 // This program again as the user, with `socket` as descriptor 3 and no environment: `aclnode-session VERB`.
 Expected<pid_t> spawn_self_as(const Account& account, const char* verb, int socket);
 
+// The account's number, in a process that has just been forked; false: it is not. What it still has of this process's memory is not to be
+// read by that account: the kernel decides anew at a change of user (fs.suid_dumpable in proc(5)), so it is told again.
+bool become_user(const Account& account) noexcept;
+
 // Between fork and exec: no signal blocked, ignored or caught.
 void reset_signals() noexcept;
 

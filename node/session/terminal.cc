@@ -12,6 +12,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 
 namespace acl::node::session {
 namespace {
@@ -89,10 +90,13 @@ unsigned short size_of(std::uint32_t value) noexcept {
   return static_cast<unsigned short>(std::min<std::uint32_t>(value, 65535));
 }
 
-// Group tty has number 5 everywhere that devpts is mounted with gid=5; asked all the same.
+// Group tty has number 5 everywhere that devpts is mounted with gid=5; asked all the same, and once, as a directory may be slow to answer.
 gid_t group_of_terminals(gid_t otherwise) {
-  const group* const found = getgrnam("tty");
-  return found != nullptr ? found->gr_gid : otherwise;
+  static const std::optional<gid_t> known = []() -> std::optional<gid_t> {
+    const group* const found = getgrnam("tty");
+    return found != nullptr ? std::optional(found->gr_gid) : std::nullopt;
+  }();
+  return known.value_or(otherwise);
 }
 
 }  // namespace

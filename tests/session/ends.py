@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """How logins end: by the client, by a policy that no longer allows them, with the machine; and how they outlive aclnode (lab.py)."""
-import os, signal, socket, subprocess, time, unittest
+import fcntl, os, signal, socket, subprocess, time, unittest
 
 import lab
 from lab import Conversation, Login, Supervisor, processes, wait_for
@@ -32,7 +32,7 @@ class ByTheClient(unittest.TestCase):
         ann = Login(SUPERVISOR).log_in("ann")
         ann.run("setsid sleep 1111 >/dev/null 2>&1 </dev/null & nohup sleep 2222 >/dev/null 2>&1 </dev/null &")
         ann.leave()
-        self.assertEqual((len(processes("sleep\x001111")), len(processes("sleep\x002222"))), (1, 1))
+        self.assertTrue(living("sleep\x001111") and living("sleep\x002222"))
         for pid in processes("sleep\x001111") + processes("sleep\x002222"):
             os.kill(pid, signal.SIGKILL)
 
@@ -49,6 +49,17 @@ class ByTheClient(unittest.TestCase):
         ann.ssh.say("closed", channel=first)
         self.assertTrue(gone("marked-c"))
         self.assertTrue(processes("marked-d"))
+        ann.leave()
+
+
+    def test_one_closed_at_once_hangs_up_what_has_hardly_begun(self):
+        ann = Login(SUPERVISOR).log_in("ann")
+        for channel in range(20):
+            ann.ssh.say("open", channel=channel, kind=2, command=f": marked-m; {LOOP}", has_terminal=1, **TERMINAL)
+            ann.ssh.say("closed", channel=channel)
+        for _ in range(20):
+            ann.ssh.hear("opened")
+        self.assertTrue(gone("marked-m"))
         ann.leave()
 
 
@@ -97,6 +108,16 @@ class ByPolicy(unittest.TestCase):
         ann.daemon.say("end-session", words="no more")
         self.assertTrue(ann.daemon.is_closed())
         self.assertTrue(gone("marked-i"))
+
+    def test_whoever_locks_the_records_of_terminals_saves_nothing(self):
+        ann = Login(SUPERVISOR).log_in("ann")
+        ann.open("exec", f"trap '' HUP TERM; : marked-l; {LOOP}", terminal=TERMINAL)
+        self.assertTrue(living("marked-l"))
+        with open("/run/utmp") as utmp, open("/var/log/wtmp") as wtmp:  # both can be read by all
+            for each in (utmp, wtmp):
+                fcntl.lockf(each, fcntl.LOCK_SH)
+            ann.daemon.say("end-session", words="no more")
+            self.assertTrue(gone("marked-l"))
 
     def test_before_the_login_is_complete_it_ends_the_connection(self):
         login = Login(SUPERVISOR)

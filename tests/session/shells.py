@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """What a person gets who is let in: shells, commands, terminals, environment, identity. Played neighbours, real processes (lab.py)."""
-import fcntl, os, socket, struct, subprocess, termios, threading, unittest
+import fcntl, os, re, socket, struct, subprocess, termios, threading, unittest
 
 import lab
 from lab import Login, read_all, read_until, wait_for, write
@@ -20,6 +20,9 @@ class Commands(unittest.TestCase):
 
     def test_run_by_the_users_shell_and_keep_output_and_error_apart(self):
         self.assertEqual(self.ann.run("echo out; echo err >&2; echo $0"), (0, "out\nbash\n", "err\n"))
+
+    def test_open_their_input_and_output_by_name(self):
+        self.assertEqual(self.ann.run("cat /dev/stdin >/dev/stdout; echo err >/dev/stderr", b"given"), (0, "given", "err\n"))
 
     def test_end_with_their_exit_status(self):
         for status in (0, 1, 127, 255):
@@ -239,13 +242,20 @@ class Terminals(unittest.TestCase):
     def test_are_recorded_from_their_beginning_to_their_end(self):
         def who():
             return subprocess.run(["who", "/run/utmp"], capture_output=True, text=True).stdout
-        channel, (master,) = self.ann.open("exec", "read x", terminal=dict(term="xterm", columns=80, rows=24))
+        with open("/run/utmp") as utmp, open("/var/log/wtmp") as wtmp:  # both can be read by all, and a login does not wait for them
+            for each in (utmp, wtmp):
+                fcntl.lockf(each, fcntl.LOCK_SH)
+            self.ann.ssh.end.settimeout(8)
+            channel, (master,) = self.ann.open("exec", "read x", terminal=dict(term="xterm", columns=80, rows=24))
+            self.ann.ssh.end.settimeout(lab.PATIENCE)
+        self.assertTrue(wait_for(who))
         self.assertRegex(who(), r"ann +pts/\d+ .*\(100\.64\.0\.1\)")
         os.write(master, b"\n")
         read_all(master)
         self.ann.ssh.hear("exited")
-        self.assertEqual(who(), "")
-        self.assertRegex(subprocess.run(["last", "-f", "/var/log/wtmp"], capture_output=True, text=True).stdout, r"ann +pts/\d+ +100\.64\.0\.1")
+        self.assertTrue(wait_for(lambda: who() == ""))
+        self.assertTrue(wait_for(lambda: re.search(r"ann +pts/\d+ +100\.64\.0\.1", subprocess.run(
+            ["last", "-f", "/var/log/wtmp"], capture_output=True, text=True).stdout)))
         self.ann.ssh.say("closed", channel=channel)
 
 
