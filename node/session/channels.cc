@@ -215,11 +215,13 @@ std::optional<Answer> Channels::helper_ready(int socket) {
                                [&](const auto& each) { return each.second.helper.get() == socket; });
   if (at == channels_.end()) return std::nullopt;
   const std::uint32_t channel = at->first;
+  // Events are of a moment ago: a channel closed since may have left its descriptor's number to this one.
   auto taken = take_connection(socket, channel);
+  if (!taken) return std::nullopt;
   channels_.erase(at);
-  if (!taken.socket) return refused(channel, taken.words);
+  if (!taken->socket) return refused(channel, taken->words);
   Answer answer{protocol::Opened{channel, protocol::ChannelKind::socket}, {}, 1};
-  answer.descriptors[0] = std::move(taken.socket);
+  answer.descriptors[0] = std::move(taken->socket);
   return answer;
 }
 

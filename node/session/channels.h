@@ -48,6 +48,7 @@ class Channels {
 
   // Sockets of helpers, to be polled for reading.
   void add_helpers(std::vector<int>& sockets) const;
+  // Nothing: it has not answered, or none has this socket.
   std::optional<Answer> helper_ready(int socket);
 
   // SIGHUP to the process group of each channel.
