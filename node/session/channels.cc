@@ -176,8 +176,9 @@ void Channels::signal(const protocol::Signal& signal) {
 void Channels::close(std::uint32_t channel) {
   const auto at = channels_.find(channel);
   if (at == channels_.end()) return;
+  // One on pipes finds them closed, and goes on if it likes, as with sshd.
   if (at->second.pid > 0) {
-    hang_up_process(at->second.pid);
+    if (!at->second.has_pipes()) hang_up_process(at->second.pid);
     if (!at->second.tty.empty()) record_terminal_end(at->second.tty, at->second.pid, std::move(at->second.recorded));
   }
   channels_.erase(at);
@@ -225,9 +226,9 @@ std::optional<Answer> Channels::helper_ready(int socket) {
   return answer;
 }
 
-void Channels::hang_up() noexcept {
+void Channels::hang_up(HangUp which) noexcept {
   for (const auto& [number, channel] : channels_) {
-    if (channel.pid > 0) hang_up_process(channel.pid);
+    if (channel.pid > 0 && (which == HangUp::all || !channel.has_pipes())) hang_up_process(channel.pid);
   }
 }
 

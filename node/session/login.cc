@@ -387,7 +387,7 @@ void Login::give_time_to_end() {
 void Login::finish() {
   kill_in(goodbye_ms + longest_closing_ms);
   if (forced_) send(protocol::End{words_});
-  if (channels_) channels_->hang_up();
+  if (channels_) channels_->hang_up(forced_ ? Channels::HangUp::all : Channels::HangUp::but_on_pipes);
   daemon_.send(protocol::SessionOver{words_});
   if (!forced_) ssh_.conversation = Fd();
   give_time_to_end();

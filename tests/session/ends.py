@@ -20,13 +20,15 @@ def living(words):
 
 
 class ByTheClient(unittest.TestCase):
-    def test_processes_of_open_channels_are_hung_up(self):
+    def test_processes_of_open_channels_with_a_terminal_are_hung_up(self):
         ann = Login(SUPERVISOR).log_in("ann")
         ann.open("exec", f": marked-a; {LOOP}")
         ann.open("exec", f": marked-b; {LOOP}", terminal=TERMINAL)
         self.assertTrue(living("marked-a") and living("marked-b"))
         self.assertEqual(ann.leave(), "the connection is closed")
-        self.assertTrue(gone("marked-a") and gone("marked-b"))
+        self.assertTrue(gone("marked-b"))
+        self.assertEqual(len(processes("marked-a")), 1)
+        os.kill(processes("marked-a")[0], signal.SIGKILL)
 
     def test_what_has_left_its_session_stays(self):
         ann = Login(SUPERVISOR).log_in("ann")
@@ -43,12 +45,16 @@ class ByTheClient(unittest.TestCase):
 
     def test_a_closed_channel_hangs_its_process_up_and_no_other(self):
         ann = Login(SUPERVISOR).log_in("ann")
-        first, _ = ann.open("exec", f": marked-c; {LOOP}")
-        ann.open("exec", f": marked-d; {LOOP}")
+        first, _ = ann.open("exec", f": marked-c; {LOOP}", terminal=TERMINAL)
+        ann.open("exec", f": marked-d; {LOOP}", terminal=TERMINAL)
+        second, _ = ann.open("exec", f": marked-n; {LOOP}")
+        self.assertTrue(living("marked-n"))
+        ann.ssh.say("closed", channel=second)
         self.assertTrue(living("marked-c") and living("marked-d"))
         ann.ssh.say("closed", channel=first)
         self.assertTrue(gone("marked-c"))
-        self.assertTrue(processes("marked-d"))
+        self.assertTrue(processes("marked-d") and processes("marked-n"))
+        os.kill(processes("marked-n")[0], signal.SIGKILL)
         ann.leave()
 
 
