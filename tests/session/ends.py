@@ -125,6 +125,15 @@ class ByPolicy(unittest.TestCase):
             ann.daemon.say("end-session", words="no more")
             self.assertTrue(gone("marked-l"))
 
+    def test_one_whose_orphans_end_without_end_is_heard_and_ended(self):
+        ann = Login(SUPERVISOR).log_in("ann")
+        ann.open("exec", "trap '' HUP; : marked-o; while :; do (true & true &) done >/dev/null 2>&1")
+        self.assertTrue(living("marked-o"))
+        self.assertEqual(ann.run("echo here")[1], "here\n")
+        ann.daemon.say("end-session", words="no more")
+        self.assertTrue(ann.daemon.is_closed())
+        self.assertTrue(gone("marked-o"))
+
     def test_before_the_login_is_complete_it_ends_the_connection(self):
         login = Login(SUPERVISOR)
         login.ask("ann")
