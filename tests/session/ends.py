@@ -269,6 +269,26 @@ class Supervisors(unittest.TestCase):
         ann.leave()
         self.assertEqual(lingering.process.wait(lab.PATIENCE), 0)
 
+    def test_do_without_standard_descriptors_and_without_a_reader_of_their_log(self):
+        path = f"{lab.FOLDER}/bare.sock"
+        reading, writing = os.pipe()
+        os.close(reading)
+        bare = subprocess.Popen(["/bin/sh", "-c", 'exec "$0" supervise "$1" <&- >&-', lab.PROGRAM, path], stderr=writing)
+        self.addCleanup(lambda: (bare.kill(), bare.wait()))
+        os.close(writing)
+
+        def connected():
+            end = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            return end if end.connect_ex(path) == 0 else end.close()
+        end = wait_for(connected)
+        self.assertEqual([os.readlink(f"/proc/{bare.pid}/fd/{fd}") for fd in (0, 1)], ["/dev/null"] * 2)
+        end.send(b"no message")  # which it logs
+        self.assertTrue(Conversation(end).is_closed())
+        end.close()
+        again = wait_for(connected)
+        self.assertIsNone(bare.poll())
+        again.close()
+
     def test_hear_root_alone(self):
         os.chmod(SUPERVISOR.path, 0o666)
         script = f"import socket; s=socket.socket(socket.AF_UNIX,socket.SOCK_SEQPACKET); s.connect('{SUPERVISOR.path}'); print(s.recv(10))"
