@@ -176,8 +176,9 @@ void Channels::signal(const protocol::Signal& signal) {
 void Channels::close(std::uint32_t channel) {
   const auto at = channels_.find(channel);
   if (at == channels_.end()) return;
+  // One on pipes finds them closed, and goes on if it likes, as with sshd.
   if (at->second.pid > 0) {
-    hang_up_process(at->second.pid);
+    if (!at->second.has_pipes()) hang_up_process(at->second.pid);
     if (!at->second.tty.empty()) record_terminal_end(at->second.tty, at->second.pid, std::move(at->second.recorded));
   }
   channels_.erase(at);
@@ -215,17 +216,19 @@ std::optional<Answer> Channels::helper_ready(int socket) {
                                [&](const auto& each) { return each.second.helper.get() == socket; });
   if (at == channels_.end()) return std::nullopt;
   const std::uint32_t channel = at->first;
+  // Events are of a moment ago: a channel closed since may have left its descriptor's number to this one.
   auto taken = take_connection(socket, channel);
+  if (!taken) return std::nullopt;
   channels_.erase(at);
-  if (!taken.socket) return refused(channel, taken.words);
+  if (!taken->socket) return refused(channel, taken->words);
   Answer answer{protocol::Opened{channel, protocol::ChannelKind::socket}, {}, 1};
-  answer.descriptors[0] = std::move(taken.socket);
+  answer.descriptors[0] = std::move(taken->socket);
   return answer;
 }
 
-void Channels::hang_up() noexcept {
+void Channels::hang_up(HangUp which) noexcept {
   for (const auto& [number, channel] : channels_) {
-    if (channel.pid > 0) hang_up_process(channel.pid);
+    if (channel.pid > 0 && (which == HangUp::all || !channel.has_pipes())) hang_up_process(channel.pid);
   }
 }
 

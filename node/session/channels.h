@@ -2,10 +2,11 @@
 //
 // Messages of aclnode-ssh that SshStates let through go in, answers with the descriptors for aclnode-ssh come out, which own them. Output
 // never passes through here. Bounded by SshStates (most_channels at a time): a channel that is closed is forgotten, and its process, if it
-// still runs, gets SIGHUP and is nobody's from then on.
+// still runs, is nobody's from then on; it gets SIGHUP unless it is on pipes.
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -48,10 +49,12 @@ class Channels {
 
   // Sockets of helpers, to be polled for reading.
   void add_helpers(std::vector<int>& sockets) const;
+  // Nothing: it has not answered, or none has this socket.
   std::optional<Answer> helper_ready(int socket);
 
-  // SIGHUP to the process group of each channel.
-  void hang_up() noexcept;
+  // SIGHUP to the process group of each channel, or of each but those on pipes.
+  enum class HangUp : std::uint8_t { all, but_on_pipes };
+  void hang_up(HangUp which) noexcept;
   // The records of terminals still open are closed. Of use once, last.
   void end_records() noexcept;
 
@@ -61,6 +64,7 @@ class Channels {
     std::string tty;
     Fd helper;    // of a connection under way
     Fd recorded;  // records.h
+    [[nodiscard]] bool has_pipes() const noexcept { return tty.empty() && !helper; }
   };
   Expected<Answer> open_with_terminal(const protocol::OpenChannel& wanted, UserProgram program);
   Expected<Answer> open_with_pipes(const protocol::OpenChannel& wanted, UserProgram program);

@@ -76,20 +76,22 @@ int serve_connect() {
   return protocol::send_message(own_socket, *bytes, along, protocol::Wait::yes) == protocol::Sent::sent ? 0 : 1;
 }
 
-TakenConnection take_connection(int helper, std::uint32_t channel) {
+std::optional<TakenConnection> take_connection(int helper, std::uint32_t channel) {
   std::vector<std::uint8_t> buffer(longest_request);
   auto received = protocol::receive_with_descriptors(helper, buffer);
-  if (received.state != protocol::Received::State::message) return {Fd(), "the connection could not be made"};
+  if (received.state == protocol::Received::State::nothing) return std::nullopt;
+  TakenConnection taken{Fd(), "the connection could not be made"};
+  if (received.state != protocol::Received::State::message) return taken;
   const auto message = protocol::decode_to_ssh(received.message);
   if (message) {
-    if (const auto* refused = std::get_if<protocol::Refused>(&*message)) return {Fd(), refused->words};
+    if (const auto* refused = std::get_if<protocol::Refused>(&*message)) return TakenConnection{Fd(), refused->words};
     const auto* const opened = std::get_if<protocol::Opened>(&*message);
     if (opened != nullptr && opened->channel == channel && received.count == 1 &&
         is_tcp(received.descriptors[0].get())) {
-      return {std::move(received.descriptors[0]), {}};
+      return TakenConnection{std::move(received.descriptors[0]), {}};
     }
   }
-  return {Fd(), "the connection could not be made"};
+  return taken;
 }
 
 }  // namespace acl::node::session

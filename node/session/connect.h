@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "engine/net/fd.h"
@@ -22,7 +23,7 @@ struct TakenConnection {
   Fd socket;          // a connected or connecting TCP socket; none:
   std::string words;  // why not
 };
-// The helper's answer, which has come or which its end has cut off.
-TakenConnection take_connection(int helper, std::uint32_t channel);
+// The helper's answer, or what its end has cut off; nothing: neither has come.
+std::optional<TakenConnection> take_connection(int helper, std::uint32_t channel);
 
 }  // namespace acl::node::session

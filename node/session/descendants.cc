@@ -21,7 +21,7 @@ namespace acl::node::session {
 namespace {
 
 // What is being killed can go on making processes between a look and the next; one that waits for a disk ends later, by the signal.
-constexpr int most_rounds = 50;
+constexpr int most_rounds = 50, reaped_in_a_round = 10'000;
 constexpr int between_foreground_and_start = 13;
 constexpr timespec between_rounds{0, 10'000'000};
 
@@ -119,7 +119,8 @@ void kill_descendants() noexcept {
     for (const ProcessLine& each : found) kill_process(each);
     if (found.empty()) return;
     nanosleep(&between_rounds, nullptr);
-    while (waitpid(-1, nullptr, WNOHANG) > 0) {
+    // Not for ever either: who makes processes while others are waited for makes more of these.
+    for (int i = 0; i < reaped_in_a_round && waitpid(-1, nullptr, WNOHANG) > 0; ++i) {
     }
   }
 }

@@ -42,6 +42,8 @@ constexpr Milliseconds goodbye_ms = 300;
 constexpr Milliseconds longest_closing_ms = 10'000;
 // What is read from aclnode-ssh before others have their turn.
 constexpr int messages_in_a_row = 16;
+// What is reaped before others have their turn: orphans of a login come here, and some make them faster than they can be counted.
+constexpr int children_in_a_row = 256;
 
 Fd watch_signals() {
   sigset_t watched;
@@ -106,6 +108,7 @@ class Login {
   std::optional<OpenedAccount> opened_;
   std::optional<Channels> channels_;
 
+  bool more_children_ = false;  // perhaps, without another signal
   bool over_ = false;
   bool forced_ = false;  // the login ends though the client would go on
   std::string words_;
@@ -154,6 +157,7 @@ Expected<void> Login::start(Fd connection) {
 int Login::wait_for_events(std::vector<pollfd>& polled) {
   Milliseconds wait = -1;
   const Milliseconds now = now_ms();
+  if (more_children_) return poll(polled.data(), polled.size(), 0);
   if (deadline_ != 0) wait = std::max<Milliseconds>(0, deadline_ - now);
   if (const auto daemon = daemon_.wait(now)) wait = wait < 0 ? *daemon : std::min(wait, *daemon);
   return poll(polled.data(), polled.size(), static_cast<int>(std::min<Milliseconds>(wait, 3'600'000)));
@@ -174,7 +178,7 @@ void Login::loop() {
     if (wait_for_events(polled) < 0 && errno != EINTR) return over("the system cannot wait for events");
 
     const auto ready = [&](std::size_t i) { return polled[i].revents != 0; };
-    if (ready(0)) hear_signals();
+    if (ready(0) || more_children_) hear_signals();
     if (ready(2)) log_words(ssh_);
     if (ready(3) || daemon_.wait(now_ms()) == 0) hear_daemon();
     if (ready(1) && !over_) hear_ssh();
@@ -200,8 +204,13 @@ void Login::hear_signals() {
 
 void Login::wait_for_children() {
   int status = 0;
-  pid_t pid = 0;
-  while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+  more_children_ = true;
+  for (int i = 0; i < children_in_a_row; ++i) {
+    const pid_t pid = waitpid(-1, &status, WNOHANG);
+    if (pid <= 0) {
+      more_children_ = false;
+      return;
+    }
     if (pid == ssh_.pid) {
       ssh_.pid = -1;
       continue;
@@ -387,7 +396,7 @@ void Login::give_time_to_end() {
 void Login::finish() {
   kill_in(goodbye_ms + longest_closing_ms);
   if (forced_) send(protocol::End{words_});
-  if (channels_) channels_->hang_up();
+  if (channels_) channels_->hang_up(forced_ ? Channels::HangUp::all : Channels::HangUp::but_on_pipes);
   daemon_.send(protocol::SessionOver{words_});
   if (!forced_) ssh_.conversation = Fd();
   give_time_to_end();

@@ -6,11 +6,13 @@
 //
 // --linger: end after so long without logins and without aclnode. --patience: how long a login goes on without aclnode (60).
 // Exit: 0 done, 1 a login could not be begun, 2 wrong usage, 3 could not listen, read or write.
+#include <fcntl.h>
 #include <malloc.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <charconv>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <optional>
@@ -50,6 +52,14 @@ int fails(const Diagnostic& diagnostic) {
   return failed;
 }
 
+// Whoever starts it without a unit may leave it without these, and what is opened next would be taken for them.
+bool have_standard_descriptors() {
+  for (int fd = 0; fd <= STDERR_FILENO; ++fd) {
+    if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd) return false;
+  }
+  return true;
+}
+
 int supervise_verb(const std::vector<std::string_view>& arguments) {
   SupervisorSettings settings;
   if (arguments.empty() || arguments.size() % 2 != 1) return usage();
@@ -65,7 +75,9 @@ int supervise_verb(const std::vector<std::string_view>& arguments) {
   mallopt(M_ARENA_MAX, 1);
   mallopt(M_TRIM_THRESHOLD, 128 * 1024);
   umask(077);
-  if (chdir("/") != 0) return failed;
+  if (chdir("/") != 0 || !have_standard_descriptors()) return failed;
+  // The log may be a pipe whose reader is gone.
+  std::signal(SIGPIPE, SIG_IGN);
   const auto status = supervise(settings);
   return status ? *status : fails(status.error());
 }

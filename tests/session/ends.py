@@ -20,13 +20,15 @@ def living(words):
 
 
 class ByTheClient(unittest.TestCase):
-    def test_processes_of_open_channels_are_hung_up(self):
+    def test_processes_of_open_channels_with_a_terminal_are_hung_up(self):
         ann = Login(SUPERVISOR).log_in("ann")
         ann.open("exec", f": marked-a; {LOOP}")
         ann.open("exec", f": marked-b; {LOOP}", terminal=TERMINAL)
         self.assertTrue(living("marked-a") and living("marked-b"))
         self.assertEqual(ann.leave(), "the connection is closed")
-        self.assertTrue(gone("marked-a") and gone("marked-b"))
+        self.assertTrue(gone("marked-b"))
+        self.assertEqual(len(processes("marked-a")), 1)
+        os.kill(processes("marked-a")[0], signal.SIGKILL)
 
     def test_what_has_left_its_session_stays(self):
         ann = Login(SUPERVISOR).log_in("ann")
@@ -43,12 +45,16 @@ class ByTheClient(unittest.TestCase):
 
     def test_a_closed_channel_hangs_its_process_up_and_no_other(self):
         ann = Login(SUPERVISOR).log_in("ann")
-        first, _ = ann.open("exec", f": marked-c; {LOOP}")
-        ann.open("exec", f": marked-d; {LOOP}")
+        first, _ = ann.open("exec", f": marked-c; {LOOP}", terminal=TERMINAL)
+        ann.open("exec", f": marked-d; {LOOP}", terminal=TERMINAL)
+        second, _ = ann.open("exec", f": marked-n; {LOOP}")
+        self.assertTrue(living("marked-n"))
+        ann.ssh.say("closed", channel=second)
         self.assertTrue(living("marked-c") and living("marked-d"))
         ann.ssh.say("closed", channel=first)
         self.assertTrue(gone("marked-c"))
-        self.assertTrue(processes("marked-d"))
+        self.assertTrue(processes("marked-d") and processes("marked-n"))
+        os.kill(processes("marked-n")[0], signal.SIGKILL)
         ann.leave()
 
 
@@ -118,6 +124,15 @@ class ByPolicy(unittest.TestCase):
                 fcntl.lockf(each, fcntl.LOCK_SH)
             ann.daemon.say("end-session", words="no more")
             self.assertTrue(gone("marked-l"))
+
+    def test_one_whose_orphans_end_without_end_is_heard_and_ended(self):
+        ann = Login(SUPERVISOR).log_in("ann")
+        ann.open("exec", "trap '' HUP; : marked-o; while :; do (true & true &) done >/dev/null 2>&1")
+        self.assertTrue(living("marked-o"))
+        self.assertEqual(ann.run("echo here")[1], "here\n")
+        ann.daemon.say("end-session", words="no more")
+        self.assertTrue(ann.daemon.is_closed())
+        self.assertTrue(gone("marked-o"))
 
     def test_before_the_login_is_complete_it_ends_the_connection(self):
         login = Login(SUPERVISOR)
@@ -253,6 +268,26 @@ class Supervisors(unittest.TestCase):
         self.assertIsNone(lingering.process.poll())
         ann.leave()
         self.assertEqual(lingering.process.wait(lab.PATIENCE), 0)
+
+    def test_do_without_standard_descriptors_and_without_a_reader_of_their_log(self):
+        path = f"{lab.FOLDER}/bare.sock"
+        reading, writing = os.pipe()
+        os.close(reading)
+        bare = subprocess.Popen(["/bin/sh", "-c", 'exec "$0" supervise "$1" <&- >&-', lab.PROGRAM, path], stderr=writing)
+        self.addCleanup(lambda: (bare.kill(), bare.wait()))
+        os.close(writing)
+
+        def connected():
+            end = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            return end if end.connect_ex(path) == 0 else end.close()
+        end = wait_for(connected)
+        self.assertEqual([os.readlink(f"/proc/{bare.pid}/fd/{fd}") for fd in (0, 1)], ["/dev/null"] * 2)
+        end.send(b"no message")  # which it logs
+        self.assertTrue(Conversation(end).is_closed())
+        end.close()
+        again = wait_for(connected)
+        self.assertIsNone(bare.poll())
+        again.close()
 
     def test_hear_root_alone(self):
         os.chmod(SUPERVISOR.path, 0o666)
