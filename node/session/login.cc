@@ -2,10 +2,12 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/keyctl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -416,6 +418,8 @@ int run_login(const protocol::Begin& begin, Fd connection, Fd conversation, cons
   prctl(PR_SET_DUMPABLE, 0);
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   setsid();
+  // One of its own, empty: that of who started the supervisor is not the users' (session-keyring(7)). Where there are none, none is left.
+  syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr);
   Login login(begin, std::move(conversation), settings);
   return login.run(std::move(connection));
 }

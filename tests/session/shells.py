@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """What a person gets who is let in: shells, commands, terminals, environment, identity. Played neighbours, real processes (lab.py)."""
-import fcntl, os, re, socket, struct, subprocess, termios, threading, unittest
+import fcntl, os, platform, re, socket, struct, subprocess, termios, threading, unittest
 
 import lab
 from lab import Login, read_all, read_until, wait_for, write
@@ -125,6 +125,16 @@ class Processes(unittest.TestCase):
         self.assertEqual(homeless.run("pwd; echo $HOME"),
                          (0, "/\n/home/gone\n", "Could not chdir to home directory /home/gone: No such file or directory\n"))
         homeless.leave()
+
+    def test_have_a_session_keyring_of_their_logins_own(self):
+        if platform.machine() != "x86_64":
+            self.skipTest("the number of keyctl(2) is that of x86-64")
+        ask = "import ctypes; print(ctypes.CDLL(None).syscall(250, 0, -3, 0))"  # KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING
+        ours = subprocess.run(["/usr/bin/python3", "-c", ask], capture_output=True, text=True).stdout
+        first, second = Login(SUPERVISOR).log_in("root"), Login(SUPERVISOR).log_in("root")
+        rings = [login.run(f"/usr/bin/python3 -c '{ask}'")[1] for login in (first, second)]
+        self.assertEqual(len({ours, *rings}), 3, (ours, rings))
+        first.leave(), second.leave()
 
     def test_of_root_are_roots(self):
         root = Login(SUPERVISOR).log_in("root")
