@@ -405,7 +405,11 @@ void Login::finish() {
   ssh_.conversation = Fd();
   end_ssh();
   // Before all that can take its time: records wait for locks that others may hold, and the timer ends this process.
-  if (forced_) kill_descendants();
+  if (forced_ && !kill_descendants()) {
+    log_diagnostic(make_diagnostic(
+        Code::E1404, fmt::format("processes of \"{}\", whose login from {} has ended, cannot all be killed",
+                                 account_ ? account_->name : std::string(), text_of(begin_.source))));
+  }
   if (channels_) channels_->end_records();
   // Closes PAM's session.
   opened_.reset();
