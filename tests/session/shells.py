@@ -218,6 +218,7 @@ class Terminals(unittest.TestCase):
         os.write(master, b"PS1=; trap 'stty size' WINCH; echo re''ady\n")
         read_until(master, b"ready\r\n")
         fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+        os.write(master, b"\n")  # a shell that is between two commands runs its traps with the next
         read_until(master, b"40 120")
         os.write(master, b"sleep 100\n")
         self.assertTrue(wait_for(lambda: lab.processes("sleep\x00100")))
