@@ -85,7 +85,7 @@ FOLDER = None
 
 
 def _furnish():
-    global FOLDER
+    global FOLDER, PROGRAM
     FOLDER = "/run/lab"
     run("mount", "--make-rprivate", "/")
     for place in ("/run", "/var/log", "/home"):
@@ -106,6 +106,8 @@ def _furnish():
         os.chown(f"/home/{name}", uid, uid)
     for record in ("/run/utmp", "/var/log/wtmp", "/var/log/lastlog"):
         write(record, "")
+    PROGRAM = shutil.copy(PROGRAM, FOLDER + "/aclnode-session")
+    os.chmod(PROGRAM, 0o711)  # as it is installed
     write(FOLDER + "/aclnode-ssh", SSH.replace("@FOLDER@", FOLDER), 0o755)
     run("ip", "link", "set", "lo", "up")
     run("ip", "netns", "add", "client")

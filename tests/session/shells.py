@@ -307,6 +307,20 @@ class Connections(unittest.TestCase):
             self.assertEqual(theirs.recv(10), b"through")
         ann.leave()
 
+    def test_are_made_by_a_process_that_the_user_cannot_trace(self):
+        ann = Login(SUPERVISOR).log_in("ann", local=1)
+        full = socket.create_server(("127.0.0.1", 0), backlog=0)
+        waiting = [socket.socket() for _ in range(4)]  # who is not taken in, and fills the queue
+        for each in waiting:
+            each.setblocking(False)
+            each.connect_ex(full.getsockname())
+        ann.ssh.say("connect", channel=0, host="127.0.0.1", port=full.getsockname()[1])
+        (helper,) = wait_for(lambda: lab.processes("aclnode-session\0connect"))
+        self.assertEqual(os.stat(f"/proc/{helper}/environ").st_uid, 0)
+        for each in waiting:
+            each.close()
+        ann.leave()
+
     def test_that_fail_are_refused_with_the_reason(self):
         ann = Login(SUPERVISOR).log_in("ann", local=1)
         self.assertEqual(self.connect(ann, "127.0.0.1", 1).words, "Connection refused")
