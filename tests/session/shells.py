@@ -89,6 +89,33 @@ class Commands(unittest.TestCase):
         self.ann.ssh.say("closed", channel=channel)
 
 
+    def test_signals_without_number_are_few_processes_and_none_is_lost(self):
+        channel, (to, output, error) = self.ann.open(
+            "exec", "trap 'echo usr1' USR1; trap 'echo usr2; exit 6' USR2; echo ready; while :; do sleep 0.05; done")
+        read_until(output, b"ready")
+        for _ in range(500):
+            self.ann.ssh.say("signal", channel=channel, name="USR1")
+        self.ann.ssh.say("signal", channel=channel, name="USR2")
+        self.assertRegex(read_all(output), "(?s)usr1.*usr2")
+        self.assertEqual(self.ann.ssh.hear("exited").status, 6)
+        os.close(to), os.close(error)
+        self.ann.ssh.say("closed", channel=channel)
+
+    def test_signals_are_delivered_by_one_process_at_a_time(self):
+        channel, (to, output, error) = self.ann.open("exec", "trap : USR1; echo ready; while :; do sleep 0.05; done")
+        read_until(output, b"ready")
+        root = int(open(f"/proc/{self.ann.about_ssh['pid']}/stat").read().rpartition(")")[2].split()[1])
+        most = 0
+        for _ in range(300):
+            self.ann.ssh.say("signal", channel=channel, name="USR1")
+            most = max(most, len(open(f"/proc/{root}/task/{root}/children").read().split()))
+        self.assertLessEqual(most, 3)  # aclnode-ssh, the command, and the one that delivers
+        self.ann.ssh.say("signal", channel=channel, name="KILL")
+        self.assertEqual(self.ann.ssh.hear("exited").signal, "KILL")
+        os.close(to), os.close(output), os.close(error)
+        self.ann.ssh.say("closed", channel=channel)
+
+
 class Processes(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
