@@ -72,6 +72,9 @@ Expected<void> check_without_pam(const Account& account) {
   if (shadow != nullptr && shadow->sp_expire >= 0 && today >= shadow->sp_expire) {
     return fail(Code::E1406, fmt::format("the account \"{}\" has expired", account.name));
   }
+  if (shadow != nullptr && shadow->sp_pwdp != nullptr && shadow->sp_pwdp[0] == '!') {
+    return fail(Code::E1406, fmt::format("the account \"{}\" is locked", account.name));
+  }
   return {};
 }
 

@@ -27,7 +27,8 @@ std::optional<Account> find_account(const std::string& name);
 // The shell is a file that the user may execute, in an E1406 where it is not.
 Expected<void> check_shell(const Account& account);
 
-// Where PAM is not asked: /etc/nologin, and an account that shadow(5) says is expired.
+// Where PAM is not asked: /etc/nologin, and an account that shadow(5) says is expired or locked ("!" before the
+// password, as passwd -l puts it, and sshd(8) without PAM refuses it).
 Expected<void> check_without_pam(const Account& account);
 
 // Whether an account can have this name at all.

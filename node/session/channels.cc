@@ -61,10 +61,15 @@ std::optional<UserProgram> program_of(const protocol::OpenChannel& wanted, const
 
 // By a process of the user, so that a signal reaches what the user could reach, and not a program of another one in the foreground, as
 // with sudo. Not by this process with the user's number for a while: then he could stop it, and nothing would end his login any more.
-void kill_as(const Account& account, pid_t target, int number) noexcept {
-  if (fork() != 0) return;  // its end is heard like any other's
+pid_t kill_as(const Account& account, pid_t target, std::uint64_t numbers) noexcept {
+  const pid_t pid = fork();
+  if (pid != 0) return pid;  // its end is heard like any other's
   reset_signals();
-  if (close_range(0, ~0U, 0) == 0 && become_user(account)) kill(target, number);
+  if (close_range(0, ~0U, 0) == 0 && become_user(account)) {
+    for (int number = 1; number < 64; ++number) {
+      if ((numbers >> number & 1) != 0) kill(target, number);
+    }
+  }
   _exit(0);
 }
 
@@ -101,8 +106,10 @@ Expected<Answer> Channels::open_with_terminal(const protocol::OpenChannel& wante
   if (wanted.kind == protocol::OpenKind::shell) program.greeting = rights_.notices + last_login;
   const auto pid = spawn_as(account, program);
   if (!pid) return tl::unexpected(pid.error());
-  channels_[wanted.channel] = {*pid, terminal->name, Fd(),
-                               record_terminal(account, terminal->name, *pid, rights_.source)};
+  Channel& channel = channels_[wanted.channel];
+  channel.pid = *pid;
+  channel.tty = terminal->name;
+  channel.recorded = record_terminal(account, terminal->name, *pid, rights_.source);
   Answer answer{protocol::Opened{wanted.channel, protocol::ChannelKind::terminal}, {}, 1};
   answer.descriptors[0] = std::move(terminal->master);
   return answer;
@@ -126,7 +133,7 @@ Expected<Answer> Channels::open_with_pipes(const protocol::OpenChannel& wanted, 
   program.error = error->writing.get();
   const auto pid = spawn_as(account, program);
   if (!pid) return tl::unexpected(pid.error());
-  channels_[wanted.channel] = {*pid, {}, Fd(), Fd()};
+  channels_[wanted.channel].pid = *pid;
   Answer answer{protocol::Opened{wanted.channel, protocol::ChannelKind::pipes}, {}, 3};
   answer.descriptors[0] = std::move(input->writing);
   answer.descriptors[1] = std::move(output->reading);
@@ -158,7 +165,9 @@ std::optional<Answer> Channels::connect(const protocol::Connect& wanted) {
   }
   const auto pid = spawn_self_as(rights_.environment.account, "connect", theirs.get());
   if (!pid) return refused(wanted.channel, pid.error().message);
-  channels_[wanted.channel] = {*pid, {}, std::move(ours), Fd()};
+  Channel& channel = channels_[wanted.channel];
+  channel.pid = *pid;
+  channel.helper = std::move(ours);
   return std::nullopt;
 }
 
@@ -166,11 +175,17 @@ void Channels::signal(const protocol::Signal& signal) {
   const auto at = channels_.find(signal.channel);
   const int number = signal_number(signal.name);
   if (at == channels_.end() || at->second.pid <= 0 || number == 0) return;
+  at->second.signals |= std::uint64_t{1} << number;
+  deliver(at->second);
+}
+
+void Channels::deliver(Channel& channel) {
+  if (channel.signaller > 0 || channel.signals == 0 || channel.pid <= 0) return;
   // The leader has not been waited for, so its number, and that of its group and session, is nobody else's.
-  pid_t group = at->second.pid;
+  pid_t group = channel.pid;
   ProcessLine line;
-  if (!at->second.tty.empty() && read_process(group, line) && line.foreground > 1) group = line.foreground;
-  kill_as(rights_.environment.account, -group, number);
+  if (!channel.tty.empty() && read_process(group, line) && line.foreground > 1) group = line.foreground;
+  channel.signaller = kill_as(rights_.environment.account, -group, std::exchange(channel.signals, 0));
 }
 
 void Channels::close(std::uint32_t channel) {
@@ -185,6 +200,12 @@ void Channels::close(std::uint32_t channel) {
 }
 
 std::optional<protocol::Exited> Channels::ended(pid_t pid, int status) {
+  for (auto& [number, channel] : channels_) {
+    if (channel.signaller != pid) continue;
+    channel.signaller = -1;
+    deliver(channel);
+    return std::nullopt;
+  }
   const auto at =
       std::find_if(channels_.begin(), channels_.end(), [&](const auto& each) { return each.second.pid == pid; });
   if (at == channels_.end()) return std::nullopt;

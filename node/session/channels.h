@@ -64,10 +64,14 @@ class Channels {
     std::string tty;
     Fd helper;    // of a connection under way
     Fd recorded;  // records.h
+    // Signals wait, as a set, while the process that delivers the last ones has not ended: one at a time, as a client can ask for many.
+    pid_t signaller = -1;
+    std::uint64_t signals = 0;
     [[nodiscard]] bool has_pipes() const noexcept { return tty.empty() && !helper; }
   };
   Expected<Answer> open_with_terminal(const protocol::OpenChannel& wanted, UserProgram program);
   Expected<Answer> open_with_pipes(const protocol::OpenChannel& wanted, UserProgram program);
+  void deliver(Channel& channel);
   EnvironmentOf environment_of(const protocol::OpenChannel& wanted) const;
 
   ChannelRights rights_;

@@ -113,16 +113,17 @@ bool kill_process(const ProcessLine& seen) noexcept {
          syscall(SYS_pidfd_send_signal, process.get(), SIGKILL, nullptr, 0) == 0;
 }
 
-void kill_descendants() noexcept {
+bool kill_descendants() noexcept {
   for (int round = 0; round < most_rounds; ++round) {
     const auto found = descendants_of(getpid(), read_processes());
     for (const ProcessLine& each : found) kill_process(each);
-    if (found.empty()) return;
+    if (found.empty()) return true;
     nanosleep(&between_rounds, nullptr);
     // Not for ever either: who makes processes while others are waited for makes more of these.
     for (int i = 0; i < reaped_in_a_round && waitpid(-1, nullptr, WNOHANG) > 0; ++i) {
     }
   }
+  return false;
 }
 
 }  // namespace acl::node::session

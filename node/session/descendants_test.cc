@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -81,6 +82,28 @@ TEST(Descendants, AreKilledAndNotThoseThatHaveTheirNumbersNow) {
   ASSERT_EQ(waitpid(child, &status, 0), child);
   EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
   EXPECT_FALSE(kill_process(line));
+}
+
+TEST(Descendants, AreAllKilledWhereverTheyWent) {
+  const pid_t child = fork();
+  if (child == 0) {
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    for (int i = 0; i < 3; ++i) {
+      if (fork() != 0) continue;
+      setsid();
+      while (fork() < 0) {
+      }
+      for (;;) pause();
+    }
+    if (!kill_descendants()) _exit(1);
+    // What is left of them has ended: this does not wait for ever.
+    while (waitpid(-1, nullptr, 0) > 0) {
+    }
+    _exit(0);
+  }
+  int status = -1;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
 }
 
 }  // namespace

@@ -2,10 +2,12 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/keyctl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -403,7 +405,11 @@ void Login::finish() {
   ssh_.conversation = Fd();
   end_ssh();
   // Before all that can take its time: records wait for locks that others may hold, and the timer ends this process.
-  if (forced_) kill_descendants();
+  if (forced_ && !kill_descendants()) {
+    log_diagnostic(make_diagnostic(
+        Code::E1404, fmt::format("processes of \"{}\", whose login from {} has ended, cannot all be killed",
+                                 account_ ? account_->name : std::string(), text_of(begin_.source))));
+  }
   if (channels_) channels_->end_records();
   // Closes PAM's session.
   opened_.reset();
@@ -416,6 +422,8 @@ int run_login(const protocol::Begin& begin, Fd connection, Fd conversation, cons
   prctl(PR_SET_DUMPABLE, 0);
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   setsid();
+  // One of its own, empty: that of who started the supervisor is not the users' (session-keyring(7)). Where there are none, none is left.
+  syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr);
   Login login(begin, std::move(conversation), settings);
   return login.run(std::move(connection));
 }

@@ -22,11 +22,12 @@ bob:x:2002:2002:Bob:/home/bob:/bin/dash
 homeless:x:2003:2003::/home/gone:/bin/bash
 oddshell:x:2004:2004::/home/ann:/no/such/shell
 expired:x:2005:2005::/home/ann:/bin/bash
+locked:x:2006:2006::/home/ann:/bin/bash
 nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin
 """
 GROUP = "root:x:0:\ntty:x:5:\nann:x:2001:\nbob:x:2002:\nstaff:x:50:ann\nproject:x:3000:ann,bob\nutmp:x:43:\nnogroup:x:65534:\n"
-SHADOW = "root:*:19000:0:99999:7:::\nann:*:19000:0:99999:7:::\nbob:!:19000:0:99999:7:::\nhomeless:*:19000:0:99999:7:::\n" \
-         "oddshell:*:19000:0:99999:7:::\nexpired:*:19000:0:99999:7::1:\n"
+SHADOW = "root:*:19000:0:99999:7:::\nann:*:19000:0:99999:7:::\nbob:*:19000:0:99999:7:::\nhomeless:*:19000:0:99999:7:::\nnobody:*:19000:0:99999:7:::\n" \
+         "oddshell:*:19000:0:99999:7:::\nexpired:*:19000:0:99999:7::1:\nlocked:!*:19000:0:99999:7:::\n"
 
 # aclnode-ssh of these tests: gives its conversation to the test, and tells how it was started.
 SSH = """#!/usr/bin/python3 -IS
@@ -84,7 +85,7 @@ FOLDER = None
 
 
 def _furnish():
-    global FOLDER
+    global FOLDER, PROGRAM
     FOLDER = "/run/lab"
     run("mount", "--make-rprivate", "/")
     for place in ("/run", "/var/log", "/home"):
@@ -105,6 +106,8 @@ def _furnish():
         os.chown(f"/home/{name}", uid, uid)
     for record in ("/run/utmp", "/var/log/wtmp", "/var/log/lastlog"):
         write(record, "")
+    PROGRAM = shutil.copy(PROGRAM, FOLDER + "/aclnode-session")
+    os.chmod(PROGRAM, 0o711)  # as it is installed
     write(FOLDER + "/aclnode-ssh", SSH.replace("@FOLDER@", FOLDER), 0o755)
     run("ip", "link", "set", "lo", "up")
     run("ip", "netns", "add", "client")

@@ -64,10 +64,11 @@ class Refusals(unittest.TestCase):
 
 
 class WithoutPam(unittest.TestCase):
-    def test_expired_accounts_and_closed_machines_are_refused(self):
-        login = Login(SUPERVISOR)
-        self.assertEqual(login.decide(login.ask("expired")).tell, 'the account "expired" has expired')
-        login.leave()
+    def test_expired_and_locked_accounts_are_refused(self):
+        for user, words in (("expired", "has expired"), ("locked", "is locked")):
+            login = Login(SUPERVISOR)
+            self.assertEqual(login.decide(login.ask(user)).tell, f'the account "{user}" {words}')
+            login.leave()
 
     def test_accounts_that_are_not_there_are_refused_though_policy_accepts_them(self):
         login = Login(SUPERVISOR)

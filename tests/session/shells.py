@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """What a person gets who is let in: shells, commands, terminals, environment, identity. Played neighbours, real processes (lab.py)."""
-import fcntl, os, re, socket, struct, subprocess, termios, threading, unittest
+import fcntl, os, platform, re, socket, struct, subprocess, termios, threading, unittest
 
 import lab
 from lab import Login, read_all, read_until, wait_for, write
@@ -89,6 +89,33 @@ class Commands(unittest.TestCase):
         self.ann.ssh.say("closed", channel=channel)
 
 
+    def test_signals_without_number_are_few_processes_and_none_is_lost(self):
+        channel, (to, output, error) = self.ann.open(
+            "exec", "trap 'echo usr1' USR1; trap 'echo usr2; exit 6' USR2; echo ready; while :; do sleep 0.05; done")
+        read_until(output, b"ready")
+        for _ in range(500):
+            self.ann.ssh.say("signal", channel=channel, name="USR1")
+        self.ann.ssh.say("signal", channel=channel, name="USR2")
+        self.assertRegex(read_all(output), "(?s)usr1.*usr2")
+        self.assertEqual(self.ann.ssh.hear("exited").status, 6)
+        os.close(to), os.close(error)
+        self.ann.ssh.say("closed", channel=channel)
+
+    def test_signals_are_delivered_by_one_process_at_a_time(self):
+        channel, (to, output, error) = self.ann.open("exec", "trap : USR1; echo ready; while :; do sleep 0.05; done")
+        read_until(output, b"ready")
+        root = int(open(f"/proc/{self.ann.about_ssh['pid']}/stat").read().rpartition(")")[2].split()[1])
+        most = 0
+        for _ in range(300):
+            self.ann.ssh.say("signal", channel=channel, name="USR1")
+            most = max(most, len(open(f"/proc/{root}/task/{root}/children").read().split()))
+        self.assertLessEqual(most, 3)  # aclnode-ssh, the command, and the one that delivers
+        self.ann.ssh.say("signal", channel=channel, name="KILL")
+        self.assertEqual(self.ann.ssh.hear("exited").signal, "KILL")
+        os.close(to), os.close(output), os.close(error)
+        self.ann.ssh.say("closed", channel=channel)
+
+
 class Processes(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -126,6 +153,16 @@ class Processes(unittest.TestCase):
         self.assertEqual(homeless.run("pwd; echo $HOME"),
                          (0, "/\n/home/gone\n", "Could not chdir to home directory /home/gone: No such file or directory\n"))
         homeless.leave()
+
+    def test_have_a_session_keyring_of_their_logins_own(self):
+        if platform.machine() != "x86_64":
+            self.skipTest("the number of keyctl(2) is that of x86-64")
+        ask = "import ctypes; print(ctypes.CDLL(None).syscall(250, 0, -3, 0))"  # KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING
+        ours = subprocess.run(["/usr/bin/python3", "-c", ask], capture_output=True, text=True).stdout
+        first, second = Login(SUPERVISOR).log_in("root"), Login(SUPERVISOR).log_in("root")
+        rings = [login.run(f"/usr/bin/python3 -c '{ask}'")[1] for login in (first, second)]
+        self.assertEqual(len({ours, *rings}), 3, (ours, rings))
+        first.leave(), second.leave()
 
     def test_of_root_are_roots(self):
         root = Login(SUPERVISOR).log_in("root")
@@ -209,6 +246,7 @@ class Terminals(unittest.TestCase):
         os.write(master, b"PS1=; trap 'stty size' WINCH; echo re''ady\n")
         read_until(master, b"ready\r\n")
         fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+        os.write(master, b"\n")  # a shell that is between two commands runs its traps with the next
         read_until(master, b"40 120")
         os.write(master, b"sleep 100\n")
         self.assertTrue(wait_for(lambda: lab.processes("sleep\x00100")))
@@ -295,6 +333,20 @@ class Connections(unittest.TestCase):
             self.assertEqual(owner, ["2001"])
             ours.send(b"through")
             self.assertEqual(theirs.recv(10), b"through")
+        ann.leave()
+
+    def test_are_made_by_a_process_that_the_user_cannot_trace(self):
+        ann = Login(SUPERVISOR).log_in("ann", local=1)
+        full = socket.create_server(("127.0.0.1", 0), backlog=0)
+        waiting = [socket.socket() for _ in range(4)]  # who is not taken in, and fills the queue
+        for each in waiting:
+            each.setblocking(False)
+            each.connect_ex(full.getsockname())
+        ann.ssh.say("connect", channel=0, host="127.0.0.1", port=full.getsockname()[1])
+        (helper,) = wait_for(lambda: lab.processes("aclnode-session\0connect"))
+        self.assertEqual(os.stat(f"/proc/{helper}/environ").st_uid, 0)
+        for each in waiting:
+            each.close()
         ann.leave()
 
     def test_that_fail_are_refused_with_the_reason(self):
