@@ -100,6 +100,16 @@ class Steer(unittest.TestCase):
             except OSError:
                 return "refused"
 
+    def answers_while_it_starts(self, seconds=3):
+        """Who answers from the start of a daemon on, before and after it has a table."""
+        self.configure()
+        self.lab.publish(policy())
+        self.server.start_daemon()
+        end, seen = time.monotonic() + seconds, set()
+        while time.monotonic() < end:
+            seen.add(self.answers(self.ann, self.server.v4, 0.3))
+        return seen
+
     def login(self, node, user, exists=True, address=None):
         """The answer to one question, and the connection."""
         s = self.connect(node, address or self.server.v4)
@@ -194,6 +204,31 @@ class WhoAnswers(Steer):
         seen = set()
         self.assertTrue(wait_for(lambda: seen.add(who := self.answers(self.ann, self.server.v4, 1.0)) or who == "aclnode", 20), seen)
         self.assertNotIn("sshd", seen)
+
+
+    def test_from_a_cold_start_on_nobody_meets_the_sshd_of_the_system(self):
+        self.start_sshd()
+        self.assertNotIn("sshd", self.answers_while_it_starts())
+
+    def test_where_logins_cannot_be_served_the_port_is_not_anothers(self):
+        self.start_sshd()
+        os.makedirs(f"{self.server.folder}/run/logins")  # where the socket would be
+        self.assertNotIn("sshd", self.answers_while_it_starts(1.5))
+        self.assertIn("logins", self.server.status()["ssh"]["trouble"])
+        os.rmdir(f"{self.server.folder}/run/logins")
+        self.assertTrue(wait_for(lambda: self.answers(self.ann, self.server.v4) == "aclnode", 15), self.server.status())
+
+
+class TooManyAddresses(Steer):
+    def test_with_more_addresses_than_can_be_steered_the_interface_stays_shut(self):
+        self.start_sshd()
+        for i in range(300):
+            self.server.ip("addr", "add", f"fd7a::9:{i:x}/128", "dev", self.server.interface, "nodad")
+        self.assertEqual(self.answers_while_it_starts(1.5), {"nobody"})
+        self.assertIn("E1401", self.server.status()["ssh"]["trouble"])
+        for i in range(300):
+            self.server.ip("addr", "del", f"fd7a::9:{i:x}/128", "dev", self.server.interface)
+        self.assertTrue(wait_for(lambda: self.answers(self.ann, self.server.v4) == "aclnode", 15), self.server.status())
 
 
 class WhoAnswersByRules(WhoAnswers):
