@@ -371,6 +371,9 @@ void Logins::take_resume(Login& login, const protocol::Resume& resume) {
   login.own = place_of(resume.own);
   login.since = static_cast<release::Time>(resume.since);
   login.asked = {login.source.address, login.own.address, resume.user, true, resume.is_root};
+  login.answer.agent_forwarding = resume.agent_forwarding;
+  login.answer.local_forwarding = resume.local_forwarding;
+  login.answer.remote_forwarding = resume.remote_forwarding;
   login.may.emplace().user = resume.user;
   login.ticket = 0;
 }
@@ -379,6 +382,10 @@ void Logins::take_resume(Login& login, const protocol::Resume& resume) {
 
 LoginAnswer Logins::decide(const LoginAsked& asked) const {
   return decide_login({source_.facts(), settings_.ssh.deny_users, host_}, asked);
+}
+
+LoginAnswer Logins::decide_living(const Login& login) const {
+  return decide_login_again({source_.facts(), settings_.ssh.deny_users, host_}, login.asked, login.answer);
 }
 
 // One question to WireGuard for all that were heard in this step: who asks often does not have it read as often.
@@ -398,7 +405,7 @@ void Logins::decide_asked() {
   const std::int64_t now = clocks_.steady_ms();
   for (auto& [key, login] : logins_) {
     if (!login.may || (answered < login.ticket && now < login.may_until_ms)) continue;
-    login.answer = decide(login.asked);
+    login.answer = login.resumed ? decide_living(login) : decide(login.asked);
     if (answered < login.ticket) {
       login.answer = {};
       login.answer.reason = "WireGuard did not say in time whose the source is";
@@ -445,7 +452,7 @@ void Logins::began(Login& login) {
 void Logins::decide_again() {
   for (auto& [key, login] : logins_) {
     if (!login.answer.accept || login.ending || login.may) continue;
-    LoginAnswer fresh = decide(login.asked);
+    LoginAnswer fresh = decide_living(login);
     if (fresh.accept) {
       login.answer = std::move(fresh);
       continue;

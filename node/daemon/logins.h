@@ -93,7 +93,7 @@ class Logins {
     std::uint64_t ticket = 0;          // of the question to WireGuard; 0: not asked yet
     std::int64_t may_until_ms = 0;
     LoginAsked asked;    // last
-    LoginAnswer answer;  // of it
+    LoginAnswer answer;  // of it; its rights are those that the session has
     bool live = false, ending = false;
     std::int64_t since_ms = 0;
     release::Time since = 0;
@@ -127,6 +127,7 @@ class Logins {
   void began(Login& login);
   void close(Place place, const std::string& words);
   void look_at_deadlines();
+  [[nodiscard]] LoginAnswer decide_living(const Login& login) const;
 
   void record_decision(const Login& login, const char* event);
   void record_session(const Login& login, const char* event, const std::string& words);

@@ -323,6 +323,27 @@ class Logins(Steer):
         self.lab.publish(policy([]))
         self.assertEqual(event(deploy)["event"], "end")
 
+    def test_a_table_that_gives_less_ends_what_has_more(self):
+        """Also where aclnode was started anew meanwhile, and knows of the right by the session alone."""
+        rule = {**SSH_RULES[0], "acceptEnv": ["GIT_*"]}
+        self.start([rule])
+        accepted, s = self.login(self.ann, "root")
+        self.assertEqual(accepted["patterns"], ["GIT_*"])
+        self.assertTrue(accepted["local"], accepted)
+        self.lab.publish(policy([{**rule, "acceptEnv": ["GIT_*", "LANG"]}]))
+        with self.assertRaises(TimeoutError):
+            event(s, 1.5)
+        self.lab.publish(policy([SSH_RULES[0]]))
+        self.assertIn("policy no longer gives variables of the environment", event(s)["words"])
+        kept = self.login(self.ann, "root")[1]
+        self.server.kill_daemon()
+        self.assertEqual(event(kept)["event"], "alone")
+        # Break-glass gives accounts and no forwarding.
+        self.configure(tail=f'\n[[break_glass]]\nfrom = "{self.ann.v4}"\nkey = "{self.ann.public}"\nlogin = "root"\n')
+        os.rename(self.lab.trust_file, self.lab.trust_file + ".away")
+        self.server.start_daemon()
+        self.assertIn("policy no longer gives agent forwarding", event(kept)["words"])
+
     def test_who_says_nothing_keeps_only_himself_out(self):
         self.start(max_starting=6, max_starting_per_source=3, login_grace_s=2)
         silent = [self.connect(self.ann, self.server.v4) for _ in range(5)]
