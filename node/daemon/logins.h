@@ -87,7 +87,8 @@ class Logins {
     Fd for_session;   // the other end, until it is handed over
     protocol::SessionStates states{protocol::SessionStates::Start::fresh};
     bool resumed = false;
-    bool counted = false;  // in the limits
+    bool counted = false;  // in the limits, as of `origin`
+    LoginOrigin origin;
     std::int64_t deadline_ms = 0;
     std::optional<protocol::May> may;  // open
     std::uint64_t ticket = 0;          // of the question to WireGuard; 0: not asked yet
@@ -106,7 +107,7 @@ class Logins {
 
   void accept_from(int listener);
   void take(AcceptedConnection connection);
-  void start(AcceptedConnection connection);
+  void start(AcceptedConnection connection, const LoginOrigin& origin);
   void start_waiting();
   [[nodiscard]] std::int64_t grace_ms() const noexcept;
   void refuse(const net::Address& source, const std::string& why);
