@@ -164,6 +164,7 @@ void Daemon::begin() {
     return complain(table.error(), "state");
   }
   const std::shared_ptr<const LoadedTable> shared = std::move(*table);
+  logins_->steer(shared.get());
   if (auto put = enforcer_->put(shared, release::standing(*state_, clocks_.wall())); !put)
     complain(put.error(), "refused");
 }
@@ -230,6 +231,7 @@ void Daemon::accepted(release::Release release) {
   release = {};
   const std::shared_ptr<const LoadedTable> shared =
       table ? std::shared_ptr<const LoadedTable>(std::move(*table)) : nullptr;
+  if (shared) logins_->steer(shared.get());
   Expected<void> put =
       shared ? enforcer_->put(shared, release::standing(state, clocks_.wall())) : tl::unexpected(table.error());
   if (!put) {
@@ -320,6 +322,8 @@ void Daemon::tick() {
 }
 
 void Daemon::run() {
+  // Before the filter lets anybody in; sessions that come back are heard when there is a table again.
+  logins_->steer();
   enforcer_->look();
   begin();
   logins_->set();

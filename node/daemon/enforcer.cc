@@ -143,7 +143,10 @@ void Enforcer::look_after_interface() {
   if (ifindex != ifindex_) {
     // Another interface of the same name: what WireGuard said of the one before is nothing.
     if (ifindex_ != 0) forget_wireguard();
-    outcome = filter_.attach(ifindex);
+    outcome = only_.value_or(ifindex) == ifindex
+                  ? filter_.attach(ifindex)
+                  : fail(Code::E1321, fmt::format("\"{}\" stays shut: its port 22 cannot be steered yet", interface_),
+                         "`aclnode status` has the reason; [ssh] enabled = false does without logins by policy");
     if (outcome) {
       ifindex_ = ifindex;
       decisions_.record(clocks_.wall(), "filter", {{"attached", interface_}, {"by", filter_.backend()}});

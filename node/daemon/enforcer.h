@@ -57,6 +57,9 @@ class Enforcer {
   // which for the largest maps takes ticks: busy() until then, and tick() should be called again soon.
   Expected<void> put(std::shared_ptr<const LoadedTable> table, release::Standing standing);
   [[nodiscard]] bool busy() const noexcept { return forget_.has_value(); }
+  // While logins are served here the filter is put on no interface but this one (0: on none anew): at another, port 22 would still be the
+  // system's. The guard keeps it shut until then. Nothing: on any.
+  void attach_only_to(std::optional<unsigned> ifindex) { only_ = ifindex; }
   // The clock has moved on.
   void set_standing(release::Standing standing);
   void set_break_glass(std::vector<BreakGlass> entries);
@@ -118,6 +121,7 @@ class Enforcer {
   bool answered_ = false;  // poll_.device() holds
 
   unsigned ifindex_ = 0;
+  std::optional<unsigned> only_;
   std::vector<net::Address> addresses_;  // of the interface
   AllowedIps allowed_;
   std::shared_ptr<const LoadedTable> table_;

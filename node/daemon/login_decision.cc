@@ -261,4 +261,28 @@ Owner owner_of(std::span<const OwnedRange> owned) {
 
 LoginAnswer decide_login(const LoginFacts& facts, const LoginAsked& asked) { return Deciding(facts, asked).decide(); }
 
+LoginAnswer decide_login_again(const LoginFacts& facts, const LoginAsked& asked, const LoginAnswer& had) {
+  LoginAnswer fresh = decide_login(facts, asked);
+  if (!fresh.accept) return fresh;
+  const bool keeps_patterns = std::all_of(had.patterns.begin(), had.patterns.end(), [&](const std::string& pattern) {
+    return std::find(fresh.patterns.begin(), fresh.patterns.end(), pattern) != fresh.patterns.end();
+  });
+  const char* lost = had.agent_forwarding && !fresh.agent_forwarding     ? "agent forwarding"
+                     : had.local_forwarding && !fresh.local_forwarding   ? "forwarding to what this machine reaches"
+                     : had.remote_forwarding && !fresh.remote_forwarding ? "forwarding of ports of this machine"
+                     : !keeps_patterns                                   ? "variables of the environment"
+                                                                         : nullptr;
+  if (lost != nullptr) {
+    fresh.accept = fresh.why.allowed = false;
+    fresh.reason = fmt::format("policy no longer gives {}, which this login has", lost);
+    fresh.why.layers.push_back({"ssh", false, fresh.reason});
+    fresh.tell = fmt::format("access denied: {}; log in again without it", fresh.reason);
+  }
+  fresh.agent_forwarding = had.agent_forwarding;
+  fresh.local_forwarding = had.local_forwarding;
+  fresh.remote_forwarding = had.remote_forwarding;
+  fresh.patterns = had.patterns;
+  return fresh;
+}
+
 }  // namespace acl::node

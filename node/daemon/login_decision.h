@@ -51,6 +51,9 @@ struct LoginAnswer {
 };
 
 LoginAnswer decide_login(const LoginFacts& facts, const LoginAsked& asked);
+// For a login that lives, which keeps the rights of `had` until it ends: forwardings, patterns. It is denied unless it would be given each
+// of them still; what it would be given besides is not its.
+LoginAnswer decide_login_again(const LoginFacts& facts, const LoginAsked& asked, const LoginAnswer& had);
 
 // What WireGuard says, as an Owner: ranges ascending and disjoint, which must outlive it.
 Owner owner_of(std::span<const OwnedRange> owned);

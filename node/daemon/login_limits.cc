@@ -2,7 +2,7 @@
 
 namespace acl::node {
 
-bool LoginLimits::begin(const net::Address& source) {
+bool LoginLimits::begin(const LoginOrigin& source) {
   if (starting_ >= in_all_) return false;
   const auto known = of_source_.find(source);
   if (known != of_source_.end() && known->second >= of_one_) return false;
@@ -11,7 +11,7 @@ bool LoginLimits::begin(const net::Address& source) {
   return true;
 }
 
-void LoginLimits::end(const net::Address& source) {
+void LoginLimits::end(const LoginOrigin& source) {
   const auto known = of_source_.find(source);
   if (known == of_source_.end()) return;
   --starting_;

@@ -6,7 +6,7 @@
 namespace acl::node {
 namespace {
 
-net::Address at(std::uint32_t number) { return net::Address::v4(0x64400000 + number); }
+LoginOrigin at(std::uint32_t number) { return {std::nullopt, net::Address::v4(0x64400000 + number)}; }
 
 TEST(LoginLimits, OneSourceKeepsOnlyItselfOut) {
   LoginLimits limits(10, 3);
@@ -15,6 +15,20 @@ TEST(LoginLimits, OneSourceKeepsOnlyItselfOut) {
   EXPECT_TRUE(limits.begin(at(2)));
   limits.end(at(1));
   EXPECT_TRUE(limits.begin(at(1)));
+}
+
+TEST(LoginLimits, APeerIsOneSourceWhateverItsAddresses) {
+  LoginLimits limits(10, 2);
+  const auto of_peer = [](std::uint8_t peer, std::uint32_t number) {
+    return LoginOrigin{Key{peer}, at(number).address};
+  };
+  EXPECT_TRUE(limits.begin(of_peer(1, 1)));
+  EXPECT_TRUE(limits.begin(of_peer(1, 2)));
+  EXPECT_FALSE(limits.begin(of_peer(1, 3)));
+  EXPECT_TRUE(limits.begin(of_peer(2, 3)));
+  EXPECT_TRUE(limits.begin(at(1)));
+  limits.end(of_peer(1, 9));
+  EXPECT_TRUE(limits.begin(of_peer(1, 3)));
 }
 
 TEST(LoginLimits, AllTogetherHaveALimitToo) {

@@ -12,7 +12,7 @@
 namespace acl::node {
 namespace {
 
-constexpr std::int64_t steer_every_ms = 10'000, keys_every_ms = 60'000;
+constexpr std::int64_t steer_every_ms = 10'000, keys_every_ms = 60'000, logins_every_ms = 10'000;
 
 // A descriptor for each login; systemd gives 1024 that may be more (systemd.exec(5), LimitNOFILE=).
 void allow_many_descriptors() {
@@ -44,20 +44,9 @@ void LoginService::set() {
     if (logins_ || steering_ || first) switch_off();
     return;
   }
-  LoginSettings settings{config_.ssh, key_folder(config_), config_.run_dir + "/logins", !has_systemd()};
   has_keys_ = false;
-  keys_again_ms_ = steer_again_ms_ = 0;
-  if (logins_) {
-    logins_->set(std::move(settings));
-  } else {
-    allow_many_descriptors();
-    auto logins = Logins::open(std::move(settings),
-                               {[this] { return enforcer_.facts(); }, [this] { return enforcer_.ask_again(); },
-                                [this] { return enforcer_.answered(); }},
-                               clocks_, decisions_);
-    report(logins_trouble_, logins ? Expected<void>() : tl::unexpected(logins.error()));
-    if (logins) logins_ = std::move(*logins);
-  }
+  keys_again_ms_ = steer_again_ms_ = logins_again_ms_ = 0;
+  if (logins_) logins_->set(login_settings());
   if (!config_.ssh.host_keys.empty())
     decisions_.record(clocks_.wall(), "ssh",
                       {{"warning", "the host keys of another program are used: who has them is taken for both"},
@@ -65,10 +54,27 @@ void LoginService::set() {
   tick();
 }
 
+LoginSettings LoginService::login_settings() const {
+  return {config_.ssh, key_folder(config_), config_.run_dir + "/logins", !has_systemd()};
+}
+
+void LoginService::open_logins() {
+  if (clocks_.steady_ms() < logins_again_ms_) return;
+  logins_again_ms_ = clocks_.steady_ms() + logins_every_ms;
+  allow_many_descriptors();
+  auto logins = Logins::open(login_settings(),
+                             {[this] { return enforcer_.facts(); }, [this] { return enforcer_.ask_again(); },
+                              [this] { return enforcer_.answered(); }},
+                             clocks_, decisions_);
+  report(logins_trouble_, logins ? Expected<void>() : tl::unexpected(logins.error()));
+  if (logins) logins_ = std::move(*logins);
+}
+
 void LoginService::switch_off() {
   if (logins_) logins_->end_all("this machine takes no logins by policy any more");
   logins_.reset();
   steering_.reset();
+  enforcer_.attach_only_to(std::nullopt);
   steered_ = has_keys_ = false;
   key_trouble_.clear();
   logins_trouble_.clear();
@@ -76,9 +82,11 @@ void LoginService::switch_off() {
 }
 
 void LoginService::tick() {
-  if (!set_ || !config_.ssh.enabled || !logins_) return;
+  if (!set_ || !config_.ssh.enabled) return;
+  if (!logins_) open_logins();
   look_after_keys();
-  look_after_port();
+  steer();
+  if (!logins_) return;
   logins_->tick();
   step();
 }
@@ -123,7 +131,13 @@ void LoginService::look_after_keys() {
   making_.emplace(std::move(*making));
 }
 
-void LoginService::look_after_port() {
+void LoginService::steer(const LoadedTable* next) {
+  if (!config_.ssh.enabled) return;
+  look_after_port(next);
+  enforcer_.attach_only_to(steering_ ? steering_->taken() : 0);
+}
+
+void LoginService::look_after_port(const LoadedTable* next) {
   if (!steering_) {
     if (clocks_.steady_ms() < steer_again_ms_) return;
     steer_again_ms_ = clocks_.steady_ms() + steer_every_ms;
@@ -131,26 +145,27 @@ void LoginService::look_after_port() {
     if (!opened) return report(steer_trouble_, tl::unexpected(opened.error()));
     steering_.emplace(std::move(*opened));
   }
-  const auto host = host_addresses();
-  if (!host) return report(steer_trouble_, tl::unexpected(host.error()));
   SteeringFacts facts;
   facts.ifindex = interface_index(config_.interface);
   facts.own = interface_addresses(config_.interface);
-  if (const LoadedTable* table = enforcer_.table()) {
+  for (const LoadedTable* table : {enforcer_.table(), next}) {
+    if (table == nullptr) continue;
     for (const table::OwnAddress& own : table->header().own) facts.own.push_back(own.address);
   }
   std::sort(facts.own.begin(), facts.own.end());
   facts.own.erase(std::unique(facts.own.begin(), facts.own.end()), facts.own.end());
-  facts.host = *host;
+  auto host = host_addresses();
+  if (host) facts.host = *host;
   // First who is of this host, then who is listened to.
-  logins_->set_host(*host);
-  const auto set = steering_->set(facts);
+  if (host && logins_) logins_->set_host(*host);
+  auto set = steering_->set(facts);
+  if (!host) set = tl::unexpected(host.error());
   const bool before = std::exchange(steered_, set.has_value() && facts.ifindex != 0);
   report(steer_trouble_, set);
   if (steered_ && !before)
     decisions_.record(clocks_.wall(), "ssh",
                       {{"port", "22"}, {"interface", config_.interface}, {"by", steering_->backend()}});
-  logins_->listen(steering_->listeners(), has_keys_);
+  if (logins_) logins_->listen(steering_->listeners(), has_keys_ && host.has_value());
 }
 
 // --- saying so ----------------------------------------------------------------------------------------------------------------
@@ -182,12 +197,12 @@ SshStatus LoginService::status() const {
   out.listening = logins_ != nullptr && steered_ && has_keys_;
   if (steering_) out.steered_by = steering_->backend();
   if (!config_.ssh.host_keys.empty()) out.foreign_keys = config_.ssh.host_keys;
+  if (const std::string* why = trouble()) out.trouble = *why;
   if (!logins_) return out;
   const Logins::Counts counts = logins_->counts();
   out.sessions = counts.sessions;
   out.starting = counts.starting;
   out.refused = counts.refused;
-  if (const std::string* why = trouble()) out.trouble = *why;
   if (out.trouble.empty()) out.trouble = logins_->trouble();
   return out;
 }

@@ -1,10 +1,12 @@
 // LoginService: logins by policy as one part of the daemon, there while [ssh] is enabled: port 22 steered here, host keys made, logins served.
 //
+//   steer()  port 22 is taken from the sshd of the system, before what the filter lets in could meet it there
 //   set()    as configured now; switches on and off
 //   tick()   once a second, and at once when addresses changed, before the filter is put on an interface that was made anew
 //   step()   whenever fd() is readable, next_ms() is there, or what is enforced may have changed
 //
-// What fails is kept in trouble() until it no longer does, and tried again: the packet filter goes on whatever happens here.
+// What fails is kept in trouble() until it no longer does, and tried again. The packet filter goes on where it is; while port 22 cannot be
+// steered it is put on no interface anew (Enforcer::attach_only_to), which then stays shut.
 #pragma once
 
 #include <cstdint>
@@ -27,7 +29,9 @@ class LoginService {
   // All outlive it.
   LoginService(const Config& config, const Clocks& clocks, Decisions& decisions, Enforcer& enforcer);
 
-  // The configuration has been read, at the start and again. Before the first, nothing is done.
+  // At the start, and before `next` is enforced, whose own addresses are the node's then.
+  void steer(const LoadedTable* next = nullptr);
+  // The configuration has been read, at the start and again. Before the first, nobody is served.
   void set();
   void tick();
   void step();
@@ -41,8 +45,10 @@ class LoginService {
 
  private:
   void switch_off();
+  void open_logins();
+  [[nodiscard]] LoginSettings login_settings() const;
   void look_after_keys();
-  void look_after_port();
+  void look_after_port(const LoadedTable* next);
   void report(std::string& kept, const Expected<void>& outcome);
 
   const Config& config_;
@@ -52,7 +58,7 @@ class LoginService {
   bool set_ = false;
   std::unique_ptr<Logins> logins_;
   std::optional<Steering> steering_;
-  std::int64_t steer_again_ms_ = 0, keys_again_ms_ = 0;
+  std::int64_t steer_again_ms_ = 0, keys_again_ms_ = 0, logins_again_ms_ = 0;
   std::optional<StartedProgram> making_;
   bool has_keys_ = false, steered_ = false;
   std::uint64_t revision_ = 0;

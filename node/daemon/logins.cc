@@ -177,25 +177,27 @@ void Logins::take(AcceptedConnection connection) {
     return refuse(source, "it is not for port 22 of the WireGuard address, or comes from this host");
   if (!serves_) return refuse(source, "there is no host key yet");
   if (logins_.size() >= most_logins) return refuse(source, "E1408: too many at once");
-  if (limits_.begin(source)) return start(std::move(connection));
+  const LoginOrigin origin{owner_of(source_.facts().owned)(source), source};
+  if (limits_.begin(origin)) return start(std::move(connection), origin);
   // Many at once are not refused, as with sshd, but wait their turn: a deployment logs in two hundred times within a second.
-  if (!waiting_.add(std::move(connection), clocks_.steady_ms() + grace_ms())) refuse(source, "E1408: too many at once");
+  if (!waiting_.add({std::move(connection), origin}, clocks_.steady_ms() + grace_ms()))
+    refuse(source, "E1408: too many at once");
 }
 
 std::int64_t Logins::grace_ms() const noexcept { return std::int64_t{settings_.ssh.login_grace_s} * 1000; }
 
 // Those for whom there is room by now; it counts as theirs already.
 void Logins::start_waiting() {
-  for (AcceptedConnection& one : waiting_.take(limits_)) start(std::move(one));
+  for (WaitingConnection& one : waiting_.take(limits_)) start(std::move(one.connection), one.origin);
   for (const net::Address& source : waiting_.give_up(clocks_.steady_ms()))
     refuse(source, "E1408: its turn did not come in time");
 }
 
-void Logins::start(AcceptedConnection connection) {
+void Logins::start(AcceptedConnection connection, const LoginOrigin& origin) {
   const net::Address source = connection.source.address;
   int ends[2] = {-1, -1};
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) != 0) {
-    limits_.end(source);
+    limits_.end(origin);
     return refuse(source, std::strerror(errno));
   }
   const std::uint64_t key = next_key_++;
@@ -207,6 +209,7 @@ void Logins::start(AcceptedConnection connection) {
   login.conversation = Fd(ends[0]);
   login.for_session = Fd(ends[1]);
   login.counted = true;
+  login.origin = origin;
   login.since_ms = clocks_.steady_ms();
   login.deadline_ms = login.since_ms + supervisor_patience_ms;
   if (!watch(login.conversation.get(), key)) close(logins_.find(key), "it cannot be watched");
@@ -371,6 +374,9 @@ void Logins::take_resume(Login& login, const protocol::Resume& resume) {
   login.own = place_of(resume.own);
   login.since = static_cast<release::Time>(resume.since);
   login.asked = {login.source.address, login.own.address, resume.user, true, resume.is_root};
+  login.answer.agent_forwarding = resume.agent_forwarding;
+  login.answer.local_forwarding = resume.local_forwarding;
+  login.answer.remote_forwarding = resume.remote_forwarding;
   login.may.emplace().user = resume.user;
   login.ticket = 0;
 }
@@ -379,6 +385,10 @@ void Logins::take_resume(Login& login, const protocol::Resume& resume) {
 
 LoginAnswer Logins::decide(const LoginAsked& asked) const {
   return decide_login({source_.facts(), settings_.ssh.deny_users, host_}, asked);
+}
+
+LoginAnswer Logins::decide_living(const Login& login) const {
+  return decide_login_again({source_.facts(), settings_.ssh.deny_users, host_}, login.asked, login.answer);
 }
 
 // One question to WireGuard for all that were heard in this step: who asks often does not have it read as often.
@@ -398,7 +408,7 @@ void Logins::decide_asked() {
   const std::int64_t now = clocks_.steady_ms();
   for (auto& [key, login] : logins_) {
     if (!login.may || (answered < login.ticket && now < login.may_until_ms)) continue;
-    login.answer = decide(login.asked);
+    login.answer = login.resumed ? decide_living(login) : decide(login.asked);
     if (answered < login.ticket) {
       login.answer = {};
       login.answer.reason = "WireGuard did not say in time whose the source is";
@@ -438,14 +448,14 @@ void Logins::began(Login& login) {
   login.live = true;
   login.since_ms = clocks_.steady_ms();
   login.since = clocks_.wall();
-  if (std::exchange(login.counted, false)) limits_.end(login.source.address);
+  if (std::exchange(login.counted, false)) limits_.end(login.origin);
   record_session(login, "session-start", "");
 }
 
 void Logins::decide_again() {
   for (auto& [key, login] : logins_) {
     if (!login.answer.accept || login.ending || login.may) continue;
-    LoginAnswer fresh = decide(login.asked);
+    LoginAnswer fresh = decide_living(login);
     if (fresh.accept) {
       login.answer = std::move(fresh);
       continue;
@@ -475,7 +485,7 @@ void Logins::end(Login& login, const std::string& words) {
 
 void Logins::close(Place place, const std::string& words) {
   Login& login = place->second;
-  if (login.counted) limits_.end(login.source.address);
+  if (login.counted) limits_.end(login.origin);
   if (login.live) record_session(login, "session-end", words);
   logins_.erase(place);
 }

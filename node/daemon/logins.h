@@ -87,13 +87,14 @@ class Logins {
     Fd for_session;   // the other end, until it is handed over
     protocol::SessionStates states{protocol::SessionStates::Start::fresh};
     bool resumed = false;
-    bool counted = false;  // in the limits
+    bool counted = false;  // in the limits, as of `origin`
+    LoginOrigin origin;
     std::int64_t deadline_ms = 0;
     std::optional<protocol::May> may;  // open
     std::uint64_t ticket = 0;          // of the question to WireGuard; 0: not asked yet
     std::int64_t may_until_ms = 0;
     LoginAsked asked;    // last
-    LoginAnswer answer;  // of it
+    LoginAnswer answer;  // of it; its rights are those that the session has
     bool live = false, ending = false;
     std::int64_t since_ms = 0;
     release::Time since = 0;
@@ -106,7 +107,7 @@ class Logins {
 
   void accept_from(int listener);
   void take(AcceptedConnection connection);
-  void start(AcceptedConnection connection);
+  void start(AcceptedConnection connection, const LoginOrigin& origin);
   void start_waiting();
   [[nodiscard]] std::int64_t grace_ms() const noexcept;
   void refuse(const net::Address& source, const std::string& why);
@@ -127,6 +128,7 @@ class Logins {
   void began(Login& login);
   void close(Place place, const std::string& words);
   void look_at_deadlines();
+  [[nodiscard]] LoginAnswer decide_living(const Login& login) const;
 
   void record_decision(const Login& login, const char* event);
   void record_session(const Login& login, const char* event, const std::string& words);

@@ -5,31 +5,31 @@
 
 namespace acl::node {
 
-bool WaitingRoom::add(AcceptedConnection connection, std::int64_t until_ms) {
+bool WaitingRoom::add(WaitingConnection one, std::int64_t until_ms) {
   if (waiting_.size() >= most_waiting) return false;
-  std::size_t& of_one = of_source_[connection.source.address];
+  std::size_t& of_one = of_source_[one.origin];
   if (of_one >= most_waiting_of_one) return false;
   ++of_one;
-  waiting_.push_back({std::move(connection), until_ms});
+  waiting_.push_back({std::move(one), until_ms});
   return true;
 }
 
-void WaitingRoom::leave(const net::Address& source) {
-  const auto at = of_source_.find(source);
+void WaitingRoom::leave(const LoginOrigin& origin) {
+  const auto at = of_source_.find(origin);
   if (at != of_source_.end() && --at->second == 0) of_source_.erase(at);
 }
 
-std::vector<AcceptedConnection> WaitingRoom::take(LoginLimits& limits) {
-  std::vector<AcceptedConnection> out;
+std::vector<WaitingConnection> WaitingRoom::take(LoginLimits& limits) {
+  std::vector<WaitingConnection> out;
   std::deque<Waiting> left;
-  std::set<net::Address> full;  // no more of these is asked for: one answer holds for all of a source
+  std::set<LoginOrigin> full;  // no more of these is asked for: one answer holds for all of a source
   for (Waiting& one : waiting_) {
-    const net::Address source = one.connection.source.address;
-    if (full.count(source) == 0 && limits.begin(source)) {
-      leave(source);
-      out.push_back(std::move(one.connection));
+    const LoginOrigin origin = one.waiter.origin;
+    if (full.count(origin) == 0 && limits.begin(origin)) {
+      leave(origin);
+      out.push_back(std::move(one.waiter));
     } else {
-      full.insert(source);
+      full.insert(origin);
       left.push_back(std::move(one));
     }
   }
@@ -41,8 +41,8 @@ std::vector<net::Address> WaitingRoom::give_up(std::int64_t now_ms) {
   std::vector<net::Address> out;
   // In the order of their time, which is that of their coming.
   while (!waiting_.empty() && waiting_.front().until_ms <= now_ms) {
-    out.push_back(waiting_.front().connection.source.address);
-    leave(out.back());
+    out.push_back(waiting_.front().waiter.connection.source.address);
+    leave(waiting_.front().waiter.origin);
     waiting_.pop_front();
   }
   return out;

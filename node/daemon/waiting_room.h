@@ -19,25 +19,30 @@ namespace acl::node {
 inline constexpr std::size_t most_waiting = 1024;
 inline constexpr std::size_t most_waiting_of_one = 256;
 
+struct WaitingConnection {
+  AcceptedConnection connection;
+  LoginOrigin origin;
+};
+
 class WaitingRoom {
  public:
   // False: it is full, and the connection is closed.
-  bool add(AcceptedConnection connection, std::int64_t until_ms);
+  bool add(WaitingConnection one, std::int64_t until_ms);
   // Those that `limits` has room for now, where they are counted; the oldest of each source first.
-  std::vector<AcceptedConnection> take(LoginLimits& limits);
+  std::vector<WaitingConnection> take(LoginLimits& limits);
   // Closes those whose time is up; their sources.
   std::vector<net::Address> give_up(std::int64_t now_ms);
   [[nodiscard]] std::size_t size() const noexcept { return waiting_.size(); }
 
  private:
   struct Waiting {
-    AcceptedConnection connection;
+    WaitingConnection waiter;
     std::int64_t until_ms = 0;
   };
-  void leave(const net::Address& source);
+  void leave(const LoginOrigin& origin);
 
   std::deque<Waiting> waiting_;
-  std::map<net::Address, std::size_t> of_source_;
+  std::map<LoginOrigin, std::size_t> of_source_;
 };
 
 }  // namespace acl::node

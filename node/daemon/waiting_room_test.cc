@@ -10,16 +10,19 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-AcceptedConnection from(const char* source, std::uint16_t port) {
-  AcceptedConnection out;
-  out.fd = Fd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-  out.source = {*net::Address::parse(source), port};
+LoginOrigin at(const char* source) { return {std::nullopt, *net::Address::parse(source)}; }
+
+WaitingConnection from(const char* source, std::uint16_t port) {
+  WaitingConnection out;
+  out.connection.fd = Fd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  out.connection.source = {*net::Address::parse(source), port};
+  out.origin = at(source);
   return out;
 }
 
-std::vector<std::uint16_t> ports(const std::vector<AcceptedConnection>& taken) {
+std::vector<std::uint16_t> ports(const std::vector<WaitingConnection>& taken) {
   std::vector<std::uint16_t> out;
-  for (const AcceptedConnection& one : taken) out.push_back(one.source.port);
+  for (const WaitingConnection& one : taken) out.push_back(one.connection.source.port);
   return out;
 }
 
@@ -30,9 +33,9 @@ TEST(WaitingRoom, LetsThemOutInTheirOrderAsFarAsTheLimitsGo) {
   ASSERT_TRUE(room.add(from("100.64.0.2", 4), 1000));
   EXPECT_THAT(ports(room.take(limits)), ElementsAre(1, 2, 4));
   EXPECT_THAT(ports(room.take(limits)), IsEmpty());
-  limits.end(*net::Address::parse("100.64.0.2"));
+  limits.end(at("100.64.0.2"));
   EXPECT_THAT(ports(room.take(limits)), IsEmpty());  // the first source has as many as it may have
-  limits.end(*net::Address::parse("100.64.0.1"));
+  limits.end(at("100.64.0.1"));
   EXPECT_THAT(ports(room.take(limits)), ElementsAre(3));
   EXPECT_EQ(room.size(), 0U);
 }

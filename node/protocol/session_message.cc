@@ -78,6 +78,9 @@ struct FromSessionFields {
       io.text(m.user, longest_account, "user");
       io.flag(m.is_root);
       io.number(m.since);
+      io.flag(m.agent_forwarding);
+      io.flag(m.local_forwarding);
+      io.flag(m.remote_forwarding);
     } else {
       static_assert(std::is_same_v<T, SessionOver>);
       io.text(m.words, longest_text, "words");

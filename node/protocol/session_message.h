@@ -85,6 +85,8 @@ struct Resume {
   std::string user;
   bool is_root = false;
   std::uint64_t since = 0;  // seconds since 1970
+  // What its Decision gave it.
+  bool agent_forwarding = false, local_forwarding = false, remote_forwarding = false;
 };
 // The last message.
 struct SessionOver {

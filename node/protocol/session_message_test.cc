@@ -57,8 +57,8 @@ FromSession some_from_session() {
     case 0: return May{some<std::uint32_t>(), some_text(100), some<bool>(), some<bool>(), Method::keyboard_interactive};
     case 1: return LoggedIn{some_text(100)};
     case 2:
-      return Resume{some<std::uint64_t>(), some_endpoint(), some_endpoint(),
-                    some_text(90),         some<bool>(),    some<std::uint64_t>()};
+      return Resume{some<std::uint64_t>(), some_endpoint(), some_endpoint(), some_text(90), some<bool>(),
+                    some<std::uint64_t>(), some<bool>(),    some<bool>(),    some<bool>()};
     default: return SessionOver{some_text(100)};
   }
 }

@@ -48,7 +48,7 @@ class DaemonLinks : public ::testing::Test {
     auto message = protocol::decode_from_session(received.message);
     return message ? std::optional(std::move(*message)) : std::nullopt;
   }
-  protocol::Resume resume() const { return {7, {Bytes(4), 1}, {Bytes(4), 22}, "ann", false, 99}; }
+  protocol::Resume resume() const { return {7, {Bytes(4), 1}, {Bytes(4), 22}, "ann", false, 99, true, false, true}; }
 
   std::string path_;
   Fd daemon_, listener_;
@@ -104,6 +104,8 @@ TEST_F(DaemonLinks, AskTheNextDaemonEveryHalfSecondUntilItSaysGoOn) {
   ASSERT_TRUE(asked);
   ASSERT_TRUE(std::holds_alternative<protocol::Resume>(*asked));
   EXPECT_EQ(std::get<protocol::Resume>(*asked).user, "ann");
+  EXPECT_TRUE(std::get<protocol::Resume>(*asked).agent_forwarding);
+  EXPECT_FALSE(std::get<protocol::Resume>(*asked).local_forwarding);
   EXPECT_EQ(link_->wait(2000), patience - 1000);
   say(protocol::GoOn{});
   EXPECT_EQ(link_->step(3000, std::nullopt).what, What::nothing);

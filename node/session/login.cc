@@ -314,7 +314,8 @@ void Login::decide(const protocol::Decision& decision) {
   send(verdict);
   daemon_.send(protocol::LoggedIn{account_->name});
   daemon_.begun({begin_.number, begin_.source, begin_.own, account_->name, account_->uid == 0,
-                 static_cast<std::uint64_t>(std::time(nullptr))});
+                 static_cast<std::uint64_t>(std::time(nullptr)), decision.agent_forwarding, decision.local_forwarding,
+                 decision.remote_forwarding});
 }
 
 Expected<void> Login::open(const protocol::Decision& decision) {

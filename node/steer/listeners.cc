@@ -62,21 +62,25 @@ std::optional<SocketPlace> place_by(Ask ask, int fd) {
 
 }  // namespace
 
-Expected<Listeners> open_listeners(const std::string& interface, bool transparent) {
-  Listeners out;
-  sockaddr_in v4{};
-  v4.sin_family = AF_INET;
-  v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  out.v4 = listener_at(reinterpret_cast<const sockaddr*>(&v4), sizeof v4, interface, transparent);
-  if (!out.v4)
-    return fail(Code::E1401, fmt::format("cannot listen for logins on \"{}\": {}", interface, std::strerror(errno)));
-  sockaddr_in6 v6{};
-  v6.sin6_family = AF_INET6;
-  v6.sin6_addr = in6addr_loopback;
-  out.v6 = listener_at(reinterpret_cast<const sockaddr*>(&v6), sizeof v6, interface, transparent);
-  if (const auto at = place_by(::getsockname, out.v4.get())) out.port_v4 = at->port;
-  if (const auto at = out.v6 ? place_by(::getsockname, out.v6.get()) : std::nullopt) out.port_v6 = at->port;
-  return out;
+Expected<void> open_missing(Listeners& listeners, const std::string& interface, bool transparent) {
+  if (!listeners.v4) {
+    sockaddr_in v4{};
+    v4.sin_family = AF_INET;
+    v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    listeners.v4 = listener_at(reinterpret_cast<const sockaddr*>(&v4), sizeof v4, interface, transparent);
+    if (!listeners.v4)
+      return fail(Code::E1401, fmt::format("cannot listen for logins on \"{}\": {}", interface, std::strerror(errno)));
+    if (const auto at = place_by(::getsockname, listeners.v4.get())) listeners.port_v4 = at->port;
+  }
+  if (!listeners.v6) {
+    sockaddr_in6 v6{};
+    v6.sin6_family = AF_INET6;
+    v6.sin6_addr = in6addr_loopback;
+    listeners.v6 = listener_at(reinterpret_cast<const sockaddr*>(&v6), sizeof v6, interface, transparent);
+    if (const auto at = listeners.v6 ? place_by(::getsockname, listeners.v6.get()) : std::nullopt)
+      listeners.port_v6 = at->port;
+  }
+  return {};
 }
 
 AcceptedConnection accept_connection(int listener) {

@@ -21,8 +21,8 @@ struct Listeners {
   std::uint16_t port_v4 = 0, port_v6 = 0;
 };
 
-// `transparent`: what nftables' tproxy asks for (IP_TRANSPARENT, ip(7)).
-Expected<Listeners> open_listeners(const std::string& interface, bool transparent);
+// Opens those that are not there. `transparent`: what nftables' tproxy asks for (IP_TRANSPARENT, ip(7)).
+Expected<void> open_missing(Listeners& listeners, const std::string& interface, bool transparent);
 
 // An address with a port, of a socket.
 struct SocketPlace {

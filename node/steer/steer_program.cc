@@ -57,11 +57,6 @@ Key key_of(const net::Address& address) {
 Expected<void> fill(int map, const std::vector<net::Address>& addresses) {
   std::set<Key> wanted;
   for (const net::Address& address : addresses) wanted.insert(key_of(address));
-  const std::uint8_t there = 1;
-  for (const Key& key : wanted) {
-    if (bpf_map_update_elem(map, key.data(), &there, BPF_ANY) != 0)
-      return cannot("cannot put an address into the steering program's sets", errno);
-  }
   std::vector<Key> stale;
   Key key{};
   for (const void* at = nullptr; bpf_map_get_next_key(map, at, key.data()) == 0; at = stale.data() + stale.size() - 1)
@@ -69,6 +64,11 @@ Expected<void> fill(int map, const std::vector<net::Address>& addresses) {
   for (const Key& one : stale) {
     if (wanted.count(one) == 0 && bpf_map_delete_elem(map, one.data()) != 0 && errno != ENOENT)
       return cannot("cannot take an address out of the steering program's sets", errno);
+  }
+  const std::uint8_t there = 1;
+  for (const Key& one : wanted) {
+    if (bpf_map_update_elem(map, one.data(), &there, BPF_ANY) != 0)
+      return cannot("cannot put an address into the steering program's sets", errno);
   }
   return {};
 }

@@ -28,7 +28,7 @@ class SteerProgram {
 
   // `ifindex` 0: nothing is steered.
   Expected<void> set_interface(unsigned ifindex, std::uint16_t port) const;
-  // Makes the set hold these and no others; those that are new come first.
+  // Makes the set hold these and no others; those that go make room first.
   Expected<void> set_own(const std::vector<net::Address>& addresses) const;
   Expected<void> set_local(const std::vector<net::Address>& addresses) const;
   // -1: there is none, and its connections are refused.

@@ -1,5 +1,7 @@
 #include "node/steer/steering.h"
 
+#include <algorithm>
+
 #include "node/steer/steer_program.h"
 #include "node/steer/steer_rules.h"
 
@@ -31,45 +33,58 @@ Expected<Steering> Steering::open(SteeringOptions options) {
 std::string_view Steering::backend() const noexcept { return program_ ? "SK_LOOKUP" : "nftables"; }
 
 Expected<void> Steering::set(const SteeringFacts& facts) {
-  const bool another = facts.ifindex != facts_.ifindex || !listeners_.v4;
-  if (another && facts.ifindex != 0) {
-    auto fresh = open_listeners(options_.interface, program_ == nullptr);
-    if (!fresh) return tl::unexpected(fresh.error());
-    listeners_ = std::move(*fresh);
-    in_force_ = false;
-  }
-  if (!(in_force_ && facts == facts_)) in_force_ = false;
+  const Expected<void> listening = look_after_listeners(facts);
+  if (facts != facts_) in_force_ = false;
+  taken_ = 0;
+  // Without listeners, too: then what comes is refused, and does not meet the sshd of the system.
   const Expected<void> done = program_ ? set_program(facts) : set_rules(facts);
   in_force_ = done.has_value();
   facts_ = facts;
-  return done;
+  if (done) taken_ = facts.ifindex;
+  return listening ? done : listening;
+}
+
+// Those of an interface that is gone are closed; one of IPv6 that could not be had is tried again while an own address wants it.
+Expected<void> Steering::look_after_listeners(const SteeringFacts& facts) {
+  if (facts.ifindex == 0) return {};
+  if (facts.ifindex != facts_.ifindex) listeners_ = Listeners();
+  const bool had_v4 = static_cast<bool>(listeners_.v4), had_v6 = static_cast<bool>(listeners_.v6);
+  const bool wants_v6 = std::any_of(facts.own.begin(), facts.own.end(), [](const auto& own) { return !own.is_v4(); });
+  if (had_v4 && (had_v6 || !wants_v6)) return {};
+  const Expected<void> opened = open_missing(listeners_, options_.interface, program_ == nullptr);
+  if (had_v4 != static_cast<bool>(listeners_.v4) || had_v6 != static_cast<bool>(listeners_.v6)) in_force_ = false;
+  return opened;
 }
 
 Expected<void> Steering::set_program(const SteeringFacts& facts) {
   SteerProgram& program = program_->in_kernel;
-  if (!in_force_) {
-    // A set that is not whole may take a process of this host for another host: nothing is steered to a listener until it is.
-    const auto filled = [&]() -> Expected<void> {
-      if (auto done = program.set_local(facts.host); !done) return done;
-      if (auto done = program.set_own(facts.own); !done) return done;
-      if (auto done = program.set_listeners(listeners_.v4.get(), listeners_.v6.get()); !done) return done;
-      return program.set_interface(facts.ifindex, options_.port);
-    }();
-    if (!filled) {
-      static_cast<void>(program.set_listeners(-1, -1));
-      return filled;
-    }
-  }
-  return program.attach();
+  if (in_force_) return program.attach();
+  const Expected<void> filled = fill_program(facts);
+  // A set that is not whole may take a process of this host for another host: nothing is steered to a listener until it is.
+  if (!filled) static_cast<void>(program.set_listeners(-1, -1));
+  // Whatever failed: for the addresses that are in the set, what comes by the interface is refused.
+  if (auto done = program.set_interface(facts.ifindex, options_.port); !done) return done;
+  if (auto done = program.attach(); !done) return done;
+  return filled;
 }
 
-Expected<void> Steering::set_rules(const SteeringFacts& facts) {
+Expected<void> Steering::fill_program(const SteeringFacts& facts) const {
+  const SteerProgram& program = program_->in_kernel;
+  const Expected<void> owned = program.set_own(facts.own);
+  if (!facts.host) return owned ? program.set_listeners(-1, -1) : owned;
+  if (auto done = program.set_local(*facts.host); !done) return done;
+  return owned ? program.set_listeners(listeners_.v4.get(), listeners_.v6.get()) : owned;
+}
+
+Expected<void> Steering::set_rules(const SteeringFacts& facts) const {
   if (in_force_) {
     const auto there = has_steer_rules(options_.table);
     if (there && *there) return {};
   }
-  return put_steer_rules(
-      {options_.table, options_.interface, facts.own, options_.port, listeners_.port_v4, listeners_.port_v6});
+  const bool listens = facts.host.has_value();
+  return put_steer_rules({options_.table, options_.interface, facts.own, options_.port,
+                          listens ? listeners_.port_v4 : std::uint16_t{0},
+                          listens ? listeners_.port_v6 : std::uint16_t{0}});
 }
 
 Expected<void> Steering::remove(const SteeringOptions& options) {

@@ -9,10 +9,12 @@
 // packets to a socket (tproxy; https://docs.kernel.org/networking/tproxy.html), which keep addresses and ports as they are.
 //
 // Owns its descriptors; single-threaded; needs CAP_BPF and CAP_NET_ADMIN. Errors: E1401, and E1345 of the folder of pins. After an error
-// of set() no connection is steered to a listener that should not get it, and it may be called again.
+// of set() no connection is steered to a listener that should not get it; as much as can be is refused rather than left to the sshd of the
+// system, and it may be called again.
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,8 +36,10 @@ struct SteeringOptions {
 };
 
 struct SteeringFacts {
-  unsigned ifindex = 0;                 // 0: the interface is not there
-  std::vector<net::Address> own, host;  // ascending
+  unsigned ifindex = 0;           // 0: the interface is not there
+  std::vector<net::Address> own;  // ascending
+  // Ascending; nothing: not known, and who is of this host is not, so that there are no listeners.
+  std::optional<std::vector<net::Address>> host;
   friend bool operator==(const SteeringFacts&, const SteeringFacts&) = default;
 };
 
@@ -50,6 +54,8 @@ class Steering {
   // Steers by these facts, in one step for what comes in. Cheap if they are the same as before; then it looks whether the kernel's part
   // is still there, and puts it back.
   Expected<void> set(const SteeringFacts& facts);
+  // The interface at which port 22 of the own addresses is no longer the system's, whether we listen or refuse; 0: there is none.
+  [[nodiscard]] unsigned taken() const noexcept { return taken_; }
   // They are others after the interface was made anew.
   [[nodiscard]] const Listeners& listeners() const noexcept { return listeners_; }
   [[nodiscard]] std::string_view backend() const noexcept;  // "SK_LOOKUP", "nftables"
@@ -60,14 +66,17 @@ class Steering {
  private:
   struct Program;
   explicit Steering(SteeringOptions options);
+  Expected<void> look_after_listeners(const SteeringFacts& facts);
   Expected<void> set_program(const SteeringFacts& facts);
-  Expected<void> set_rules(const SteeringFacts& facts);
+  Expected<void> fill_program(const SteeringFacts& facts) const;
+  Expected<void> set_rules(const SteeringFacts& facts) const;
 
   SteeringOptions options_;
   std::unique_ptr<Program> program_;  // null: by rules
   Listeners listeners_;
   SteeringFacts facts_;
   bool in_force_ = false;  // facts_ are
+  unsigned taken_ = 0;
 };
 
 }  // namespace acl::node

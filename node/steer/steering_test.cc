@@ -58,10 +58,11 @@ TEST(HostAddresses, TheKernelsListIsSortedAndHasEachOnce) {
 }
 
 TEST(Listeners, NoInterfaceOfThatNameIsAnError) {
-  const auto listeners = open_listeners("no-such-wg", false);
-  ASSERT_FALSE(listeners);
-  EXPECT_EQ(listeners.error().code, Code::E1401);
-  EXPECT_THAT(listeners.error().message, HasSubstr("\"no-such-wg\""));
+  Listeners listeners;
+  const auto opened = open_missing(listeners, "no-such-wg", false);
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code, Code::E1401);
+  EXPECT_THAT(opened.error().message, HasSubstr("\"no-such-wg\""));
 }
 
 }  // namespace

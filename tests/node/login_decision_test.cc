@@ -63,6 +63,12 @@ struct World {
                         {*net::Address::parse(source), own, user, exists, is_root || user == "root"});
   }
 
+  LoginAnswer again(const LoginAnswer& had) {
+    static_cast<void>(ask("deploy"));  // makes the facts
+    return decide_login_again({facts, denied, host}, {*net::Address::parse("100.64.0.1"), own, "deploy", true, false},
+                              had);
+  }
+
   Example example;
   std::vector<OwnedRange> allowed;
   std::vector<BreakGlass> glass;
@@ -184,6 +190,37 @@ TEST(LoginDecision, ALocalSettingNarrowsAndNeverWidens) {
   EXPECT_EQ(layers(answer).back(), "local NO");
   EXPECT_TRUE(world.ask("deploy").accept);
   EXPECT_FALSE(world.ask("backup").accept);
+}
+
+TEST(LoginDecision, ALoginThatLivesIsDeniedOnceARightItHasIsGivenNoMore) {
+  World world;
+  const LoginAnswer given = world.ask("deploy");
+  EXPECT_TRUE(world.again(given).accept);
+  LoginAnswer bare = given;
+  bare.agent_forwarding = bare.local_forwarding = bare.remote_forwarding = false;
+  bare.patterns.clear();
+  EXPECT_TRUE(world.again(bare).accept);
+  EXPECT_TRUE(world.again(bare).patterns.empty()) << "what it would be given besides is not its";
+  LoginAnswer more = given;
+  more.patterns.push_back("LD_*");
+  const LoginAnswer narrowed = world.again(more);
+  EXPECT_FALSE(narrowed.accept);
+  EXPECT_EQ(layers(narrowed).back(), "ssh NO");
+  EXPECT_THAT(narrowed.tell, HasSubstr("policy no longer gives variables"));
+  // Break-glass gives accounts alone.
+  world.facts.table = nullptr;
+  BreakGlass entry;
+  entry.from = net::Prefix::parse("100.64.0.1").prefix;
+  entry.key = key_of(1);
+  entry.login = "deploy";
+  world.glass = {entry};
+  EXPECT_TRUE(world.again(bare).accept);
+  for (bool LoginAnswer::*right :
+       {&LoginAnswer::agent_forwarding, &LoginAnswer::local_forwarding, &LoginAnswer::remote_forwarding}) {
+    LoginAnswer had = bare;
+    had.*right = true;
+    EXPECT_FALSE(world.again(had).accept);
+  }
 }
 
 TEST(LoginDecision, AnAccountThatIsMissingIsNamedToWhomPolicyWouldLetIn) {

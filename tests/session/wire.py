@@ -36,7 +36,7 @@ FIELDS = {
     "may": (80, [("request", "u32"), ("user", "text"), ("exists", "u8"), ("is_root", "u8"), ("method", "u8")]),
     "logged-in": (81, [("user", "text")]),
     "resume": (82, [("number", "u64"), ("source", "blob"), ("source_port", "u16"), ("own", "blob"), ("own_port", "u16"), ("user", "text"),
-                    ("is_root", "u8"), ("since", "u64")]),
+                    ("is_root", "u8"), ("since", "u64"), ("agent", "u8"), ("local", "u8"), ("remote", "u8")]),
     "session-over": (83, [("words", "text")]),
 }
 NAMES = {kind: name for name, (kind, _) in FIELDS.items()}

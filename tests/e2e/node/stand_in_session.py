@@ -74,9 +74,9 @@ def logged_in(user):
     return struct.pack("<B", 81) + text(user)
 
 
-def resume(begin, user, is_root, since):
+def resume(begin, user, is_root, since, rights):
     return (struct.pack("<BQ", 82, begin["number"]) + endpoint(begin["source"]) + endpoint(begin["own"]) + text(user) +
-            struct.pack("<BQ", is_root, since))
+            struct.pack("<BQ", is_root, since) + struct.pack("<BBB", *rights))
 
 
 def over(words):
@@ -87,22 +87,25 @@ def say(client, **what):
     client.sendall(json.dumps(what).encode() + b"\n")
 
 
-def come_back(begin, user, is_root, since):
+def come_back(begin, user, is_root, since, rights):
     """Another daemon's conversation, or nothing."""
     end = time.monotonic() + RESUMES_FOR
     while time.monotonic() < end:
         s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
             s.connect(begin["resume_socket"])
-            s.send(resume(begin, user, is_root, since))
+            s.send(resume(begin, user, is_root, since, rights))
             return s
         except OSError:
             time.sleep(0.1)
     return None
 
 
-def live(begin, aclnode, client, user, is_root):
-    aclnode.send(logged_in(user))
+def live(begin, aclnode, client, user, is_root, rights):
+    try:
+        aclnode.send(logged_in(user))
+    except OSError:
+        pass  # it may be gone already: then it is asked again below
     since, alone = int(time.time()), False
 
     def goodbye():
@@ -121,7 +124,7 @@ def live(begin, aclnode, client, user, is_root):
             if not alone:
                 say(client, event="alone")
             alone = True
-            aclnode = come_back(begin, user, is_root, since)
+            aclnode = come_back(begin, user, is_root, since, rights)
             if aclnode is None:
                 return say(client, event="given up")
             continue
@@ -153,7 +156,7 @@ def serve(begin, client, aclnode):
         say(client, event=kind, **{k: v for k, v in what.items()})
         if what.get("accept"):
             signal.alarm(0)
-            return live(begin, aclnode, client, user, root == "root")
+            return live(begin, aclnode, client, user, root == "root", [what[name] for name in ("agent", "local", "remote")])
     aclnode.send(over("the client has given up"))
 
 

@@ -100,6 +100,16 @@ class Steer(unittest.TestCase):
             except OSError:
                 return "refused"
 
+    def answers_while_it_starts(self, seconds=3):
+        """Who answers from the start of a daemon on, before and after it has a table."""
+        self.configure()
+        self.lab.publish(policy())
+        self.server.start_daemon()
+        end, seen = time.monotonic() + seconds, set()
+        while time.monotonic() < end:
+            seen.add(self.answers(self.ann, self.server.v4, 0.3))
+        return seen
+
     def login(self, node, user, exists=True, address=None):
         """The answer to one question, and the connection."""
         s = self.connect(node, address or self.server.v4)
@@ -196,6 +206,31 @@ class WhoAnswers(Steer):
         self.assertNotIn("sshd", seen)
 
 
+    def test_from_a_cold_start_on_nobody_meets_the_sshd_of_the_system(self):
+        self.start_sshd()
+        self.assertNotIn("sshd", self.answers_while_it_starts())
+
+    def test_where_logins_cannot_be_served_the_port_is_not_anothers(self):
+        self.start_sshd()
+        os.makedirs(f"{self.server.folder}/run/logins")  # where the socket would be
+        self.assertNotIn("sshd", self.answers_while_it_starts(1.5))
+        self.assertIn("logins", self.server.status()["ssh"]["trouble"])
+        os.rmdir(f"{self.server.folder}/run/logins")
+        self.assertTrue(wait_for(lambda: self.answers(self.ann, self.server.v4) == "aclnode", 15), self.server.status())
+
+
+class TooManyAddresses(Steer):
+    def test_with_more_addresses_than_can_be_steered_the_interface_stays_shut(self):
+        self.start_sshd()
+        for i in range(300):
+            self.server.ip("addr", "add", f"fd7a::9:{i:x}/128", "dev", self.server.interface, "nodad")
+        self.assertEqual(self.answers_while_it_starts(1.5), {"nobody"})
+        self.assertIn("E1401", self.server.status()["ssh"]["trouble"])
+        for i in range(300):
+            self.server.ip("addr", "del", f"fd7a::9:{i:x}/128", "dev", self.server.interface)
+        self.assertTrue(wait_for(lambda: self.answers(self.ann, self.server.v4) == "aclnode", 15), self.server.status())
+
+
 class WhoAnswersByRules(WhoAnswers):
     """The same by rules of nftables, for kernels without the program."""
     BY = "nftables"
@@ -287,6 +322,27 @@ class Logins(Steer):
         # A table that comes later counts for it, too.
         self.lab.publish(policy([]))
         self.assertEqual(event(deploy)["event"], "end")
+
+    def test_a_table_that_gives_less_ends_what_has_more(self):
+        """Also where aclnode was started anew meanwhile, and knows of the right by the session alone."""
+        rule = {**SSH_RULES[0], "acceptEnv": ["GIT_*"]}
+        self.start([rule])
+        accepted, s = self.login(self.ann, "root")
+        self.assertEqual(accepted["patterns"], ["GIT_*"])
+        self.assertTrue(accepted["local"], accepted)
+        self.lab.publish(policy([{**rule, "acceptEnv": ["GIT_*", "LANG"]}]))
+        with self.assertRaises(TimeoutError):
+            event(s, 1.5)
+        self.lab.publish(policy([SSH_RULES[0]]))
+        self.assertIn("policy no longer gives variables of the environment", event(s)["words"])
+        kept = self.login(self.ann, "root")[1]
+        self.server.kill_daemon()
+        self.assertEqual(event(kept)["event"], "alone")
+        # Break-glass gives accounts and no forwarding.
+        self.configure(tail=f'\n[[break_glass]]\nfrom = "{self.ann.v4}"\nkey = "{self.ann.public}"\nlogin = "root"\n')
+        os.rename(self.lab.trust_file, self.lab.trust_file + ".away")
+        self.server.start_daemon()
+        self.assertIn("policy no longer gives agent forwarding", event(kept)["words"])
 
     def test_who_says_nothing_keeps_only_himself_out(self):
         self.start(max_starting=6, max_starting_per_source=3, login_grace_s=2)
