@@ -28,8 +28,8 @@ std::vector<ProcessLine> descendants_of(pid_t root, const std::vector<ProcessLin
 // SIGKILL to that process, and not to one that has got its number since. False: it is gone.
 bool kill_process(const ProcessLine& seen) noexcept;
 
-// SIGKILL to all descendants of this process, again until there are none. Waits for those that are its children. False: after all rounds there
-// still were some: they do not end (a disk), or make others faster than they are found.
+// SIGKILL to all descendants of this process, again until there are none. Waits for those that are its children. False: after
+// all rounds there still were some: they do not end (a disk), or make others faster than they are found.
 bool kill_descendants() noexcept;
 
 }  // namespace acl::node::session

@@ -37,7 +37,8 @@ struct HostKey {
 // Ed25519 first. A file that is not there is passed over; none at all is an error, and so is any that is there and is no usable key.
 Expected<std::vector<HostKey>> read_host_keys(const std::string& folder);
 
-// Processes forked from now on have none of these keys, and no copy of them in memory: some become a user's. One set at a time; nullptr ends it.
+// Processes forked from now on have none of these keys, and no copy of them in memory: some become a user's. One set at a time; nullptr
+// ends it.
 void wipe_in_children(std::vector<HostKey>* keys) noexcept;
 
 // From the text of a file; `name` is for messages.

@@ -14,7 +14,8 @@
 namespace acl::node::session {
 
 // `tty`: "/dev/pts/3". Both write in a process of their own, a child of this one that need not be waited for: whoever may read these files
-// can lock them, and so keep their writer for 20 s (glibc's patience). What comes out ends when the beginning is recorded, for the end to come after.
+// can lock them, and so keep their writer for 20 s (glibc's patience). What comes out ends when the beginning is recorded, for the end
+// to come after.
 Fd record_terminal(const Account& account, const std::string& tty, pid_t pid, const net::Address& source) noexcept;
 void record_terminal_end(const std::string& tty, pid_t pid, Fd begun) noexcept;
 
