@@ -64,7 +64,8 @@ class Logins {
   void step();
   // Once a second: the supervisor is there, before the first login asks for it.
   void tick();
-  // What is enforced may be something else: those that live are decided again.
+  // What is enforced may be something else: those that live are decided again; while WireGuard says nothing, not before ten seconds of it: an
+  // answer that was lost is no reason to end them all.
   void decide_again();
   // All that live.
   void end_all(const std::string& words);
@@ -104,6 +105,8 @@ class Logins {
   Logins(LoginSettings settings, LoginSource source, const Clocks& clocks, Decisions& decisions);
   Expected<void> listen_for_sessions();
   bool watch(int fd, std::uint64_t tag) const;
+  void pause();
+  void go_on_accepting();
 
   void accept_from(int listener);
   void take(AcceptedConnection connection);
@@ -128,6 +131,7 @@ class Logins {
   void began(Login& login);
   void close(Place place, const std::string& words);
   void look_at_deadlines();
+  bool is_silence_short();
   [[nodiscard]] LoginAnswer decide_living(const Login& login) const;
 
   void record_decision(const Login& login, const char* event);
@@ -143,7 +147,8 @@ class Logins {
   Fd epoll_, sessions_;
   int listeners_[2] = {-1, -1};
   bool serves_ = false;
-  std::int64_t paused_until_ms_ = 0;  // no descriptors left: not accepted from until then
+  std::optional<std::int64_t> paused_until_ms_;  // no room: what is accepted from is not watched until then
+  std::optional<std::int64_t> silent_since_ms_;  // WireGuard says nothing, since that was seen
   std::vector<net::Address> host_;
   std::map<std::uint64_t, Login> logins_;
   std::uint64_t next_key_ = 0, number_base_ = 0;

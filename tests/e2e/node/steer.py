@@ -3,7 +3,7 @@
 what becomes of logins when policy changes or aclnode restarts. A stand-in plays aclnode-session, so there is no SSH in it but Debian's
 sshd beside it.
 """
-import os, shutil, sys, time, unittest
+import os, resource, shutil, sys, time, unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from lab import *
@@ -278,6 +278,19 @@ class Logins(Steer):
         self.assertEqual(again["verdict"], "deny")
         self.assertIn(f"WireGuard's allowed-ips give {self.ann.v4} to {self.stranger.public}", again["reason"])
 
+    def test_a_wireguard_that_is_silent_for_a_while_ends_no_login(self):
+        self.start()
+        s = self.login(self.ann, "root")[1]
+        silent = lambda: self.server.status()["admitted_sources"] == 0
+        for patience, ends in ((1, False), (30, True)):
+            self.server.wireguard.send_signal(signal.SIGSTOP)
+            self.addCleanup(self.server.wireguard.send_signal, signal.SIGCONT)
+            self.assertTrue(wait_for(silent, 10), self.server.status())
+            self.assertEqual(bool(wait_for(lambda: self.records("session-end"), patience)), ends)
+            self.server.wireguard.send_signal(signal.SIGCONT)
+            self.assertTrue(wait_for(lambda: not silent(), 10), self.server.status())
+        self.assertIn("no longer allowed", event(s)["words"])
+
     def test_a_new_table_ends_what_it_does_not_allow_within_a_second(self):
         self.start()
         gone, stays = self.login(self.ann, "root")[1], self.login(self.ann, "deploy")[1]
@@ -322,6 +335,25 @@ class Logins(Steer):
         # A table that comes later counts for it, too.
         self.lab.publish(policy([]))
         self.assertEqual(event(deploy)["event"], "end")
+
+    def test_without_descriptors_it_waits_and_does_not_spin(self):
+        self.start()
+        process = f"/proc/{self.server.daemon.pid}"
+
+        def busy():
+            with open(f"{process}/stat") as file:
+                return sum(int(n) for n in file.read().rsplit(")", 1)[1].split()[11:13]) / os.sysconf("SC_CLK_TCK")
+        limit = resource.prlimit(self.server.daemon.pid, resource.RLIMIT_NOFILE)
+        # As many as there are, if the kernel gives the lowest that is free.
+        free = next(n for n in range(1024) if not os.path.exists(f"{process}/fd/{n}"))
+        resource.prlimit(self.server.daemon.pid, resource.RLIMIT_NOFILE, (free, limit[1]))
+        s = self.connect(self.ann, self.server.v4)
+        before = busy()
+        time.sleep(2)
+        self.assertLess(busy() - before, 0.7, "seconds of the processor within two")
+        resource.prlimit(self.server.daemon.pid, resource.RLIMIT_NOFILE, limit)
+        s.close()
+        self.assertTrue(wait_for(lambda: (self.login(self.ann, "root")[0] or {}).get("accept"), 15))
 
     def test_a_table_that_gives_less_ends_what_has_more(self):
         """Also where aclnode was started anew meanwhile, and knows of the right by the session alone."""
