@@ -30,9 +30,13 @@ constexpr std::int64_t supervisor_patience_ms = 5000, hand_over_every_ms = 20;
 // WireGuard answers or is given up within three seconds (enforcer.cc).
 constexpr std::int64_t may_patience_ms = 5000;
 constexpr std::int64_t silence_patience_ms = 10'000;
+// How long a session that is told to end has before the client is cut off: it kills after 300 ms (docs/protocol.md).
+constexpr std::int64_t cut_after_ms = 1000;
 constexpr std::int64_t resume_patience_ms = 10'000, end_patience_ms = 10'000;
 // aclnode-session ends at the grace by itself.
 constexpr std::int64_t grace_slack_ms = 5000;
+// How often it is told of a session that was to end and is still there.
+constexpr std::int64_t stays_again_ms = 600'000;
 constexpr std::int64_t pause_ms = 200;
 constexpr std::int64_t tell_refusals_every_ms = 10'000;
 
@@ -277,7 +281,7 @@ void Logins::hand_over_all() {
     }
     const int descriptors[] = {login.connection.get(), login.for_session.get()};
     if (!supervisor_.hand_over(begin, descriptors)) return;
-    login.connection = Fd();
+    login.client = std::exchange(login.connection, Fd());
     login.for_session = Fd();
     login.deadline_ms = login.since_ms + grace_ms() + grace_slack_ms;
   }
@@ -337,13 +341,26 @@ std::optional<std::int64_t> Logins::next_ms() const {
   return clocks_.steady_ms() + hand_over_every_ms;
 }
 
+// Whoever else has the connection, nothing goes by it any more.
+void Logins::cut(Login& login) {
+  if (login.client) ::shutdown(login.client.get(), SHUT_RDWR);
+  login.client = Fd();
+}
+
 void Logins::look_at_deadlines() {
   const std::int64_t now = clocks_.steady_ms();
   for (auto at = logins_.begin(); at != logins_.end();) {
     const auto here = at++;
     Login& login = here->second;
     if (login.live && !login.ending) continue;
+    if (login.ending && now >= login.cut_ms) cut(login);
     if (now < login.deadline_ms) continue;
+    if (login.live) {
+      // Its user may have stopped it. It is there until its conversation ends, and no record says otherwise.
+      record_session(login, "session-stays", "it did not end by itself");
+      login.deadline_ms = now + stays_again_ms;
+      continue;
+    }
     if (login.connection) {
       refuse(login.source.address, fmt::format("E1404: {}", supervisor_.why()));
       close(here, "it was not served");
@@ -512,12 +529,14 @@ bool Logins::say(Login& login, const protocol::ToSession& message) {
 void Logins::end(Login& login, const std::string& words) {
   login.ending = true;
   login.deadline_ms = clocks_.steady_ms() + end_patience_ms;
+  login.cut_ms = clocks_.steady_ms() + cut_after_ms;
   if (!say(login, protocol::EndSession{words})) ::shutdown(login.conversation.get(), SHUT_RDWR);
 }
 
 void Logins::close(Place place, const std::string& words) {
   Login& login = place->second;
   if (login.counted) limits_.end(login.origin);
+  if (login.ending) cut(login);
   if (login.live) record_session(login, "session-end", words);
   logins_.erase(place);
 }

@@ -84,6 +84,7 @@ class Logins {
     std::uint64_t number = 0;  // in messages and records
     SocketPlace source, own;
     Fd connection;    // until it is handed over
+    Fd client;        // the same from then on, to cut it where the session does not; none of a session that came back
     Fd conversation;  // ours
     Fd for_session;   // the other end, until it is handed over
     protocol::SessionStates states{protocol::SessionStates::Start::fresh};
@@ -97,6 +98,7 @@ class Logins {
     LoginAsked asked;    // last
     LoginAnswer answer;  // of it; its rights are those that the session has
     bool live = false, ending = false;
+    std::int64_t cut_ms = 0;  // when the client is cut off, of one that is ending
     std::int64_t since_ms = 0;
     release::Time since = 0;
   };
@@ -131,6 +133,7 @@ class Logins {
   void began(Login& login);
   void close(Place place, const std::string& words);
   void look_at_deadlines();
+  static void cut(Login& login);
   bool is_silence_short();
   [[nodiscard]] LoginAnswer decide_living(const Login& login) const;
 

@@ -291,6 +291,24 @@ class Logins(Steer):
             self.assertTrue(wait_for(lambda: not silent(), 10), self.server.status())
         self.assertIn("no longer allowed", event(s)["words"])
 
+    def test_a_session_that_was_stopped_is_cut_off_and_not_told_to_have_ended(self):
+        self.start()
+        s = self.login(self.ann, "root")[1]
+        self.assertTrue(wait_for(lambda: self.records("session-start")))
+        with open(self.socket + ".pid") as file:
+            supervisor = file.read().strip()
+        with open(f"/proc/{supervisor}/task/{supervisor}/children") as file:
+            (session,) = map(int, file.read().split())
+        os.kill(session, signal.SIGSTOP)
+        self.configure(deny_users=["root"])
+        self.assertEqual(self.server.ask("reload").returncode, 0)
+        self.assertIsNone(event(s))
+        self.assertTrue(wait_for(lambda: self.records("session-stays"), 20))
+        self.assertEqual(self.records("session-end"), [])
+        self.assertEqual(self.server.status()["ssh"]["sessions"], 1)
+        os.kill(session, signal.SIGKILL)
+        self.assertTrue(wait_for(lambda: self.records("session-end")))
+
     def test_a_new_table_ends_what_it_does_not_allow_within_a_second(self):
         self.start()
         gone, stays = self.login(self.ann, "root")[1], self.login(self.ann, "deploy")[1]
