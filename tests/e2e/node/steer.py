@@ -235,6 +235,13 @@ class WhoAnswersByRules(WhoAnswers):
     """The same by rules of nftables, for kernels without the program."""
     BY = "nftables"
 
+    def test_rules_that_were_flushed_come_back(self):
+        self.start_sshd()
+        self.start()
+        tables = [line.split()[-1] for line in self.server.exec("nft", "list", "tables").splitlines() if line.endswith("_ssh")]
+        self.server.exec("nft", "flush", "table", "inet", tables[0])
+        self.assertTrue(wait_for(lambda: self.answers(self.ann, self.server.v4) == "aclnode", 10))
+
 
 class Logins(Steer):
     def records(self, event, since=0):
