@@ -68,9 +68,12 @@ class Deciding {
   }
 
   [[nodiscard]] bool is_denied_here() {
-    if (std::find(facts_.deny_users.begin(), facts_.deny_users.end(), asked_.user) == facts_.deny_users.end())
-      return false;
-    deny("local", fmt::format("deny_users of aclnode.toml has {}", quoted(asked_.user)),
+    const auto has = [&](std::string_view name) {
+      return std::find(facts_.deny_users.begin(), facts_.deny_users.end(), name) != facts_.deny_users.end();
+    };
+    // Another account with root's number is root.
+    if (!has(asked_.user) && !(asked_.is_root && has("root"))) return false;
+    deny("local", fmt::format("deny_users of aclnode.toml has {}", quoted(has(asked_.user) ? asked_.user : "root")),
          fmt::format("access denied: this machine takes no logins as {} by SSH; use another account",
                      quoted(asked_.user)));
     return true;

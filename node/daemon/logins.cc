@@ -29,9 +29,14 @@ constexpr std::size_t most_logins = 65'536;
 constexpr std::int64_t supervisor_patience_ms = 5000, hand_over_every_ms = 20;
 // WireGuard answers or is given up within three seconds (enforcer.cc).
 constexpr std::int64_t may_patience_ms = 5000;
+constexpr std::int64_t silence_patience_ms = 10'000;
+// How long a session that is told to end has before the client is cut off: it kills after 300 ms (docs/protocol.md).
+constexpr std::int64_t cut_after_ms = 1000;
 constexpr std::int64_t resume_patience_ms = 10'000, end_patience_ms = 10'000;
 // aclnode-session ends at the grace by itself.
 constexpr std::int64_t grace_slack_ms = 5000;
+// How often it is told of a session that was to end and is still there.
+constexpr std::int64_t stays_again_ms = 600'000;
 constexpr std::int64_t pause_ms = 200;
 constexpr std::int64_t tell_refusals_every_ms = 10'000;
 
@@ -132,7 +137,8 @@ void Logins::listen(const Listeners& listeners, bool serves) {
   serves_ = serves;
   // A listener that was closed has left by itself, and its number may be another's now.
   for (const auto& [tag, fd] : {std::pair{tag_v4, listeners.v4.get()}, {tag_v6, listeners.v6.get()}}) {
-    if (fd >= 0 && !watch(fd, tag) && errno != EEXIST) refuse({}, "the listener cannot be watched");
+    if (fd >= 0 && !paused_until_ms_ && !watch(fd, tag) && errno != EEXIST)
+      refuse({}, "the listener cannot be watched");
     listeners_[tag] = fd;
   }
 }
@@ -154,6 +160,23 @@ void Logins::set_host(std::vector<net::Address> host) {
 
 // --- connections --------------------------------------------------------------------------------------------------------------
 
+// What waits would be ready again at once, and again.
+void Logins::pause() {
+  if (paused_until_ms_) return;
+  paused_until_ms_ = clocks_.steady_ms() + pause_ms;
+  for (const int fd : {listeners_[tag_v4], listeners_[tag_v6], sessions_.get()})
+    if (fd >= 0) static_cast<void>(::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr));
+}
+
+void Logins::go_on_accepting() {
+  if (!paused_until_ms_ || clocks_.steady_ms() < *paused_until_ms_) return;
+  paused_until_ms_.reset();
+  const std::pair<int, std::uint64_t> all[] = {
+      {listeners_[tag_v4], tag_v4}, {listeners_[tag_v6], tag_v6}, {sessions_.get(), tag_sessions}};
+  for (const auto& [fd, tag] : all)
+    if (fd >= 0 && !watch(fd, tag) && errno != EEXIST) pause();
+}
+
 void Logins::accept_from(int listener) {
   for (int i = 0; i < accepts_a_step; ++i) {
     AcceptedConnection connection = accept_connection(listener);
@@ -164,7 +187,7 @@ void Logins::accept_from(int listener) {
     // ECONNABORTED and 0: gone already. No descriptors: not asked again at once, since it would stay readable.
     if (errno == 0 || errno == ECONNABORTED || errno == EINTR) continue;
     if (errno != EAGAIN) {
-      paused_until_ms_ = clocks_.steady_ms() + pause_ms;
+      pause();
       refuse({}, fmt::format("cannot accept: {}", std::strerror(errno)));
     }
     return;
@@ -258,15 +281,17 @@ void Logins::hand_over_all() {
     }
     const int descriptors[] = {login.connection.get(), login.for_session.get()};
     if (!supervisor_.hand_over(begin, descriptors)) return;
-    login.connection = Fd();
+    login.client = std::exchange(login.connection, Fd());
     login.for_session = Fd();
     login.deadline_ms = login.since_ms + grace_ms() + grace_slack_ms;
   }
 }
 
 void Logins::accept_sessions() {
-  for (int i = 0; i < accepts_a_step && logins_.size() < most_logins; ++i) {
+  for (int i = 0; i < accepts_a_step; ++i) {
+    if (logins_.size() >= most_logins) return pause();
     Fd fd(::accept4(sessions_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    if (!fd && errno != EAGAIN && errno != EINTR) return pause();
     if (!fd) return;
     ucred peer{};
     socklen_t size = sizeof peer;
@@ -285,15 +310,15 @@ void Logins::accept_sessions() {
 // --- the loop's part ----------------------------------------------------------------------------------------------------------
 
 void Logins::step() {
+  go_on_accepting();
   epoll_event events[256];
   const int count = ::epoll_wait(epoll_.get(), events, static_cast<int>(std::size(events)), 0);
-  const bool paused = clocks_.steady_ms() < paused_until_ms_;
   for (int i = 0; i < count; ++i) {
     const std::uint64_t tag = events[i].data.u64;
     if (tag == tag_v4 || tag == tag_v6) {
-      if (!paused) accept_from(listeners_[tag]);
+      if (!paused_until_ms_) accept_from(listeners_[tag]);
     } else if (tag == tag_sessions) {
-      accept_sessions();
+      if (!paused_until_ms_) accept_sessions();
     } else {
       hear(tag);
     }
@@ -306,13 +331,20 @@ void Logins::step() {
 
 void Logins::tick() {
   if (serves_) supervisor_.reach();
+  if (silent_since_ms_) decide_again();
 }
 
 std::optional<std::int64_t> Logins::next_ms() const {
   const bool waiting = std::any_of(logins_.begin(), logins_.end(),
                                    [](const auto& one) { return one.second.connection || one.second.may; });
-  if (!waiting) return std::nullopt;
+  if (!waiting) return paused_until_ms_;
   return clocks_.steady_ms() + hand_over_every_ms;
+}
+
+// Whoever else has the connection, nothing goes by it any more.
+void Logins::cut(Login& login) {
+  if (login.client) ::shutdown(login.client.get(), SHUT_RDWR);
+  login.client = Fd();
 }
 
 void Logins::look_at_deadlines() {
@@ -321,7 +353,14 @@ void Logins::look_at_deadlines() {
     const auto here = at++;
     Login& login = here->second;
     if (login.live && !login.ending) continue;
+    if (login.ending && now >= login.cut_ms) cut(login);
     if (now < login.deadline_ms) continue;
+    if (login.live) {
+      // Its user may have stopped it. It is there until its conversation ends, and no record says otherwise.
+      record_session(login, "session-stays", "it did not end by itself");
+      login.deadline_ms = now + stays_again_ms;
+      continue;
+    }
     if (login.connection) {
       refuse(login.source.address, fmt::format("E1404: {}", supervisor_.why()));
       close(here, "it was not served");
@@ -452,9 +491,19 @@ void Logins::began(Login& login) {
   record_session(login, "session-start", "");
 }
 
+bool Logins::is_silence_short() {
+  if (source_.facts().own_key != Key{}) {
+    silent_since_ms_.reset();
+    return false;
+  }
+  if (!silent_since_ms_) silent_since_ms_ = clocks_.steady_ms();
+  return clocks_.steady_ms() - *silent_since_ms_ < silence_patience_ms;
+}
+
 void Logins::decide_again() {
+  const bool wait = is_silence_short();
   for (auto& [key, login] : logins_) {
-    if (!login.answer.accept || login.ending || login.may) continue;
+    if (!login.answer.accept || login.ending || login.may || (login.live && wait)) continue;
     LoginAnswer fresh = decide_living(login);
     if (fresh.accept) {
       login.answer = std::move(fresh);
@@ -480,12 +529,14 @@ bool Logins::say(Login& login, const protocol::ToSession& message) {
 void Logins::end(Login& login, const std::string& words) {
   login.ending = true;
   login.deadline_ms = clocks_.steady_ms() + end_patience_ms;
+  login.cut_ms = clocks_.steady_ms() + cut_after_ms;
   if (!say(login, protocol::EndSession{words})) ::shutdown(login.conversation.get(), SHUT_RDWR);
 }
 
 void Logins::close(Place place, const std::string& words) {
   Login& login = place->second;
   if (login.counted) limits_.end(login.origin);
+  if (login.ending) cut(login);
   if (login.live) record_session(login, "session-end", words);
   logins_.erase(place);
 }

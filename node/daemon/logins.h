@@ -64,7 +64,8 @@ class Logins {
   void step();
   // Once a second: the supervisor is there, before the first login asks for it.
   void tick();
-  // What is enforced may be something else: those that live are decided again.
+  // What is enforced may be something else: those that live are decided again; while WireGuard says nothing, not before ten seconds of it: an
+  // answer that was lost is no reason to end them all.
   void decide_again();
   // All that live.
   void end_all(const std::string& words);
@@ -83,6 +84,7 @@ class Logins {
     std::uint64_t number = 0;  // in messages and records
     SocketPlace source, own;
     Fd connection;    // until it is handed over
+    Fd client;        // the same from then on, to cut it where the session does not; none of a session that came back
     Fd conversation;  // ours
     Fd for_session;   // the other end, until it is handed over
     protocol::SessionStates states{protocol::SessionStates::Start::fresh};
@@ -96,6 +98,7 @@ class Logins {
     LoginAsked asked;    // last
     LoginAnswer answer;  // of it; its rights are those that the session has
     bool live = false, ending = false;
+    std::int64_t cut_ms = 0;  // when the client is cut off, of one that is ending
     std::int64_t since_ms = 0;
     release::Time since = 0;
   };
@@ -104,6 +107,8 @@ class Logins {
   Logins(LoginSettings settings, LoginSource source, const Clocks& clocks, Decisions& decisions);
   Expected<void> listen_for_sessions();
   bool watch(int fd, std::uint64_t tag) const;
+  void pause();
+  void go_on_accepting();
 
   void accept_from(int listener);
   void take(AcceptedConnection connection);
@@ -128,6 +133,8 @@ class Logins {
   void began(Login& login);
   void close(Place place, const std::string& words);
   void look_at_deadlines();
+  static void cut(Login& login);
+  bool is_silence_short();
   [[nodiscard]] LoginAnswer decide_living(const Login& login) const;
 
   void record_decision(const Login& login, const char* event);
@@ -143,7 +150,8 @@ class Logins {
   Fd epoll_, sessions_;
   int listeners_[2] = {-1, -1};
   bool serves_ = false;
-  std::int64_t paused_until_ms_ = 0;  // no descriptors left: not accepted from until then
+  std::optional<std::int64_t> paused_until_ms_;  // no room: what is accepted from is not watched until then
+  std::optional<std::int64_t> silent_since_ms_;  // WireGuard says nothing, since that was seen
   std::vector<net::Address> host_;
   std::map<std::uint64_t, Login> logins_;
   std::uint64_t next_key_ = 0, number_base_ = 0;

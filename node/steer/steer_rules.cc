@@ -8,15 +8,26 @@
 namespace acl::node {
 namespace {
 
-Expected<void> run(const std::string& commands) {
+Expected<std::string> run(const std::string& commands) {
   const std::unique_ptr<nft_ctx, decltype(&nft_ctx_free)> context(nft_ctx_new(NFT_CTX_DEFAULT), nft_ctx_free);
   if (!context || nft_ctx_buffer_output(context.get()) != 0 || nft_ctx_buffer_error(context.get()) != 0)
     return fail(Code::E1401, "no memory for nftables");
-  if (nft_run_cmd_from_buffer(context.get(), commands.c_str()) == 0) return {};
+  if (nft_run_cmd_from_buffer(context.get(), commands.c_str()) == 0)
+    return std::string(nft_ctx_get_output_buffer(context.get()));
   std::string_view why = nft_ctx_get_error_buffer(context.get());
   why = why.substr(0, why.find('\n'));  // the rest repeats the command
   return fail(Code::E1401, fmt::format("the steering rules: {}", why),
               "they need a kernel with nf_tables and tproxy (CONFIG_NFT_TPROXY)");
+}
+
+Expected<void> told(const Expected<std::string>& output) {
+  return output ? Expected<void>() : tl::unexpected(output.error());
+}
+
+std::size_t count_rules(std::string_view text) {
+  std::size_t count = 0;
+  for (std::size_t at = text.find("iifname"); at != text.npos; at = text.find("iifname", at + 1)) ++count;
+  return count;
 }
 
 }  // namespace
@@ -37,17 +48,17 @@ std::string steer_rules_text(const SteerRules& rules) {
   return out + "  }\n}\n";
 }
 
-Expected<void> put_steer_rules(const SteerRules& rules) { return run(steer_rules_text(rules)); }
+Expected<void> put_steer_rules(const SteerRules& rules) { return told(run(steer_rules_text(rules))); }
 
-Expected<bool> has_steer_rules(const std::string& table) {
-  const auto there = run(fmt::format("list chain inet {} prerouting\n", table));
-  if (there) return true;
+Expected<bool> has_steer_rules(const SteerRules& rules) {
+  const auto there = run(fmt::format("list chain inet {} prerouting\n", rules.table));
+  if (there) return count_rules(*there) == count_rules(steer_rules_text(rules));
   if (there.error().message.find("No such file") != std::string::npos) return false;
   return tl::unexpected(there.error());
 }
 
 Expected<void> remove_steer_rules(const std::string& table) {
-  return run(fmt::format("table inet {0}\ndelete table inet {0}\n", table));
+  return told(run(fmt::format("table inet {0}\ndelete table inet {0}\n", table)));
 }
 
 }  // namespace acl::node

@@ -22,7 +22,8 @@ struct SteerRules {
 // As nft(8) reads it, taking the place of what was there.
 std::string steer_rules_text(const SteerRules& rules);
 Expected<void> put_steer_rules(const SteerRules& rules);
-Expected<bool> has_steer_rules(const std::string& table);
+// Whether the chain has as many rules as these are: one that was flushed has none.
+Expected<bool> has_steer_rules(const SteerRules& rules);
 // No error if they are not there.
 Expected<void> remove_steer_rules(const std::string& table);
 

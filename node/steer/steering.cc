@@ -77,14 +77,18 @@ Expected<void> Steering::fill_program(const SteeringFacts& facts) const {
 }
 
 Expected<void> Steering::set_rules(const SteeringFacts& facts) const {
+  const bool listens = facts.host.has_value();
+  const SteerRules rules{options_.table,
+                         options_.interface,
+                         facts.own,
+                         options_.port,
+                         listens ? listeners_.port_v4 : std::uint16_t{0},
+                         listens ? listeners_.port_v6 : std::uint16_t{0}};
   if (in_force_) {
-    const auto there = has_steer_rules(options_.table);
+    const auto there = has_steer_rules(rules);
     if (there && *there) return {};
   }
-  const bool listens = facts.host.has_value();
-  return put_steer_rules({options_.table, options_.interface, facts.own, options_.port,
-                          listens ? listeners_.port_v4 : std::uint16_t{0},
-                          listens ? listeners_.port_v6 : std::uint16_t{0}});
+  return put_steer_rules(rules);
 }
 
 Expected<void> Steering::remove(const SteeringOptions& options) {

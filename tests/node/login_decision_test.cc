@@ -189,6 +189,11 @@ TEST(LoginDecision, ALocalSettingNarrowsAndNeverWidens) {
   EXPECT_FALSE(answer.accept);
   EXPECT_EQ(layers(answer).back(), "local NO");
   EXPECT_TRUE(world.ask("deploy").accept);
+  // Another account with the number 0, for whom policy has to let in root.
+  world.denied = {};
+  EXPECT_TRUE(world.ask("deploy", "100.64.0.1", true, true).accept);
+  world.denied = {"root"};
+  EXPECT_FALSE(world.ask("deploy", "100.64.0.1", true, true).accept);
   EXPECT_FALSE(world.ask("backup").accept);
 }
 

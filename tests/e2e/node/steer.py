@@ -3,7 +3,7 @@
 what becomes of logins when policy changes or aclnode restarts. A stand-in plays aclnode-session, so there is no SSH in it but Debian's
 sshd beside it.
 """
-import os, shutil, sys, time, unittest
+import os, resource, shutil, sys, time, unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from lab import *
@@ -235,6 +235,13 @@ class WhoAnswersByRules(WhoAnswers):
     """The same by rules of nftables, for kernels without the program."""
     BY = "nftables"
 
+    def test_rules_that_were_flushed_come_back(self):
+        self.start_sshd()
+        self.start()
+        tables = [line.split()[-1] for line in self.server.exec("nft", "list", "tables").splitlines() if line.endswith("_ssh")]
+        self.server.exec("nft", "flush", "table", "inet", tables[0])
+        self.assertTrue(wait_for(lambda: self.answers(self.ann, self.server.v4) == "aclnode", 10))
+
 
 class Logins(Steer):
     def records(self, event, since=0):
@@ -277,6 +284,37 @@ class Logins(Steer):
         again = self.records("login-again")[0]
         self.assertEqual(again["verdict"], "deny")
         self.assertIn(f"WireGuard's allowed-ips give {self.ann.v4} to {self.stranger.public}", again["reason"])
+
+    def test_a_wireguard_that_is_silent_for_a_while_ends_no_login(self):
+        self.start()
+        s = self.login(self.ann, "root")[1]
+        silent = lambda: self.server.status()["admitted_sources"] == 0
+        for patience, ends in ((1, False), (30, True)):
+            self.server.wireguard.send_signal(signal.SIGSTOP)
+            self.addCleanup(self.server.wireguard.send_signal, signal.SIGCONT)
+            self.assertTrue(wait_for(silent, 10), self.server.status())
+            self.assertEqual(bool(wait_for(lambda: self.records("session-end"), patience)), ends)
+            self.server.wireguard.send_signal(signal.SIGCONT)
+            self.assertTrue(wait_for(lambda: not silent(), 10), self.server.status())
+        self.assertIn("no longer allowed", event(s)["words"])
+
+    def test_a_session_that_was_stopped_is_cut_off_and_not_told_to_have_ended(self):
+        self.start()
+        s = self.login(self.ann, "root")[1]
+        self.assertTrue(wait_for(lambda: self.records("session-start")))
+        with open(self.socket + ".pid") as file:
+            supervisor = file.read().strip()
+        with open(f"/proc/{supervisor}/task/{supervisor}/children") as file:
+            (session,) = map(int, file.read().split())
+        os.kill(session, signal.SIGSTOP)
+        self.configure(deny_users=["root"])
+        self.assertEqual(self.server.ask("reload").returncode, 0)
+        self.assertIsNone(event(s))
+        self.assertTrue(wait_for(lambda: self.records("session-stays"), 20))
+        self.assertEqual(self.records("session-end"), [])
+        self.assertEqual(self.server.status()["ssh"]["sessions"], 1)
+        os.kill(session, signal.SIGKILL)
+        self.assertTrue(wait_for(lambda: self.records("session-end")))
 
     def test_a_new_table_ends_what_it_does_not_allow_within_a_second(self):
         self.start()
@@ -322,6 +360,25 @@ class Logins(Steer):
         # A table that comes later counts for it, too.
         self.lab.publish(policy([]))
         self.assertEqual(event(deploy)["event"], "end")
+
+    def test_without_descriptors_it_waits_and_does_not_spin(self):
+        self.start()
+        process = f"/proc/{self.server.daemon.pid}"
+
+        def busy():
+            with open(f"{process}/stat") as file:
+                return sum(int(n) for n in file.read().rsplit(")", 1)[1].split()[11:13]) / os.sysconf("SC_CLK_TCK")
+        limit = resource.prlimit(self.server.daemon.pid, resource.RLIMIT_NOFILE)
+        # As many as there are, if the kernel gives the lowest that is free.
+        free = next(n for n in range(1024) if not os.path.exists(f"{process}/fd/{n}"))
+        resource.prlimit(self.server.daemon.pid, resource.RLIMIT_NOFILE, (free, limit[1]))
+        s = self.connect(self.ann, self.server.v4)
+        before = busy()
+        time.sleep(2)
+        self.assertLess(busy() - before, 0.7, "seconds of the processor within two")
+        resource.prlimit(self.server.daemon.pid, resource.RLIMIT_NOFILE, limit)
+        s.close()
+        self.assertTrue(wait_for(lambda: (self.login(self.ann, "root")[0] or {}).get("accept"), 15))
 
     def test_a_table_that_gives_less_ends_what_has_more(self):
         """Also where aclnode was started anew meanwhile, and knows of the right by the session alone."""
