@@ -378,7 +378,8 @@ void Logins::hear(std::uint64_t key) {
     const protocol::Received got = protocol::receive_message(at->second.conversation.get(), buffer_);
     switch (got.state) {
       case protocol::Received::State::nothing: return;
-      case protocol::Received::State::closed: return close(at, "its process is gone");
+      case protocol::Received::State::closed:
+        return close(at, at->second.over.empty() ? "its process is gone" : std::string(at->second.over));
       case protocol::Received::State::too_long: return close(at, "E1403: a message that is too long");
       case protocol::Received::State::message: break;
     }
@@ -389,7 +390,11 @@ void Logins::hear(std::uint64_t key) {
       static_cast<void>(say(at->second, protocol::EndSession{"a message that is not legal"}));
       return close(at, fmt::format("E1403: {}", judged.fault));
     }
-    if (!hear_message(at->second, *message)) return close(at, std::get<protocol::SessionOver>(*message).words);
+    if (hear_message(at->second, *message)) continue;
+    const std::string& words = std::get<protocol::SessionOver>(*message).words;
+    // One that was told to end says so while aclnode-ssh still tells the person: it is over when its process is.
+    if (!at->second.ending) return close(at, words);
+    at->second.over = words;
   }
 }
 

@@ -98,6 +98,7 @@ class Logins {
     LoginAsked asked;    // last
     LoginAnswer answer;  // of it; its rights are those that the session has
     bool live = false, ending = false;
+    std::string over;         // ending: what aclnode-session said last
     std::int64_t cut_ms = 0;  // when the client is cut off, of one that is ending
     std::int64_t since_ms = 0;
     release::Time since = 0;

@@ -73,7 +73,7 @@ Expected<void> filter_system_calls() {
   filter.allow(SCMP_SYS(ioctl), {masked(1, 0xffffffff, TIOCSWINSZ)});
   filter.allow(SCMP_SYS(fcntl), {equal(1, F_GETFL)});
   filter.allow(SCMP_SYS(fcntl), {equal(1, F_SETFL)});
-  for (const int option : {TCP_NODELAY, TCP_QUICKACK})
+  for (const int option : {TCP_NODELAY, TCP_NOTSENT_LOWAT, TCP_QUICKACK})
     filter.allow(SCMP_SYS(setsockopt), {equal(1, IPPROTO_TCP), equal(2, static_cast<scmp_datum_t>(option))});
   filter.allow(SCMP_SYS(mmap), {masked(2, PROT_EXEC, 0)});
   filter.allow(SCMP_SYS(mprotect), {masked(2, PROT_EXEC, 0)});
