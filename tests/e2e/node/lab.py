@@ -29,6 +29,14 @@ def missing():
     return ""
 
 
+def skip_where_impossible():
+    """Ends a test's program, loudly, on a machine that cannot have such a network."""
+    reason = missing()
+    if reason:
+        print(f"SKIPPED: needs {reason}", file=sys.stderr)
+        os._exit(SKIPPED)
+
+
 def run(*command, **options):
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, **options)
     if done.returncode != 0:

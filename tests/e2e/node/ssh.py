@@ -22,10 +22,7 @@ def policy(ssh=SSH, network=NETWORK):
 
 
 def setUpModule():
-    reason = missing()
-    if reason:
-        print(f"SKIPPED: needs {reason}", file=sys.stderr)
-        os._exit(SKIPPED)
+    skip_where_impossible()
     global lab, laptop, other, server, ann, vinay
     lab = SshLab().__enter__()
     try:

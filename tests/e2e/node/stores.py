@@ -19,10 +19,7 @@ def policy(port):
 
 
 def setUpModule():
-    reason = missing()
-    if reason:
-        print(f"SKIPPED: needs {reason}", file=sys.stderr)
-        os._exit(SKIPPED)
+    skip_where_impossible()
     global lab, laptop, server
     lab = Lab().__enter__()
     try:
