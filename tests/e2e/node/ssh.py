@@ -337,8 +337,7 @@ class Hostile(unittest.TestCase):
         for _ in range(5):
             self.assertEqual(ann.ssh(at("ann"), "true").returncode, 0)
         def left():
-            pids = subprocess.run(["pgrep", "-x", "aclnode-ssh"], capture_output=True, text=True).stdout.split()
-            return [pid for pid in pids if os.path.exists(f"/proc/{pid}") and os.readlink(f"/proc/{pid}/ns/net") == os.readlink(f"/proc/{server.daemon.pid}/ns/net")]
+            return server.processes("aclnode-ssh")
         self.assertTrue(wait_for(lambda: not left(), 5), left())
         count = lambda: len(os.listdir(f"/proc/{server.daemon.pid}/fd"))
         before = count()

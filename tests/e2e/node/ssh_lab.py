@@ -82,6 +82,17 @@ class SshNode(Node):
         """Of this node's machine: accounts and the interface are looked up there."""
         return subprocess.run([*self.inside(), ACLNODE, *words, "--config", self.config], capture_output=True, text=True, timeout=20)
 
+    def processes(self, name):
+        """Those of this program in this node's network; one that ends meanwhile is none."""
+        def network(pid):
+            try:
+                return os.readlink(f"/proc/{pid}/ns/net")
+            except OSError:
+                return None
+        here = network(self.daemon.pid)
+        pids = subprocess.run(["pgrep", "-x", name[:15]], capture_output=True, text=True).stdout.split()
+        return [pid for pid in pids if network(pid) == here]
+
     def takes_logins(self, generation, patience=20.0):
         """Host keys are made at the first start, which takes a moment."""
         return self.enforces_generation(generation, patience) and \

@@ -122,9 +122,7 @@ def main():
         idle = [client.start_ssh(target, "echo ready; sleep 1000", options=["-o", f"UserKnownHostsFile={client.home}/known-aclnode", *FAST]) for _ in range(20)]
         for process in idle:
             process.stdout.read(6)
-        there = os.readlink(f"/proc/{server.daemon.pid}/ns/net")
-        ours = [pid for name in ("aclnode-ssh", "aclnode-session") for pid in subprocess.run(["pgrep", "-x", name[:15]], capture_output=True, text=True).stdout.split()
-                if os.path.exists(f"/proc/{pid}/ns/net") and os.readlink(f"/proc/{pid}/ns/net") == there]
+        ours = server.processes("aclnode-ssh") + server.processes("aclnode-session")
         print(f"memory of 20 idle logins: {memory_of(ours) / 20 / 1024:.2f} MiB each, proportional, of {len(ours)} processes")
 
 
