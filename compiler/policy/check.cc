@@ -261,8 +261,8 @@ void Checker::posture_names(const std::optional<std::vector<Text>>& list) {
 }
 
 void Checker::login(const Selector& selector, std::string_view prefix) {
-  const bool fresh = logins.insert(selector.text).second;
-  if (facts == nullptr || !fresh || facts->logins.count(lower_case(selector.text)) != 0) return;
+  if (facts != nullptr && facts->logins.contains(selector.text)) return;
+  if (!logins.insert(selector.text).second || facts == nullptr) return;
   findings.add(Code::W0343, selector.span, fmt::format("{}user not found: \"{}\"", prefix, selector.text),
                "the inventory lists no such user; the name matches nobody");
 }

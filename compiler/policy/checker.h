@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "compiler/policy/check.h"
 #include "compiler/policy/names.h"
@@ -33,7 +34,7 @@ class Checker {
   Names names;
   std::set<std::string_view> empty_groups;
   std::unordered_map<std::string_view, const Host*> prefix_hosts;  // hosts that stand for more than one address
-  std::set<std::string_view> logins;                               // users named anywhere
+  std::unordered_set<std::string_view> logins;                     // users named anywhere that no inventory lists
   std::set<std::string_view> domains;                              // domains of user:*@… and localpart:*@…
   bool plural_members = false;                                     // autogroup:members is used somewhere
   bool singular_members = false;
