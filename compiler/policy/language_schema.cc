@@ -172,7 +172,7 @@ std::string json_schema(Dialect dialect) {
   Schema schema{dialect, "{", 1};
   schema.line("\"$schema\": \"http://json-schema.org/draft-07/schema#\"");
   schema.line(fmt::format("\"title\": {}", quoted(headscale ? "Headscale policy" : "Tailnet policy file")));
-  schema.type(policy_type());
+  schema.element(policy_type());
   schema.close('}');
   return schema.out + "\n";
 }
