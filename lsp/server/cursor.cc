@@ -211,11 +211,6 @@ std::string unquoted(std::string_view text, Span span, std::uint32_t end) {
   return tree && tree->root().is(hujson::Kind::string) ? tree->root().string() : std::string(inside);
 }
 
-std::string name_of(std::string_view text, Span span) {
-  const bool closed = span.end > span.begin + 1 && text[span.begin] == '"' && text[span.end - 1] == '"';
-  return unquoted(text, span, closed ? span.end - 1 : span.end);
-}
-
 // Where the next token that is neither space nor comment begins.
 Token next_token(std::string_view text, std::uint32_t at, bool value = false) {
   Token token = token_at(text, at, value);
@@ -253,25 +248,30 @@ void end_at_word(std::string_view text, std::uint32_t offset, Token& token) {
   token.closed = false;
 }
 
-// Names of the object that `stack` begins with, from `at` on: up to `to`, or to the end of the object.
-void collect_names(std::string_view text, std::vector<Frame> stack, bool resumed, std::uint32_t at, std::uint32_t to,
-                   std::vector<std::string>& out) {
+// Reads the object that `stack` begins with, from `at` on: up to `to`, or to the end of the object.
+void collect(std::string_view text, std::vector<Frame> stack, std::uint32_t at, std::uint32_t to, bool of_a_member,
+             Cursor& cursor) {
   Containers inside(text);
-  if (resumed) {
-    inside.resume(std::move(stack));
-  } else {
-    inside.take(token_at(text, at, false));
+  if (stack.empty()) {
+    inside.take(token_at(text, at, false));  // its brace
     ++at;
+  } else {
+    inside.resume(std::move(stack));
   }
   while (at < to && !inside.stack().empty()) {
-    const bool value = inside.want() == Want::value;
-    const Token token = token_at(text, at, value);
+    const Token token = token_at(text, at, inside.want() == Want::value);
     if (token.kind == Kind::end || token.span.end > to || inside.is_foreign(token)) return;
+    const std::size_t depth = inside.stack().size();
+    const bool element = depth == 2 && !inside.stack().back().object;
     const Span before = inside.stack().front().key;
     inside.take(token);
-    if (!inside.stack().empty()) {
-      const Span key = inside.stack().front().key;
-      if (!(key == before) && key.end > key.begin) out.push_back(name_of(text, key));
+    if (inside.stack().empty()) return;
+    const Span key = inside.stack().front().key;
+    if (!(key == before)) {
+      cursor.siblings.push_back(literal_text(text, key));
+      of_a_member = true;
+    } else if (token.kind == Kind::string && (depth == 1 || element) && of_a_member && !cursor.siblings.empty()) {
+      cursor.texts.push_back({static_cast<std::uint32_t>(cursor.siblings.size() - 1), token.span});
     }
     at = token.span.end;
   }
@@ -280,7 +280,7 @@ void collect_names(std::string_view text, std::vector<Frame> stack, bool resumed
 void find_siblings(std::string_view text, const std::vector<Frame>& stack, std::uint32_t offset, Cursor& cursor) {
   const auto object = std::find_if(stack.rbegin(), stack.rend(), [](const Frame& frame) { return frame.object; });
   if (object == stack.rend()) return;
-  collect_names(text, {}, false, object->open, cursor.literal ? cursor.literal->begin : offset, cursor.siblings);
+  collect(text, {}, object->open, cursor.literal ? cursor.literal->begin : offset, true, cursor);
   std::vector<Frame> around(object.base() - 1, stack.end());
   for (Frame& frame : around) frame.want = Want::comma;
   std::uint32_t at = cursor.literal ? cursor.literal->end : offset;
@@ -291,10 +291,15 @@ void find_siblings(std::string_view text, const std::vector<Frame>& stack, std::
   } else if (!cursor.literal && cursor.at == At::value && !is_name(text, next)) {
     around.back().want = Want::value;
   }
-  collect_names(text, std::move(around), true, at, static_cast<std::uint32_t>(text.size()), cursor.siblings);
+  collect(text, std::move(around), at, static_cast<std::uint32_t>(text.size()), cursor.at == At::value, cursor);
 }
 
 }  // namespace
+
+std::string literal_text(std::string_view text, Span span) {
+  const bool closed = span.end > span.begin + 1 && text[span.begin] == '"' && text[span.end - 1] == '"';
+  return unquoted(text, span, closed ? span.end - 1 : span.end);
+}
 
 Cursor cursor_at(std::string_view text, std::uint32_t offset) {
   Cursor cursor;
@@ -318,12 +323,13 @@ Cursor cursor_at(std::string_view text, std::uint32_t offset) {
     if (token.span.end > offset) break;  // inside of white space
     around.take(token);
     at = token.span.end;
+    if (token.kind != Kind::space && token.kind != Kind::comment) cursor.previous_end = at;
   }
 
   const std::vector<Frame>& stack = around.stack();
   for (const Frame& frame : stack) {
     cursor.path.push_back(
-        {frame.object, frame.object && frame.want != Want::name ? name_of(text, frame.key) : "", frame.index});
+        {frame.object, frame.object && frame.want != Want::name ? literal_text(text, frame.key) : "", frame.index});
   }
   if (cursor.at == At::comment || around.lost()) return cursor;
 
@@ -348,7 +354,7 @@ Cursor cursor_at(std::string_view text, std::uint32_t offset) {
   cursor.at = object && want != Want::value ? At::name : At::value;
   if (cursor.at == At::name) {
     cursor.colon_follows = cursor.literal && next_is && text[next.span.begin] == ':';
-    cursor.path.back().key = cursor.literal ? name_of(text, *cursor.literal) : "";
+    cursor.path.back().key = cursor.literal ? literal_text(text, *cursor.literal) : "";
   }
   find_siblings(text, stack, offset, cursor);
   return cursor;

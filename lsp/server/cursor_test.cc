@@ -132,6 +132,20 @@ TEST(Cursor, NamesTheMembersAround) {
   EXPECT_EQ(siblings("[{\"a\": 1, | ], \"b\": 1}"), "a");
 }
 
+TEST(Cursor, ReadsTheStringsAround) {
+  const auto texts = [](const std::string& marked) {
+    std::string text, out;
+    const Cursor cursor = at(marked, &text);
+    for (const NearText& near : cursor.texts) {
+      out += (out.empty() ? "" : " ") + cursor.siblings[near.member] + "=" + literal_text(text, near.literal);
+    }
+    return out;
+  };
+  EXPECT_EQ(texts(R"({"a": "x", "b": ["y", "|", "z"], "c": {"d": "e"}, "f": ["g", ["h"]]})"), "a=x b=y b=z f=g");
+  EXPECT_EQ(texts(R"({"a": "x", "|": ["y"], "c": "z"})"), "a=x c=z");
+  EXPECT_EQ(texts(R"({"a": "x", "b": "|", "c": "z"})"), "a=x c=z");
+}
+
 TEST(Cursor, UndoesEscapes) {
   EXPECT_EQ(at(R"({"a": "x\u0041\n|"})").typed, "xA\n");
   EXPECT_EQ(at(R"({"\u0061": "|"})").path[0].key, "a");
