@@ -13,23 +13,9 @@ namespace {
 
 // --- what both kinds of rule share ---
 
-// autogroup:self means "the same user's devices": every source must be people.
-bool may_be_self_source(const Selector& selector, bool acl) noexcept {
-  switch (selector.kind) {
-    case SelectorKind::user:
-    case SelectorKind::user_domain:
-    case SelectorKind::group: return true;
-    case SelectorKind::wildcard: return acl;  // narrowed to the node's own user; grants refuse it
-    case SelectorKind::autogroup:
-      return selector.autogroup == Autogroup::member || is_role(selector.autogroup) ||
-             selector.autogroup == Autogroup::unknown;
-    default: return false;
-  }
-}
-
 void check_self(Checker& c, const std::vector<Selector>& sources, const Selector& self, bool acl) {
   for (const Selector& source : sources) {
-    if (may_be_self_source(source, acl)) continue;
+    if (may_reach_self(source, acl)) continue;
     Diagnostic& found = c.findings.add(
         Code::E0406, source.span, "autogroup:self can only be used with users, groups, or supported autogroups",
         fmt::format("move \"{}\" into a rule of its own, without autogroup:self", source.text));
