@@ -70,11 +70,12 @@ struct Schema {
            meaning == Meaning::verdict;
   }
 
-  void words(Meaning meaning, bool examples) {
+  void words(Meaning meaning, bool examples, bool nullable) {
     std::vector<std::string> list;
     for (const Word& word : words_of(meaning)) {
       if (dialect == Dialect::headscale ? word.in_headscale : word.in_tailscale) list.push_back(quoted(word.text));
     }
+    if (nullable && !examples) list.emplace_back("null");
     if (!list.empty()) line(fmt::format("\"{}\": [{}]", examples ? "examples" : "enum", fmt::join(list, ", ")));
   }
 
@@ -106,7 +107,7 @@ struct Schema {
         break;
       case Shape::text:
         shape("string");
-        text(type.meaning);
+        text(type.meaning, true);
         break;
       case Shape::boolean: shape("boolean"); break;
       case Shape::number: shape("number"); break;
@@ -121,7 +122,7 @@ struct Schema {
   void element(const Type& type) {
     if (type.shape == Shape::text) {
       line("\"type\": \"string\"");
-      text(type.meaning);
+      text(type.meaning, false);
     } else if (type.shape == Shape::record) {
       line("\"type\": \"object\"");
       record(type);
@@ -130,12 +131,12 @@ struct Schema {
     }
   }
 
-  void text(Meaning meaning) {
+  void text(Meaning meaning, bool nullable) {
     if (closed(meaning)) {
-      words(meaning, false);
+      words(meaning, false, nullable);
     } else {
       if (const auto form = pattern(meaning); !form.empty()) line(fmt::format("\"pattern\": {}", quoted(form)));
-      words(meaning, true);
+      words(meaning, true, nullable);
     }
   }
 
@@ -171,7 +172,7 @@ std::string json_schema(Dialect dialect) {
   Schema schema{dialect, "{", 1};
   schema.line("\"$schema\": \"http://json-schema.org/draft-07/schema#\"");
   schema.line(fmt::format("\"title\": {}", quoted(headscale ? "Headscale policy" : "Tailnet policy file")));
-  schema.type(policy_type());
+  schema.element(policy_type());
   schema.close('}');
   return schema.out + "\n";
 }
