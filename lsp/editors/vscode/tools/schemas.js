@@ -1,5 +1,6 @@
 // Puts beside the extension what it takes from the rest of the repository: the schemas for files that are plain JSON, and the licence.
-// Of the policy's schema, a program `aclc` is the source (`aclc schema`): $ACLC, else ../../../build/bin/aclc.
+// Of the policy's schema, a program `aclc` is the source (`aclc schema`): $ACLC, else ../../../build/bin/aclc. ACL_SOURCE names the
+// repository where this folder is a copy.
 'use strict';
 
 const {execFileSync} = require('node:child_process');
@@ -7,7 +8,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 
 const here = path.dirname(__dirname);
-const root = path.join(here, '..', '..', '..');
+const root = process.env.ACL_SOURCE || path.join(here, '..', '..', '..');
 const out = path.join(here, 'schemas');
 fs.mkdirSync(out, {recursive: true});
 fs.copyFileSync(path.join(root, 'docs', 'inventory.schema.json'), path.join(out, 'inventory.schema.json'));
