@@ -5,6 +5,7 @@
 
 #include "compiler/policy/checker.h"
 #include "compiler/policy/decode.h"
+#include "compiler/policy/language.h"
 #include "engine/net/suggest.h"
 
 namespace acl::policy {
@@ -240,11 +241,6 @@ void check_ip(Checker& c, const GrantIp& ip) {
 }
 
 // clang-format off
-constexpr std::array<std::string_view, 11> service_capabilities = {
-    "tailscale.com/cap/drive", "tailscale.com/cap/relay",     "tailscale.com/cap/webui",  "tailscale.com/cap/kubernetes",
-    "tailscale.com/cap/tsidp", "tailscale.com/cap/secrets",   "tailscale.com/cap/golink", "tailscale.com/cap/tailsql",
-    "tailscale.com/cap/pam",   "tailscale.com/cap/databases", "tailscale.com/cap/aperture",
-};
 // Given out by the control plane itself; no policy may.
 constexpr std::array<std::string_view, 5> reserved_capabilities = {
     "tailscale.com/cap/relay-target", "tailscale.com/cap/drive-sharer",  "tailscale.com/cap/ingress",
@@ -254,7 +250,8 @@ constexpr std::array<std::string_view, 5> reserved_capabilities = {
 
 // The names that may stand instead, the nearest one first.
 std::string allowed_capabilities(std::string_view name) {
-  std::vector<std::string_view> names(service_capabilities.begin(), service_capabilities.end());
+  std::vector<std::string_view> names;
+  for (const Word& word : words_of(Meaning::capability)) names.push_back(word.text);
   if (const auto near = nearest(name, names)) {
     const auto found = std::find(names.begin(), names.end(), *near);
     std::rotate(names.begin(), found, found + 1);
@@ -264,15 +261,15 @@ std::string allowed_capabilities(std::string_view name) {
 
 // A name in the domain tailscale.com.
 void check_service_capability(Checker& c, const Capability& capability) {
-  const auto is_in = [&](const auto& list) {
-    return std::find(list.begin(), list.end(), capability.name.value) != list.end();
-  };
-  if (is_in(service_capabilities)) return;
   constexpr std::string_view below = "tailscale.com/cap/";
   const std::string_view name = capability.name.value;
+  const auto known = words_of(Meaning::capability);
+  if (std::any_of(known.begin(), known.end(), [&](const Word& word) { return word.text == name; })) return;
+  const bool reserved =
+      std::find(reserved_capabilities.begin(), reserved_capabilities.end(), name) != reserved_capabilities.end();
   const bool one_word = name.substr(0, below.size()) == below && name.size() > below.size() &&
                         name.find('/', below.size()) == std::string_view::npos;
-  if (c.headscale() || !one_word || is_in(reserved_capabilities)) {
+  if (c.headscale() || !one_word || reserved) {
     c.findings.add(Code::E0411, capability.name.span, "capability name must not be in the tailscale.com domain",
                    allowed_capabilities(name));
   } else {
