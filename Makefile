@@ -32,7 +32,7 @@ build/build.ninja: CMakePresets.json
 	cmake --preset release
 
 fmt: deps-check ## clang-format on our sources
-	@find $(wildcard engine compiler node lsp tests) -name '*.cc' -o -name '*.h' | xargs clang-format -i
+	@find $(wildcard engine compiler node lsp tests) -name node_modules -prune -o \( -name '*.cc' -o -name '*.h' \) -print | xargs clang-format -i
 
 lint: deps-check build ## all static checks, clang-tidy over every file included (minutes)
 	@tools/lint.sh
