@@ -20,6 +20,9 @@
 
 ;;; Code:
 
+(require 'cl-lib)
+(require 'url-util)
+
 (defgroup acl nil
   "Tailnet policies."
   :group 'languages)
@@ -101,7 +104,7 @@
   "Keys of `acl-mode'.")
 
 ;;;###autoload
-(define-derived-mode acl-mode prog-mode "Policy"
+(define-derived-mode acl-mode prog-mode '("Policy" acl--status)
   "Major mode for tailnet policies, inventories and fixtures in HuJSON."
   (setq-local comment-start "// ")
   (setq-local comment-end "")
@@ -147,7 +150,43 @@
    (make-lsp-client :new-connection (lsp-stdio-connection (lambda () acl-lsp-command))
                     :activation-fn (lambda (_file mode) (eq mode 'acl-mode))
                     :initialization-options (lambda () (list :aclLsp (acl--settings)))
+                    :notification-handlers
+                    (let ((handlers (make-hash-table :test #'equal)))
+                      (puthash "aclLsp/status" #'acl--take-lsp-mode-status handlers)
+                      handlers)
                     :server-id 'acl-lsp)))
+
+;; What the server says of a file stands behind the name of the mode.
+(defvar-local acl--status nil
+  "A few words about the inventory and the tests of this file.")
+
+(defun acl--take-status (uri message tests)
+  "Show MESSAGE and TESTS, (PASSED . FAILED) or nil, in the buffer of URI."
+  (let ((buffer (find-buffer-visiting (url-unhex-string (string-remove-prefix "file://" uri)))))
+    (when buffer
+      (with-current-buffer buffer
+        (setq acl--status
+              (concat "[" message
+                      (when tests (format "; %d tests pass" (car tests)))
+                      (when (and tests (> (cdr tests) 0)) (format ", %d fail" (cdr tests)))
+                      "]"))
+        (force-mode-line-update)))))
+
+(defun acl--take-lsp-mode-status (_workspace parameters)
+  "Take the status in PARAMETERS, a hash table or a property list."
+  (let* ((table (hash-table-p parameters))
+         (tests (if table (gethash "tests" parameters) (plist-get parameters :tests))))
+    (acl--take-status (if table (gethash "uri" parameters) (plist-get parameters :uri))
+                      (if table (gethash "message" parameters) (plist-get parameters :message))
+                      (when tests
+                        (if table (cons (gethash "passed" tests) (gethash "failed" tests))
+                          (cons (plist-get tests :passed) (plist-get tests :failed)))))))
+
+(declare-function eglot-handle-notification "eglot")
+(with-eval-after-load 'eglot
+  (cl-defmethod eglot-handle-notification (_server (_method (eql aclLsp/status)) &key uri message tests &allow-other-keys)
+    "Take the status of a file."
+    (acl--take-status uri message (and tests (cons (plist-get tests :passed) (plist-get tests :failed))))))
 
 (defun acl--eglot ()
   "Eglot's server of this buffer, if there is one."

@@ -9,6 +9,7 @@ const LANGUAGE = 'hujson';
 
 let client;
 let status;
+const statuses = new Map();  // by URI
 
 function activate(context) {
   status = vscode.languages.createLanguageStatusItem('aclLsp.status', {language: LANGUAGE});
@@ -21,6 +22,7 @@ function activate(context) {
       vscode.commands.registerCommand('aclLsp.runAllTests', runAllTests),
       vscode.commands.registerCommand('aclLsp.restart', restart),
       vscode.commands.registerCommand('aclLsp.showOutput', () => client && client.outputChannel.show(true)),
+      vscode.window.onDidChangeActiveTextEditor(showStatus),
       vscode.workspace.onDidChangeConfiguration((event) => {
         if (event.affectsConfiguration('aclLsp.path')) {
           return restart();
@@ -46,7 +48,7 @@ async function start() {
     initializationOptions: () => ({aclLsp: vscode.workspace.getConfiguration('aclLsp')}),
     middleware: {executeCommand: showResult},
   });
-  client.onNotification('aclLsp/status', showStatus);
+  client.onNotification('aclLsp/status', takeStatus);
   client.onDidChangeState(({newState}) => {
     if (newState === State.Stopped && status) {
       tell('The language server is not running', vscode.LanguageStatusSeverity.Error);
@@ -55,7 +57,9 @@ async function start() {
   tell('Starting', vscode.LanguageStatusSeverity.Information, true);
   try {
     await client.start();
-    tell('acl-lsp', vscode.LanguageStatusSeverity.Information);
+    if (!statuses.size) {
+      tell('acl-lsp', vscode.LanguageStatusSeverity.Information);
+    }
   } catch (error) {
     tell('The language server could not be started', vscode.LanguageStatusSeverity.Error);
     const open = 'Open Settings';
@@ -68,6 +72,7 @@ async function start() {
 
 async function restart() {
   await deactivate();
+  statuses.clear();
   await start();
 }
 
@@ -78,11 +83,23 @@ function tell(text, severity, busy = false) {
   status.busy = busy;
 }
 
-// aclLsp/status: {"message": "31 nodes, 9 users; 12 tests pass", "detail": "inventory.hujson", "level": "ok|warning|error", "busy": false}
-function showStatus(said) {
-  const severities = {warning: vscode.LanguageStatusSeverity.Warning, error: vscode.LanguageStatusSeverity.Error};
-  tell(String(said.message || 'acl-lsp'), severities[said.level] || vscode.LanguageStatusSeverity.Information, Boolean(said.busy));
-  status.detail = said.detail ? String(said.detail) : undefined;
+// aclLsp/status: {"uri", "inventory": path or null, "state": "none|loading|ready|broken", "message", "tests": {"passed", "failed"}}, of
+// one file. The status bar is about the file in front.
+function takeStatus(said) {
+  statuses.set(String(said.uri), said);
+  showStatus();
+}
+
+function showStatus() {
+  const said = statuses.get(policyUri());
+  if (!said) {
+    return;
+  }
+  const tests = said.tests ? `; ${said.tests.passed} tests pass${said.tests.failed ? `, ${said.tests.failed} fail` : ''}` : '';
+  const broken = said.state === 'broken' || Boolean(said.tests && said.tests.failed);
+  tell(said.message + tests, broken ? vscode.LanguageStatusSeverity.Warning : vscode.LanguageStatusSeverity.Information,
+       said.state === 'loading');
+  status.detail = said.inventory ? vscode.workspace.asRelativePath(said.inventory) : undefined;
 }
 
 // The answer of a command that has something to read comes as {"text": …}: a document of its own beside the policy.

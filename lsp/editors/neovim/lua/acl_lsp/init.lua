@@ -8,7 +8,7 @@ local M = {}
 
 local options = { cmd = { 'acl-lsp' }, settings = {}, format_on_save = false }
 local clients = {} -- by workspace; before 0.11
-local status = {} -- what the server says of itself, by client
+local status = {} -- what the server says of each file, by URI: { message, state, inventory, tests = { passed, failed } }
 
 function M.root(path)
   local folder = vim.fn.fnamemodify(path, ':p:h')
@@ -19,14 +19,18 @@ function M.root(path)
   return git == '' and folder or vim.fn.fnamemodify(git, ':p:h' .. (vim.fn.isdirectory(git) == 1 and ':h' or ''))
 end
 
--- The line of the status bar: "" before the server has said anything.
+-- A few words for the status line: "" before the server has said anything of the buffer's file.
 function M.status(buffer)
-  for _, client in ipairs(M.clients(buffer)) do
-    if status[client.id] then
-      return status[client.id].message or ''
-    end
+  local said = status[vim.uri_from_bufnr(buffer or 0)]
+  if not said then
+    return ''
   end
-  return ''
+  local tests = said.tests
+  if not tests then
+    return said.message
+  end
+  local failed = tests.failed > 0 and (', ' .. tests.failed .. ' fail') or ''
+  return said.message .. '; ' .. tests.passed .. ' tests pass' .. failed
 end
 
 function M.clients(buffer)
@@ -63,8 +67,8 @@ function M.config()
     init_options = settings,
     on_attach = attached,
     handlers = {
-      ['aclLsp/status'] = function(_, said, context)
-        status[context.client_id] = said
+      ['aclLsp/status'] = function(_, said)
+        status[said.uri] = said
         vim.cmd('redrawstatus!')
         vim.cmd('silent doautocmd <nomodeline> User AclLspStatus')
       end,
@@ -84,7 +88,6 @@ local function start(buffer)
     config.root_dir = root
     config.workspace_folders = { { uri = vim.uri_from_fname(root), name = root } }
     config.on_exit = function(_, _, ended)
-      status[ended] = nil
       if clients[root] == ended then
         clients[root] = nil
       end
