@@ -20,8 +20,7 @@
 #include "compiler/emit/display.h"
 #include "compiler/hujson/parse.h"
 #include "compiler/policy/fixture.h"
-#include "compiler/questions/can.h"
-#include "compiler/questions/policy_tests.h"
+#include "compiler/questions/fixture_tests.h"
 #include "engine/net/file.h"
 
 namespace acl::cli {
@@ -98,42 +97,6 @@ void run_policy(Report& report, const std::string& path, const TestOptions& opti
 
 // --- fixtures ---
 
-TestCase judge(const resolve::Views& views, const policy::Expectation& expectation, std::uint32_t index) {
-  TestCase test;
-  test.kind = "expect";
-  test.index = index;
-  test.span = expectation.span;
-  test.expected = expectation.verdict.value;
-  Expected<questions::Answer> answer = [&]() -> Expected<questions::Answer> {
-    if (expectation.ssh.empty()) {
-      test.name = fmt::format("{} -> {}", expectation.from.value, expectation.to.value);
-      return questions::can_reach(views, expectation.from.value, expectation.to.value);
-    }
-    test.name = fmt::format("{} -> ssh {}", expectation.from.value, expectation.ssh.value);
-    const std::size_t at = expectation.ssh.value.find('@');
-    if (at == std::string_view::npos)
-      return fail(Code::E0903, fmt::format("\"{}\" is not USER@NODE", expectation.ssh.value));
-    return questions::can_login(views, expectation.from.value, expectation.ssh.value.substr(0, at),
-                                expectation.ssh.value.substr(at + 1));
-  }();
-  if (!answer) {
-    test.got = answer.error().message;
-    return test;
-  }
-  test.got = questions::verdict_name(answer->verdict);
-  if (answer->has_rule) test.rule = resolve::origin_name(answer->origin);
-  test.ok = test.got == test.expected;
-  if (test.ok && !expectation.rule.empty() && expectation.rule.value != test.rule) {
-    test.ok = false;
-    test.expected += fmt::format(" by {}", expectation.rule.value);
-    test.got += fmt::format(" by {}", test.rule.empty() ? "no rule" : test.rule);
-  }
-  for (const questions::Layer& layer : answer->layers) {
-    if (!layer.ok && test.detail.empty()) test.detail = layer.reason;
-  }
-  return test;
-}
-
 void run_fixture(Report& report, const std::string& path, const TestOptions& options) {
   const auto give_up = [&](int exit_code) { report.exit_code = std::max(report.exit_code, exit_code); };
   auto text = read_file(path);
@@ -153,37 +116,20 @@ void run_fixture(Report& report, const std::string& path, const TestOptions& opt
     return give_up(exit_no);
   }
 
-  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
-  const std::string policy_path = (folder / fixture.policy->value).string();
-  std::string inventory_file = options.inventory;
-  std::unique_ptr<SourceText> inline_inventory;
-  if (fixture.inventory) {
-    const hujson::Value value(file.tree, *fixture.inventory);
-    if (value.is(hujson::Kind::string)) {
-      inventory_file = (folder / value.string()).string();
-    } else {
-      // White space in front keeps the lines and columns of its diagnostics those of the fixture.
-      const Position at = file.source.position(value.span().begin);
-      inline_inventory = std::make_unique<SourceText>(
-          path, std::string(at.line - 1, '\n') + std::string(at.column - 1, ' ') + std::string(value.text()) + "\n");
-    }
-  }
+  const questions::FixtureInputs named = questions::fixture_inputs(file, fixture);
+  const std::string& policy_path = named.policy;
   int exit_code = exit_yes;
-  auto inputs = inline_inventory ? load_inputs(policy_path, *inline_inventory, options.dialect, exit_code)
-                                 : load_inputs(policy_path, inventory_file, options.dialect, exit_code);
+  auto inputs = named.inline_inventory
+                    ? load_inputs(policy_path, *named.inline_inventory, options.dialect, exit_code)
+                    : load_inputs(policy_path, named.inventory.empty() ? options.inventory : named.inventory,
+                                  options.dialect, exit_code);
   if (!inputs) return give_up(exit_code);
 
   note_rules(report, policy_path, inputs->policy->policy);
   const Progress progress("testing " + path);
-  auto run = questions::run_tests(*inputs->policy, inputs->inventory.inventory, file.tree, file.policy.tests,
-                                  file.policy.ssh_tests);
-  if (!fixture.expect.empty()) {
-    const resolve::Resolved resolved = resolve::resolve(*inputs->policy, inputs->inventory.inventory);
-    const resolve::Views views(resolved);
-    for (std::uint32_t i = 0; i < fixture.expect.size(); ++i) {
-      run.cases.push_back(judge(views, fixture.expect[i], i));
-      if (!run.cases.back().rule.empty()) mark_used(report, policy_path, run.cases.back().rule);
-    }
+  const auto run = questions::run_fixture(*inputs->policy, inputs->inventory.inventory, file, fixture);
+  for (const TestCase& test : run.cases) {
+    if (test.kind == "expect" && !test.rule.empty()) mark_used(report, policy_path, test.rule);
   }
   add_run(report, file.source, run, policy_path);
 }

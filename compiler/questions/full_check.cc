@@ -22,6 +22,19 @@ std::string describe(const TestCase& test) {
   return text;
 }
 
+std::vector<Diagnostic> failures_of(const TestRun& run, const SourceText& source) {
+  std::vector<Diagnostic> failures;
+  for (const TestCase& test : run.cases) {
+    if (test.ok) continue;
+    Diagnostic failure =
+        make_diagnostic(Code::E0605, describe(test), "change the rules, or the test if it asks for the wrong thing");
+    failure.place = source.place(test.span);
+    failure.service_text = "test(s) failed";
+    failures.push_back(std::move(failure));
+  }
+  return failures;
+}
+
 policy::Loaded full_check(std::string name, std::string text, policy::Dialect dialect,
                           const inventory::Inventory& inventory, TestRun* run) {
   const policy::Facts facts = facts_of(inventory);
@@ -29,15 +42,7 @@ policy::Loaded full_check(std::string name, std::string text, policy::Dialect di
   if (!loaded.accepted()) return loaded;
   const policy::Policy& policy = loaded.file->policy;
   TestRun outcome = run_tests(*loaded.file, inventory, loaded.file->tree, policy.tests, policy.ssh_tests);
-  std::vector<Diagnostic> failures;
-  for (const TestCase& test : outcome.cases) {
-    if (test.ok) continue;
-    Diagnostic failure =
-        make_diagnostic(Code::E0605, describe(test), "change the rules, or the test if it asks for the wrong thing");
-    failure.place = loaded.file->source.place(test.span);
-    failure.service_text = "test(s) failed";
-    failures.push_back(std::move(failure));
-  }
+  const std::vector<Diagnostic> failures = failures_of(outcome, loaded.file->source);
   loaded.diagnostics.insert(loaded.diagnostics.begin(), failures.begin(), failures.end());
   if (run != nullptr) *run = std::move(outcome);
   return loaded;

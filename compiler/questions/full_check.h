@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "compiler/inventory/inventory.h"
 #include "compiler/policy/load.h"
@@ -16,6 +17,9 @@ policy::Facts facts_of(const inventory::Inventory& inventory);
 // `run`, if not null, receives the outcome of all assertions.
 policy::Loaded full_check(std::string name, std::string text, policy::Dialect dialect,
                           const inventory::Inventory& inventory, TestRun* run = nullptr);
+
+// E0605 for each assertion that failed; `source` is the text that the tests stand in.
+std::vector<Diagnostic> failures_of(const TestRun& run, const SourceText& source);
 
 // "tests[2]: ana@example.com -> tag:db:5432: expected accept, got deny (ana-laptop -> db-1)".
 std::string describe(const TestCase& test);

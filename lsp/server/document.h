@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,7 +33,8 @@ struct Range {
   friend bool operator==(const Range&, const Range&) = default;
 };
 
-// Where the lines of a text begin. Refers to no text: it is passed along. Linear to make, logarithmic to ask (and linear in the line).
+// Where the lines of a text begin. Refers to no text: it is passed along. Linear to make, logarithmic to ask: of long lines that are not
+// all ASCII it knows places every kilobyte.
 class Lines {
  public:
   Lines() = default;
@@ -43,9 +45,21 @@ class Lines {
   [[nodiscard]] Range range(std::string_view text, Span span, Encoding encoding) const;
   [[nodiscard]] Span span(std::string_view text, Range range, Encoding encoding) const;
   [[nodiscard]] std::uint32_t count() const noexcept { return static_cast<std::uint32_t>(starts_.size()); }
+  // The line an offset is in, and where a line begins; lines from 0, one beyond the last begins at the end.
+  [[nodiscard]] std::uint32_t line_of(std::uint32_t offset) const noexcept;
+  [[nodiscard]] std::uint32_t start(std::string_view text, std::uint32_t line) const noexcept;
 
  private:
+  // A place in a long line: so many UTF-16 units behind the line's begin.
+  struct Mark {
+    std::uint32_t offset;
+    std::uint32_t units;
+  };
+  void mark_long_line(std::string_view text, std::uint32_t begin, std::uint32_t end);
+
   std::vector<std::uint32_t> starts_{0};
+  std::vector<Mark> marks_;
+  bool ascii_ = true;
 };
 
 // Replaces a part of a text.
@@ -53,5 +67,15 @@ struct TextEdit {
   Span span;
   std::string text;
 };
+
+// As `textDocument/didChange` has it: without a range, the whole text.
+struct Change {
+  std::optional<Range> range;
+  std::string text;
+};
+
+// Applies the changes one after the other, each to what the one before it left. Returns what they did to the text in bytes, in the
+// same order; what a whole text has in common with the old one, in front and behind, is not part of its edit.
+std::vector<TextEdit> apply_changes(std::string& text, const std::vector<Change>& changes, Encoding encoding);
 
 }  // namespace acl::lsp

@@ -5,14 +5,23 @@
 // received, has replaced. Understandings are made by a worker thread and handed over when done.
 #pragma once
 
+#include <deque>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "lsp/server/shown.h"
 #include "lsp/server/snapshot.h"
+#include "lsp/server/uri.h"
 
 namespace acl::lsp {
+
+class Inventories;
+struct LoadedInventory;
+class Worker;
 
 // What the client said in `initialize` that makes a difference to answers.
 struct ClientCan {
@@ -42,23 +51,116 @@ struct Settings {
   bool code_lens = true;
 };
 
-class Session {
- public:
-  virtual ~Session() = default;
-
-  [[nodiscard]] virtual const ClientCan& client() const = 0;
-  [[nodiscard]] virtual const Settings& settings(std::string_view uri) const = 0;
-  // Of the newest text of an open file; for one that is not open, of the file on the disk (version -1). Null: not a file that can be read.
-  [[nodiscard]] virtual std::shared_ptr<const Snapshot> snapshot(std::string_view uri) = 0;
-  // The newest there is for the policy, which may be of an older version than snapshot()'s. Null if there is none yet or no inventory. For
-  // a fixture: its policy's.
-  [[nodiscard]] virtual std::shared_ptr<const Understanding> understanding(std::string_view uri) = 0;
-  // The files open in the editor, by URI.
-  [[nodiscard]] virtual std::vector<std::string> open_files() const = 0;
+// A folder of the editor's workspace, or all that is in none of them (path "").
+struct Folder {
+  std::string uri;
+  std::string path;
+  Settings settings;
 };
 
-// "file:///a/b%20c.hujson" and back. Nothing for other schemes: such documents get all that needs no other file.
-std::string path_of(std::string_view uri);
-std::string uri_of(std::string_view path);
+// What a file's inventory came to: `aclLsp/status`.
+struct Status {
+  enum class State : std::uint8_t { none, loading, ready, broken };
+  std::string inventory;  // its path, "" if there is none
+  State state = State::none;
+  std::size_t nodes = 0;
+  std::size_t users = 0;
+  std::string message;                 // for people
+  std::optional<std::int64_t> tested;  // the version whose tests have run
+  std::size_t passed = 0;
+  std::size_t failed = 0;
+
+  friend bool operator==(const Status&, const Status&) = default;
+};
+
+class Session {
+ public:
+  explicit Session(Worker& worker);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  // --- for requests ---
+
+  [[nodiscard]] const ClientCan& client() const noexcept { return client_; }
+  [[nodiscard]] const Settings& settings(std::string_view uri) const;
+  // Of the newest text of an open file; for one that is not open, of the file on the disk (version -1). Null: not a file that can be read.
+  [[nodiscard]] std::shared_ptr<const Snapshot> snapshot(std::string_view uri);
+  // The newest there is for the policy, which may be of an older version than snapshot()'s. Null if there is none yet or no inventory. For
+  // a fixture: its policy's.
+  [[nodiscard]] std::shared_ptr<const Understanding> understanding(std::string_view uri);
+  // The files open in the editor, by URI.
+  [[nodiscard]] std::vector<std::string> open_files() const;
+  // All that is known to be wrong with a file: what its text tells, and the failures of the last tests.
+  [[nodiscard]] std::vector<Shown> diagnostics(std::string_view uri);
+  // Inventories that are not open and have something to say.
+  [[nodiscard]] std::vector<std::string> closed_inventories() const;
+  [[nodiscard]] const std::vector<Folder>& folders() const noexcept { return folders_; }
+
+  // --- for the loop ---
+
+  void start(const ClientCan& client, std::vector<Folder> folders);
+  void set_folders(std::vector<Folder> folders);
+  void set_settings(std::string_view folder_uri, const Settings& settings);
+
+  void open(const std::string& uri, std::int64_t version, std::string text);
+  // False if the file is not open.
+  bool change(const std::string& uri, std::int64_t version, const std::vector<Change>& changes);
+  void close(const std::string& uri);
+  // Something on the disk is not as it was: all is looked at again, and reread where it differs.
+  void look_again();
+
+  // What is to be told to the editor.
+  struct Told {
+    std::string uri;
+    std::optional<std::int64_t> version;
+    std::optional<std::vector<Shown>> diagnostics;
+    std::optional<Status> status;
+    bool settled = false;  // nothing more comes for this version
+  };
+  // Does one piece of what is to be done when no message waits: a file whose text, policy or inventory is new is looked at, and what
+  // became of it is told. Nothing if all is done that can be done before the worker is.
+  [[nodiscard]] std::optional<Told> step();
+  // Folders whose files matter, for whoever watches them.
+  [[nodiscard]] std::vector<std::string> watched_folders() const;
+
+ private:
+  struct OpenFile;
+  struct DiskFile;
+  struct FixtureRun;
+
+  OpenFile* find(std::string_view uri);
+  OpenFile* find_path(std::string_view path);
+  [[nodiscard]] FileKind kind_of_file(std::string_view uri, const std::string& path) const;
+  // Of the policy at this path: configured, else beside it; "" if there is none.
+  std::string inventory_path(std::string_view uri, const std::string& path);
+  const LoadedInventory& inventory_at(const std::string& path);
+  std::shared_ptr<const Snapshot> snapshot_of(OpenFile& file);
+  std::shared_ptr<const Snapshot> snapshot_on_disk(const std::string& uri, const std::string& path);
+  void look_at(std::string_view uri);
+  void run_tests(OpenFile& file);
+  void run_policy(OpenFile& file);
+  void run_fixture(OpenFile& file);
+  void take_understanding(const std::string& uri, std::shared_ptr<const Understanding> understanding);
+  void take_fixture_run(const std::string& uri, const FixtureRun& run);
+  [[nodiscard]] Status status_of(OpenFile& file);
+  [[nodiscard]] std::vector<Shown> shown_of(OpenFile& file);
+  std::optional<Told> tell(OpenFile& file);
+  std::optional<Told> tell_inventory();
+  [[nodiscard]] std::vector<std::string> inventories_in_use();
+
+  Worker& worker_;
+  ClientCan client_;
+  std::vector<Folder> folders_;
+  Settings default_settings_;
+  std::map<std::string, std::unique_ptr<OpenFile>, std::less<>> open_;
+  std::map<std::string, std::unique_ptr<DiskFile>> disk_;
+  std::unique_ptr<Inventories> inventories_;
+  std::uint64_t revision_ = 0;          // of texts, over all files
+  std::deque<std::string> to_look_at_;  // open files, the next first
+  std::deque<Told> to_tell_;            // of files that were closed
+  bool look_at_inventories_ = false;
+  std::map<std::string, std::vector<Shown>> told_inventories_;  // of closed ones, by path
+};
 
 }  // namespace acl::lsp

@@ -1,0 +1,139 @@
+#include "lsp/server/inventories.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+
+#include "compiler/inventory/load.h"
+#include "compiler/questions/full_check.h"
+#include "engine/net/file.h"
+#include "lsp/server/worker.h"
+
+namespace acl::lsp {
+namespace {
+
+// What is loaded while somebody waits for it takes some ms at most.
+constexpr std::size_t small = 256 << 10;
+constexpr std::size_t limit = std::size_t{1} << 30;
+
+std::string file_name(const std::string& path) { return path.substr(path.find_last_of('/') + 1); }
+
+LoadedInventory read_inventory(const std::string& path, Encoding encoding) {
+  auto text = read_file(path, limit);
+  if (text) return load_inventory_text(path, std::move(*text), encoding);
+  LoadedInventory out;
+  out.broken = true;
+  out.reason = text.error().message;
+  return out;
+}
+
+}  // namespace
+
+std::string disk_identity(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return {};
+  return fmt::format("{}.{}.{}.{}.{}.{}", status.st_dev, status.st_ino, status.st_size, status.st_mtim.tv_sec,
+                     status.st_mtim.tv_nsec, status.st_ctim.tv_nsec);
+}
+
+LoadedInventory load_inventory_text(const std::string& path, std::string text, Encoding encoding) {
+  const Lines lines(text);
+  const SourceText source(path, std::move(text));
+  inventory::LoadedInventory read = inventory::load_inventory({&source});
+  LoadedInventory out;
+  out.problems = show(read.diagnostics, {path, source.text(), &lines, encoding});
+  out.broken = !read.ok();
+  if (out.broken) {
+    const auto first = std::find_if(read.diagnostics.begin(), read.diagnostics.end(),
+                                    [](const Diagnostic& d) { return d.severity == Severity::error; });
+    out.reason = fmt::format("{} has errors: {}", file_name(path), first->message);
+    return out;
+  }
+  auto state = std::make_shared<InventoryState>();
+  state->path = path;
+  state->inventory = std::move(read.inventory);
+  state->facts = questions::facts_of(state->inventory);
+  out.state = std::move(state);
+  return out;
+}
+
+Inventories::Inventories(Worker& worker, std::function<void(const std::string&)> changed)
+    : worker_(worker), changed_(std::move(changed)) {}
+
+void Inventories::accept(const std::string& path, LoadedInventory loaded) {
+  const auto found = entries_.find(path);
+  if (found == entries_.end()) return;
+  if (!loaded.state && !loaded.absent) loaded.state = std::move(found->second.loaded.state);
+  found->second.loaded = std::move(loaded);
+}
+
+const LoadedInventory& Inventories::of_text(const std::string& path, std::uint64_t revision, const std::string& text,
+                                            Encoding encoding) {
+  Entry& entry = entries_[path];
+  std::string identity = fmt::format("open {}", revision);
+  if (entry.identity == identity) return entry.loaded;
+  entry.identity = std::move(identity);
+  const std::string key = "inventory:" + path;
+  worker_.cancel(key);
+  if (text.size() <= small) {
+    accept(path, load_inventory_text(path, text, encoding));
+  } else {
+    entry.loaded.loading = true;
+    worker_.post(key, "Reading " + file_name(path),
+                 [this, path, text, encoding](const std::atomic<bool>&) -> Worker::Finish {
+                   auto loaded = std::make_shared<LoadedInventory>(load_inventory_text(path, text, encoding));
+                   return [this, path, loaded] {
+                     accept(path, std::move(*loaded));
+                     changed_(path);
+                   };
+                 });
+  }
+  return entry.loaded;
+}
+
+const LoadedInventory& Inventories::on_disk(const std::string& path, Encoding encoding) {
+  Entry& entry = entries_[path];
+  std::string identity = "disk " + disk_identity(path);
+  if (entry.identity == identity) return entry.loaded;
+  entry.identity = std::move(identity);
+  const std::string key = "inventory:" + path;
+  worker_.cancel(key);
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) {
+    LoadedInventory loaded;
+    loaded.absent = true;
+    loaded.reason = fmt::format("there is no file {}", path);
+    accept(path, std::move(loaded));
+  } else if (static_cast<std::size_t>(status.st_size) <= small) {
+    accept(path, read_inventory(path, encoding));
+  } else {
+    entry.loaded.loading = true;
+    worker_.post(key, "Reading " + file_name(path), [this, path, encoding](const std::atomic<bool>&) -> Worker::Finish {
+      auto loaded = std::make_shared<LoadedInventory>(read_inventory(path, encoding));
+      return [this, path, loaded] {
+        accept(path, std::move(*loaded));
+        changed_(path);
+      };
+    });
+  }
+  return entry.loaded;
+}
+
+const LoadedInventory* Inventories::known(const std::string& path) const {
+  const auto found = entries_.find(path);
+  return found == entries_.end() ? nullptr : &found->second.loaded;
+}
+
+std::vector<std::string> Inventories::paths() const {
+  std::vector<std::string> out;
+  for (const auto& [path, entry] : entries_) out.push_back(path);
+  return out;
+}
+
+void Inventories::keep(const std::vector<std::string>& paths) {
+  std::erase_if(entries_,
+                [&](const auto& entry) { return std::find(paths.begin(), paths.end(), entry.first) == paths.end(); });
+}
+
+}  // namespace acl::lsp

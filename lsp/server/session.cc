@@ -1,0 +1,404 @@
+#include "lsp/server/session.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <utility>
+
+#include "engine/net/file.h"
+#include "lsp/server/inventories.h"
+#include "lsp/server/open_file.h"
+#include "lsp/server/worker.h"
+
+namespace acl::lsp {
+
+Session::Session(Worker& worker) : worker_(worker) {
+  inventories_ = std::make_unique<Inventories>(worker, [this](const std::string&) { look_again(); });
+}
+Session::~Session() = default;
+
+// --- settings ---------------------------------------------------------------------------------------------------------
+
+namespace {
+
+bool is_within(std::string_view path, std::string_view folder) noexcept {
+  if (folder.empty() || path.substr(0, folder.size()) != folder) return false;
+  return path.size() == folder.size() || folder.back() == '/' || path[folder.size()] == '/';
+}
+
+const Folder* folder_of(const std::vector<Folder>& folders, std::string_view path) noexcept {
+  const Folder* found = nullptr;
+  for (const Folder& folder : folders) {
+    if (is_within(path, folder.path) && (found == nullptr || folder.path.size() > found->path.size())) found = &folder;
+  }
+  return found;
+}
+
+std::string normal(const std::filesystem::path& path) { return path.lexically_normal().string(); }
+
+}  // namespace
+
+const Settings& Session::settings(std::string_view uri) const {
+  const Folder* folder = folder_of(folders_, path_of(uri));
+  return folder == nullptr ? default_settings_ : folder->settings;
+}
+
+void Session::start(const ClientCan& client, std::vector<Folder> folders) {
+  client_ = client;
+  set_folders(std::move(folders));
+}
+
+void Session::set_folders(std::vector<Folder> folders) {
+  for (Folder& folder : folders) {
+    folder.path = path_of(folder.uri);
+    const auto before =
+        std::find_if(folders_.begin(), folders_.end(), [&](const Folder& f) { return f.uri == folder.uri; });
+    folder.settings = before == folders_.end() ? default_settings_ : before->settings;
+  }
+  folders_ = std::move(folders);
+  look_again();
+}
+
+void Session::set_settings(std::string_view folder_uri, const Settings& settings) {
+  if (folder_uri.empty()) default_settings_ = settings;
+  for (Folder& folder : folders_) {
+    if (folder_uri.empty() || folder.uri == folder_uri) folder.settings = settings;
+  }
+  look_again();
+}
+
+// --- files ------------------------------------------------------------------------------------------------------------
+
+Session::OpenFile* Session::find(std::string_view uri) {
+  const auto found = open_.find(uri);
+  return found == open_.end() ? nullptr : found->second.get();
+}
+
+Session::OpenFile* Session::find_path(std::string_view path) {
+  if (path.empty()) return nullptr;
+  for (const auto& [uri, file] : open_) {
+    if (file->path == path) return file.get();
+  }
+  return nullptr;
+}
+
+std::vector<std::string> Session::open_files() const {
+  std::vector<std::string> out;
+  for (const auto& [uri, file] : open_) out.push_back(uri);
+  return out;
+}
+
+void Session::open(const std::string& uri, std::int64_t version, std::string text) {
+  auto& file = open_[uri];
+  if (!file) {
+    file = std::make_unique<OpenFile>();
+    file->uri = uri;
+    file->path = path_of(uri);
+  }
+  file->version = version;
+  file->revision = ++revision_;
+  file->text = std::move(text);
+  file->failures.clear();
+  // Others may be about it.
+  look_again();
+  look_at(uri);
+}
+
+bool Session::change(const std::string& uri, std::int64_t version, const std::vector<Change>& changes) {
+  OpenFile* file = find(uri);
+  if (file == nullptr) return false;
+  for (const TextEdit& edit : apply_changes(file->text, changes, client_.encoding)) move_failures(file->failures, edit);
+  file->version = version;
+  file->revision = ++revision_;
+  worker_.cancel("test:" + uri);
+  look_again();
+  look_at(uri);
+  return true;
+}
+
+void Session::close(const std::string& uri) {
+  if (open_.erase(uri) == 0) return;
+  std::erase(to_look_at_, uri);
+  worker_.cancel("test:" + uri);
+  Told told;
+  told.uri = uri;
+  told.diagnostics.emplace();
+  to_tell_.push_back(std::move(told));
+  look_again();
+}
+
+void Session::look_at(std::string_view uri) {
+  std::erase(to_look_at_, uri);
+  to_look_at_.emplace_front(uri);
+}
+
+void Session::look_again() {
+  for (const auto& [uri, file] : open_) {
+    if (std::find(to_look_at_.begin(), to_look_at_.end(), uri) == to_look_at_.end()) to_look_at_.push_back(uri);
+  }
+  look_at_inventories_ = true;
+}
+
+// --- inventories ------------------------------------------------------------------------------------------------------
+
+FileKind Session::kind_of_file(std::string_view uri, const std::string& path) const {
+  const Settings& chosen = settings(uri);
+  if (!chosen.inventory.empty() && !path.empty()) {
+    const Folder* folder = folder_of(folders_, path);
+    if (normal(std::filesystem::path(folder == nullptr ? "" : folder->path) / chosen.inventory) == path) {
+      return FileKind::inventory;
+    }
+  }
+  return kind_of(path.empty() ? uri : std::string_view(path));
+}
+
+std::string Session::inventory_path(std::string_view uri, const std::string& path) {
+  const Settings& chosen = settings(uri);
+  if (!chosen.inventory.empty()) {
+    const Folder* folder = folder_of(folders_, path);
+    const std::filesystem::path base =
+        folder != nullptr ? std::filesystem::path(folder->path) : std::filesystem::path(path).parent_path();
+    const std::string whole = normal(base / chosen.inventory);
+    return whole.empty() || whole[0] != '/' ? std::string() : whole;
+  }
+  if (path.empty()) return {};
+  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
+  for (const char* name : {"inventory.hujson", "inventory.json"}) {
+    const std::string beside = (folder / name).string();
+    if (find_path(beside) != nullptr || !disk_identity(beside).empty()) return beside;
+  }
+  return {};
+}
+
+const LoadedInventory& Session::inventory_at(const std::string& path) {
+  if (const OpenFile* file = find_path(path)) {
+    return inventories_->of_text(path, file->revision, file->text, client_.encoding);
+  }
+  return inventories_->on_disk(path, client_.encoding);
+}
+
+// --- snapshots --------------------------------------------------------------------------------------------------------
+
+std::shared_ptr<const Snapshot> Session::snapshot(std::string_view uri) {
+  if (OpenFile* file = find(uri)) return snapshot_of(*file);
+  const std::string path = path_of(uri);
+  if (path.empty()) return nullptr;
+  if (OpenFile* file = find_path(path)) return snapshot_of(*file);
+  return snapshot_on_disk(std::string(uri), path);
+}
+
+std::shared_ptr<const Snapshot> Session::snapshot_of(OpenFile& file) {
+  const FileKind kind = kind_of_file(file.uri, file.path);
+  const policy::Dialect dialect = settings(file.uri).dialect;
+  std::shared_ptr<const InventoryState> inventory;
+  if (kind == FileKind::policy) {
+    const std::string path = inventory_path(file.uri, file.path);
+    if (!path.empty()) inventory = inventory_at(path).state;
+  }
+  const auto& last = file.snapshot;
+  if (last && file.snapshot_revision == file.revision && last->kind == kind && last->file->policy.dialect == dialect &&
+      last->inventory == inventory)
+    return last;
+  file.snapshot = make_snapshot(file.name(), file.version, kind, file.text, dialect, std::move(inventory));
+  file.snapshot_revision = file.revision;
+  return file.snapshot;
+}
+
+std::shared_ptr<const Snapshot> Session::snapshot_on_disk(const std::string& uri, const std::string& path) {
+  const std::string identity = disk_identity(path);
+  if (identity.empty()) {
+    disk_.erase(path);
+    return nullptr;
+  }
+  const FileKind kind = kind_of_file(uri, path);
+  const policy::Dialect dialect = settings(uri).dialect;
+  std::shared_ptr<const InventoryState> inventory;
+  if (kind == FileKind::policy) {
+    const std::string beside = inventory_path(uri, path);
+    if (!beside.empty()) inventory = inventory_at(beside).state;
+  }
+  auto& file = disk_[path];
+  if (file && file->identity == identity && file->snapshot->kind == kind &&
+      file->snapshot->file->policy.dialect == dialect && file->snapshot->inventory == inventory)
+    return file->snapshot;
+  auto text = read_file(path);
+  if (!text) {
+    disk_.erase(path);
+    return nullptr;
+  }
+  file = std::make_unique<DiskFile>();
+  file->identity = identity;
+  file->snapshot = make_snapshot(path, -1, kind, std::move(*text), dialect, std::move(inventory));
+  return file->snapshot;
+}
+
+std::shared_ptr<const Understanding> Session::understanding(std::string_view uri) {
+  const OpenFile* file = find(uri);
+  if (file == nullptr) file = find_path(path_of(uri));
+  return file == nullptr ? nullptr : file->understanding;
+}
+
+// --- what is told -----------------------------------------------------------------------------------------------------
+
+std::vector<Shown> Session::shown_of(OpenFile& file) {
+  const auto snapshot = snapshot_of(file);
+  if (snapshot->kind == FileKind::inventory) {
+    const LoadedInventory& loaded = inventory_at(file.name());
+    return loaded.loading && file.told ? *file.told : loaded.problems;
+  }
+  const ShownText text{file.name(), snapshot->text(), &snapshot->lines, client_.encoding};
+  std::vector<Shown> out;
+  out.reserve(file.failures.size() + snapshot->diagnostics.size());
+  for (const Failure& failure : file.failures) out.push_back(show(failure.diagnostic, text));
+  for (const Diagnostic& diagnostic : snapshot->diagnostics) out.push_back(show(diagnostic, text));
+  return out;
+}
+
+std::vector<Shown> Session::diagnostics(std::string_view uri) {
+  if (OpenFile* file = find(uri)) return shown_of(*file);
+  const std::string path = path_of(uri);
+  if (const LoadedInventory* inventory = inventories_->known(path)) return inventory->problems;
+  const auto snapshot = this->snapshot(uri);
+  if (!snapshot) return {};
+  return show(snapshot->diagnostics, {snapshot->path, snapshot->text(), &snapshot->lines, client_.encoding});
+}
+
+Status Session::status_of(OpenFile& file) {
+  Status status;
+  status.tested = file.tested;
+  status.passed = file.passed;
+  status.failed = file.failed;
+  const bool is_inventory = file.snapshot && file.snapshot->kind == FileKind::inventory;
+  status.inventory = is_inventory ? file.name() : inventory_path(file.uri, file.path);
+  if (status.inventory.empty()) {
+    status.message = "no inventory: what needs none works";
+    return status;
+  }
+  const LoadedInventory& loaded = inventory_at(status.inventory);
+  if (loaded.state) {
+    status.nodes = loaded.state->inventory.nodes.size();
+    status.users = loaded.state->inventory.users.size();
+  }
+  if (loaded.loading) {
+    status.state = Status::State::loading;
+    status.message = "reading the inventory";
+  } else if (loaded.absent) {
+    status.message = loaded.reason;
+  } else if (loaded.broken) {
+    status.state = Status::State::broken;
+    status.message = loaded.reason;
+    if (loaded.state) status.message += "; what it was before stays in use";
+  } else {
+    status.state = Status::State::ready;
+    status.message = fmt::format("{} nodes, {} users", status.nodes, status.users);
+  }
+  return status;
+}
+
+std::optional<Session::Told> Session::tell(OpenFile& file) {
+  run_tests(file);
+  Told told;
+  told.uri = file.uri;
+  told.version = file.version;
+  told.settled = !file.testing;
+  auto shown = shown_of(file);
+  if (!file.told || file.told_version != file.version || *file.told != shown) {
+    file.told = shown;
+    file.told_version = file.version;
+    told.diagnostics = std::move(shown);
+  }
+  auto status = status_of(file);
+  if (!file.told_status || *file.told_status != status) {
+    file.told_status = status;
+    told.status = std::move(status);
+  }
+  if (!told.diagnostics && !told.status) return std::nullopt;
+  return told;
+}
+
+std::optional<Session::Told> Session::step() {
+  if (!to_tell_.empty()) {
+    Told told = std::move(to_tell_.front());
+    to_tell_.pop_front();
+    return told;
+  }
+  while (!to_look_at_.empty()) {
+    const std::string uri = std::move(to_look_at_.front());
+    to_look_at_.pop_front();
+    OpenFile* file = find(uri);
+    if (file == nullptr) continue;
+    if (auto told = tell(*file)) return told;
+  }
+  return look_at_inventories_ ? tell_inventory() : std::nullopt;
+}
+
+// --- inventories that are not open ------------------------------------------------------------------------------------
+
+std::vector<std::string> Session::inventories_in_use() {
+  std::vector<std::string> out;
+  for (const auto& [uri, file] : open_) {
+    std::string path = inventory_path(uri, file->path);
+    if (!path.empty()) out.push_back(std::move(path));
+    if (!file->path.empty()) out.push_back(file->path);
+    if (!file->snapshot || file->snapshot->kind != FileKind::fixture) continue;
+    for (const std::string& named : inventories_->paths()) {
+      // Those of fixtures, and of policies that fixtures name.
+      if (is_within(named, std::filesystem::path(file->path).parent_path().string())) out.push_back(named);
+    }
+  }
+  std::sort(out.begin(), out.end());
+  out.erase(std::unique(out.begin(), out.end()), out.end());
+  return out;
+}
+
+std::vector<std::string> Session::closed_inventories() const {
+  std::vector<std::string> out;
+  for (const auto& [path, shown] : told_inventories_) {
+    if (!shown.empty()) out.push_back(uri_of(path));
+  }
+  return out;
+}
+
+std::optional<Session::Told> Session::tell_inventory() {
+  inventories_->keep(inventories_in_use());
+  const auto tell = [](const std::string& path, std::vector<Shown> shown) {
+    Told told;
+    told.uri = uri_of(path);
+    told.diagnostics = std::move(shown);
+    return told;
+  };
+  for (auto it = told_inventories_.begin(); it != told_inventories_.end(); ++it) {
+    if (inventories_->known(it->first) != nullptr && find_path(it->first) == nullptr) continue;
+    const std::string path = it->first;
+    const bool quiet = it->second.empty() || find_path(path) != nullptr;
+    told_inventories_.erase(it);
+    if (quiet) return tell_inventory();
+    return tell(path, {});
+  }
+  for (const std::string& path : inventories_->paths()) {
+    if (find_path(path) != nullptr) continue;
+    const LoadedInventory* loaded = inventories_->known(path);
+    if (loaded == nullptr || loaded->loading) continue;
+    auto& told = told_inventories_[path];
+    if (told == loaded->problems) continue;
+    told = loaded->problems;
+    return tell(path, loaded->problems);
+  }
+  look_at_inventories_ = false;
+  return std::nullopt;
+}
+
+std::vector<std::string> Session::watched_folders() const {
+  std::vector<std::string> out;
+  const auto add = [&](const std::string& path) {
+    const std::string folder = std::filesystem::path(path).parent_path().string();
+    if (!folder.empty() && std::find(out.begin(), out.end(), folder) == out.end()) out.push_back(folder);
+  };
+  for (const auto& [uri, file] : open_) add(file->path);
+  for (const std::string& path : inventories_->paths()) add(path);
+  for (const auto& [path, file] : disk_) add(path);
+  return out;
+}
+
+}  // namespace acl::lsp

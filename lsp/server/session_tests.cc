@@ -1,0 +1,244 @@
+// The session's tests: running those of policies and fixtures beside the loop, and what stays of the last outcome while the text goes on.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "compiler/hujson/parse.h"
+#include "compiler/inventory/load.h"
+#include "compiler/questions/fixture_tests.h"
+#include "compiler/questions/full_check.h"
+#include "lsp/server/open_file.h"
+#include "lsp/server/worker.h"
+
+namespace acl::lsp {
+
+// --- failures ---------------------------------------------------------------------------------------------------------
+
+std::vector<Failure> failures_in(std::vector<Diagnostic> diagnostics, std::string_view text, const Lines& lines) {
+  std::vector<Failure> out;
+  out.reserve(diagnostics.size());
+  for (Diagnostic& diagnostic : diagnostics) {
+    const Span span = diagnostic.place ? diagnostic.place->bytes : Span{};
+    const Span whole{lines.start(text, lines.line_of(span.begin)), lines.start(text, lines.line_of(span.end) + 1)};
+    out.push_back({std::move(diagnostic), whole});
+  }
+  return out;
+}
+
+void move_failures(std::vector<Failure>& failures, const TextEdit& edit) {
+  const bool whole_lines = !edit.text.empty() && edit.text.back() == '\n';
+  std::erase_if(failures, [&](const Failure& failure) {
+    const bool before = edit.span.end < failure.lines.begin ||
+                        (edit.span.end == failure.lines.begin && (whole_lines || edit.span.begin < edit.span.end) &&
+                         (whole_lines || edit.text.empty()));
+    return !before && edit.span.begin < failure.lines.end;
+  });
+  for (Failure& failure : failures) {
+    if (edit.span.end > failure.lines.begin) continue;
+    const auto moved = [&](std::uint32_t& at) {
+      at = static_cast<std::uint32_t>(at - (edit.span.end - edit.span.begin) + edit.text.size());
+    };
+    moved(failure.lines.begin);
+    moved(failure.lines.end);
+    if (!failure.diagnostic.place) continue;
+    moved(failure.diagnostic.place->bytes.begin);
+    moved(failure.diagnostic.place->bytes.end);
+  }
+}
+
+// --- runs -------------------------------------------------------------------------------------------------------------
+
+void Session::run_tests(OpenFile& file) {
+  const auto snapshot = snapshot_of(file);
+  if (snapshot->kind == FileKind::policy) run_policy(file);
+  if (snapshot->kind == FileKind::fixture) run_fixture(file);
+}
+
+void Session::run_policy(OpenFile& file) {
+  const auto snapshot = file.snapshot;
+  if (!snapshot->inventory) {
+    file.failures.clear();
+    file.understanding.reset();
+    file.tested.reset();
+  }
+  if (!snapshot->accepted || !snapshot->inventory) {
+    file.testing = false;
+    file.test_inputs.clear();
+    worker_.cancel("test:" + file.uri);
+    return;
+  }
+  std::vector<std::shared_ptr<const void>> inputs{snapshot};
+  if (file.test_inputs == inputs) return;
+  file.test_inputs = std::move(inputs);
+  file.testing = true;
+  worker_.post("test:" + file.uri, "Testing " + file.name().substr(file.name().find_last_of('/') + 1),
+               [this, uri = file.uri, snapshot](const std::atomic<bool>& cancelled) -> Worker::Finish {
+                 auto understanding = understand(snapshot, cancelled);
+                 if (!understanding) return {};
+                 return [this, uri, understanding] { take_understanding(uri, understanding); };
+               });
+}
+
+void Session::take_understanding(const std::string& uri, std::shared_ptr<const Understanding> understanding) {
+  OpenFile* file = find(uri);
+  if (file == nullptr) return;
+  const auto& snapshot = understanding->snapshot;
+  file->understanding = understanding;
+  if (file->snapshot == snapshot && file->snapshot_revision == file->revision) {
+    const auto& run = understanding->tests;
+    file->failures =
+        failures_in(questions::failures_of(run, snapshot->file->source), snapshot->text(), snapshot->lines);
+    file->failed = file->failures.size();
+    file->passed = run.cases.size() - file->failed;
+    file->tested = snapshot->version;
+    file->testing = false;
+  }
+  look_at(uri);
+}
+
+// --- fixtures ---------------------------------------------------------------------------------------------------------
+
+namespace {
+
+// What a fixture is run on, made by the loop for the worker.
+struct FixtureJob {
+  std::shared_ptr<const Snapshot> fixture;
+  std::shared_ptr<const Snapshot> policy;           // null if it cannot be read
+  std::shared_ptr<const InventoryState> inventory;  // null: inline, or there is none
+  std::string policy_path;
+  std::string no_inventory;  // why there is none
+};
+
+Span inventory_span(const Snapshot& fixture) {
+  const auto& named = fixture.fixture.inventory;
+  if (named) return hujson::Value(fixture.file->tree, *named).span();
+  return fixture.fixture.policy ? fixture.fixture.policy->span : Span{0, 0};
+}
+
+Diagnostic at_span(const Snapshot& fixture, Span span, Code code, std::string message, std::string help = {}) {
+  Diagnostic out = make_diagnostic(code, std::move(message), std::move(help));
+  out.place = fixture.file->source.place(span);
+  return out;
+}
+
+// The inventory that stands in the fixture, or what is wrong with it.
+std::shared_ptr<const InventoryState> inline_inventory(const SourceText& source, std::vector<Diagnostic>& problems) {
+  inventory::LoadedInventory read = inventory::load_inventory({&source});
+  const bool usable = read.ok();
+  std::move(read.diagnostics.begin(), read.diagnostics.end(), std::back_inserter(problems));
+  if (!usable) return nullptr;
+  auto state = std::make_shared<InventoryState>();
+  state->path = source.name();
+  state->inventory = std::move(read.inventory);
+  state->facts = questions::facts_of(state->inventory);
+  return state;
+}
+
+// The policy as it is judged with this inventory; null if it is refused, which is told.
+std::shared_ptr<const Snapshot> policy_with(const FixtureJob& job,
+                                            const std::shared_ptr<const InventoryState>& inventory,
+                                            std::vector<Diagnostic>& problems) {
+  auto policy = job.policy;
+  if (policy->inventory != inventory) {
+    policy = make_snapshot(policy->path, policy->version, FileKind::policy, std::string(policy->text()),
+                           policy->file->policy.dialect, inventory);
+  }
+  if (policy->accepted) return policy;
+  const auto first = std::find_if(policy->diagnostics.begin(), policy->diagnostics.end(),
+                                  [](const Diagnostic& d) { return d.severity == Severity::error; });
+  Diagnostic refused = at_span(*job.fixture, job.fixture->fixture.policy->span, first->code,
+                               fmt::format("{} is refused: {}", job.policy_path, first->message));
+  if (first->place) refused.related.push_back({first->message, *first->place});
+  problems.push_back(std::move(refused));
+  return nullptr;
+}
+
+}  // namespace
+
+void Session::run_fixture(OpenFile& file) {
+  const auto snapshot = file.snapshot;
+  if (!snapshot->accepted || file.path.empty()) {
+    file.testing = false;
+    file.test_inputs.clear();
+    worker_.cancel("test:" + file.uri);
+    return;
+  }
+  auto named =
+      std::make_shared<questions::FixtureInputs>(questions::fixture_inputs(*snapshot->file, snapshot->fixture));
+  FixtureJob job;
+  job.fixture = snapshot;
+  job.policy_path = path_of(uri_of(named->policy));
+  const OpenFile* open = find_path(job.policy_path);
+  const std::string policy_uri = open == nullptr ? uri_of(job.policy_path) : open->uri;
+  job.policy = this->snapshot(policy_uri);
+  const std::string inventory_file =
+      path_of(uri_of(named->inventory.empty() ? inventory_path(policy_uri, job.policy_path) : named->inventory));
+  if (!named->inline_inventory && !inventory_file.empty()) {
+    const LoadedInventory& loaded = inventory_at(inventory_file);
+    job.inventory = loaded.state;
+    job.no_inventory = loaded.reason;
+    if (loaded.loading && !loaded.state) {
+      file.testing = true;  // until the worker has it
+      file.test_inputs.clear();
+      return;
+    }
+  }
+  std::vector<std::shared_ptr<const void>> inputs{snapshot, job.policy, job.inventory};
+  if (file.test_inputs == inputs) return;
+  file.test_inputs = std::move(inputs);
+  file.testing = true;
+  worker_.post(
+      "test:" + file.uri, "Testing " + file.path.substr(file.path.find_last_of('/') + 1),
+      [this, uri = file.uri, job, named](const std::atomic<bool>& cancelled) -> Worker::Finish {
+        auto run = std::make_shared<FixtureRun>();
+        run->fixture = job.fixture;
+        const auto finish = [this, uri, run] { take_fixture_run(uri, *run); };
+        if (!job.policy) {
+          run->diagnostics.push_back(at_span(*job.fixture, job.fixture->fixture.policy->span, Code::E0002,
+                                             fmt::format("cannot read \"{}\"", job.policy_path)));
+          return finish;
+        }
+        const auto inventory =
+            named->inline_inventory ? inline_inventory(*named->inline_inventory, run->diagnostics) : job.inventory;
+        if (!inventory) {
+          if (run->diagnostics.empty()) {
+            run->diagnostics.push_back(at_span(
+                *job.fixture, inventory_span(*job.fixture), Code::E0904,
+                job.no_inventory.empty() ? fmt::format("no inventory for \"{}\"", job.policy_path) : job.no_inventory,
+                "name one with \"inventory\", or put inventory.hujson beside the policy"));
+          }
+          return finish;
+        }
+        const auto policy = policy_with(job, inventory, run->diagnostics);
+        if (!policy || cancelled) return finish;
+        auto understanding = std::make_shared<Understanding>();
+        understanding->snapshot = policy;
+        understanding->resolved = resolve::resolve(*policy->file, inventory->inventory, resolve::Depth::rules);
+        understanding->views = std::make_unique<resolve::Views>(understanding->resolved);
+        run->understanding = std::move(understanding);
+        if (cancelled) return finish;
+        const auto tests =
+            questions::run_fixture(*policy->file, inventory->inventory, *job.fixture->file, job.fixture->fixture);
+        auto failures = questions::failures_of(tests, job.fixture->file->source);
+        run->failed = failures.size();
+        run->passed = tests.cases.size() - run->failed;
+        std::move(failures.begin(), failures.end(), std::back_inserter(run->diagnostics));
+        return finish;
+      });
+}
+
+void Session::take_fixture_run(const std::string& uri, const FixtureRun& run) {
+  OpenFile* file = find(uri);
+  if (file == nullptr) return;
+  if (run.understanding) file->understanding = run.understanding;
+  if (file->snapshot == run.fixture && file->snapshot_revision == file->revision) {
+    file->failures = failures_in(run.diagnostics, run.fixture->text(), run.fixture->lines);
+    file->failed = run.failed;
+    file->passed = run.passed;
+    file->tested = run.fixture->version;
+    file->testing = false;
+  }
+  look_at(uri);
+}
+
+}  // namespace acl::lsp

@@ -1,0 +1,72 @@
+// Worker: one thread beside the loop for what takes longer than a keystroke: resolving, tests, large inventories.
+//
+// A job has a key; a newer job of the same key takes the place of one that waits and cancels one that runs. What a job returns is run by
+// the loop in collect(), unless it was cancelled meanwhile. Jobs share nothing with the loop but immutable values.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace acl::lsp {
+
+class Worker {
+ public:
+  using Finish = std::function<void()>;
+  using Work = std::function<Finish(const std::atomic<bool>& cancelled)>;
+
+  // `wake` is called from the thread whenever collect() has something. Without a thread jobs run in collect(): for tests, which then are the
+  // same each time.
+  enum class Threads : bool { none, one };
+  Worker(Threads threads, std::function<void()> wake);
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  // `title` in words, for people who wait: "Reading inventory.hujson".
+  void post(std::string key, std::string title, Work work);
+  void cancel(const std::string& key);
+
+  // Runs what finished jobs left; true if there was any. By the loop only.
+  bool collect();
+
+  struct Busy {
+    std::string title;
+    std::chrono::steady_clock::time_point since;
+  };
+  // The job that runs.
+  [[nodiscard]] std::optional<Busy> busy() const;
+  // Nothing waits, runs or is to be collected.
+  [[nodiscard]] bool idle() const;
+
+ private:
+  struct Job {
+    std::string key;
+    std::string title;
+    Work work;
+    std::atomic<bool> cancelled{false};
+    std::chrono::steady_clock::time_point since;
+    Finish finish;
+  };
+  void run();
+  std::shared_ptr<Job> take();  // mutex_ held; null if nothing waits
+
+  const std::function<void()> wake_;
+  mutable std::mutex mutex_;
+  std::condition_variable waiting_;
+  std::deque<std::shared_ptr<Job>> queue_;
+  std::shared_ptr<Job> running_;
+  std::vector<std::shared_ptr<Job>> done_;
+  bool ending_ = false;
+  std::thread thread_;
+};
+
+}  // namespace acl::lsp
