@@ -219,6 +219,20 @@ def a_command_that_leaves_something_in_a_terminal_ends_all_the_same():
 
 
 @check
+def a_command_that_has_nothing_more_to_say_still_has_its_status():
+    quiet = "exec </dev/null >/dev/null 2>&1; sleep 0.6; exit 4"
+    deaf = f"trap '' HUP; {quiet}"  # a terminal hangs up when the client closes
+    with Lab() as lab:
+        shares = ("-S", lab.path("socket"))
+        master = subprocess.Popen(lab.command("-M", *shares, "-N", "h"), stderr=subprocess.DEVNULL)
+        assert wait_for(lambda: os.path.exists(lab.path("socket")))
+        for options, command in (((), quiet), (("-tt",), quiet), (shares, quiet), ((*shares, "-tt"), deaf)):
+            same(lab.ssh(*options, "h", command).returncode, 4, options)
+        lab.ssh(*shares, "-O", "exit", "h")
+        master.wait(timeout=10)
+
+
+@check
 def transfers_are_equal_through_rekeys_from_either_side():
     size, rounds = (1 << 30, 20) if LONG else (60 << 20, 1)  # of five ways: a hundred gigabytes in each direction
     for settings, options in (({}, ()), ({}, ("-o", "RekeyLimit=3M")), ({"rekey_bytes": 4_000_000}, ()),
