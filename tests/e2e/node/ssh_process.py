@@ -108,16 +108,17 @@ def unread(port, client_port):
 
 
 def ends(client, patience=10):
-    """The other side closes the connection."""
+    """The other side closes the connection: what it said until then."""
+    said = b""
     client.settimeout(patience)
     try:
-        while client.recv(1 << 16):
-            pass
+        while more := client.recv(1 << 16):
+            said += more
     except ConnectionResetError:
         pass
     except TimeoutError:
-        return False
-    return True
+        return None
+    return said
 
 
 # --- what a person does -----------------------------------------------------------------------------------------------------
@@ -444,13 +445,16 @@ def a_session_that_ends_takes_the_connection_with_it():
 @check
 def clients_that_are_no_ssh_are_let_go():
     with Lab() as lab:
-        for said in (b"GET / HTTP/1.1\r\n\r\n", b"x" * 100_000, b"SSH-1.5-old\r\n", b"\0" * 300, b"SSH-2.0-x\r\n" + b"\xff" * 4000,
-                     b"SSH-2.0-x\r\n" + struct.pack(">IB", 1 << 18, 4), b"SSH-2.0-x\r\n" + struct.pack(">IBB", 12, 4, 50) + b"\0" * 10):
+        nobody = (b"GET / HTTP/1.1\r\n\r\n", b"x" * 100_000, b"SSH-1.5-old\r\n", b"\n", b"\0" * 300)
+        somebody = (b"", b"\xff" * 4000, struct.pack(">IB", 1 << 18, 4), struct.pack(">IBB", 12, 4, 50) + b"\0" * 10)
+        for said in (*nobody, *(b"SSH-2.0-x\r\n" + more for more in somebody)):
             client = socket.create_connection(("127.0.0.1", lab.host.port), timeout=10)
             client.sendall(said)
             client.shutdown(socket.SHUT_WR)
-            assert ends(client), said[:20]
-        assert wait_for(lambda: len(lab.host.statuses) == 7), lab.host.statuses
+            heard = ends(client)
+            assert heard is not None, said[:20]
+            same(b"Invalid SSH identification string.\r\n" in heard, said in nobody, said[:20])
+        assert wait_for(lambda: len(lab.host.statuses) == 9), lab.host.statuses
         same(set(lab.host.statuses), {0})
         same(lab.ssh("h", "echo well").stdout, b"well\n")
 
