@@ -180,22 +180,19 @@ class Channels:
 
     def data(self, channel):
         chance = self.chance
-        return chance.choice((
-            lambda: b"\x5e" + channel + string(chance.randbytes(chance.choice((0, 1, 100, 30000)))), lambda: b"\x5e" + channel + string(b"x" * 32768),
-            lambda: b"\x5f" + channel + number(chance.choice((1, 2))) + string("e"), lambda: b"\x5d" + channel + number(1 << 16),
-            lambda: b"\x5d" + channel + number(chance.choice((0, 1, 100)))))()
+        some = chance.randbytes(chance.choice((0, 1, 100, 30000, 32768)))
+        return chance.choice((b"\x5e" + channel + string(some), b"\x5e" + channel + string(some), b"\x5f" + channel + number(1) + string(some[:9]),
+                              b"\x5d" + channel + number(1 << 16), b"\x5d" + channel + number(chance.choice((0, 1, 100)))))
 
     def odd(self, channel):
         chance = self.chance
-        reply = bytes([chance.randrange(2)])
+        everywhere = chance.choice(("keepalive@openssh.com", "tcpip-forward", "cancel-tcpip-forward", "hostkeys-prove-00@openssh.com", "x"))
+        ends_the_connection = chance.choice((b"\x5b" + channel + number(0) + number(1 << 20) + number(32768),
+                                             b"\x5c" + channel + number(1) + string("") * 2, b"\x5d" + channel + number(chance.choice(ODD_NUMBERS))))
         return chance.choice((
-            lambda: b"\x60" + channel, lambda: b"\x61" + channel, lambda: bytes([chance.choice((99, 100))]) + channel,
-            lambda: bytes([chance.choice((REQUEST_SUCCESS, REQUEST_FAILURE))]),
-            *(lambda: bytes([GLOBAL_REQUEST]) + string(chance.choice((
-                "keepalive@openssh.com", "tcpip-forward", "cancel-tcpip-forward", "hostkeys-prove-00@openssh.com", "x"))) + reply + string("") +
-              number(0),) * 3,
-            lambda: chance.choice((b"\x5b" + channel + number(0) + number(1 << 20) + number(32768), b"\x5c" + channel + number(1) + string("") * 2,
-                                   b"\x5d" + channel + number(chance.choice(ODD_NUMBERS)))) if chance.random() < 0.1 else b"\x60" + channel))()
+            b"\x60" + channel, b"\x61" + channel, bytes([chance.choice((99, 100))]) + channel,
+            bytes([chance.choice((REQUEST_SUCCESS, REQUEST_FAILURE))]), ends_the_connection if chance.random() < 0.1 else b"\x60" + channel,
+            *(bytes([GLOBAL_REQUEST]) + string(everywhere) + bytes([chance.randrange(2)]) + string("") + number(0),) * 3))
 
 
 def in_the_clear(chance):
@@ -238,11 +235,11 @@ class Run:
         os.close(host.errors)
         self.serving = threading.Thread(target=self.connection.serve, daemon=True)
         self.serving.start()
-        self.wire = Wire(self.sock, PATIENCE, chance.choice(CIPHERS), chance.choice(COMPRESSIONS))
+        self.wire = Wire(self.sock, PATIENCE, chance.choice(tuple(CIPHERS)), chance.choice(COMPRESSIONS))
 
     def plain(self):
-        """All in the clear, at once or bit by bit."""
-        chance = self.chance
+        """All in the clear, at once or bit by bit, whatever the server answers."""
+        chance, self.wire.deaf = self.chance, True
         first, *packets = in_the_clear(chance)
         for _ in range(chance.randrange(3)):
             packets.insert(chance.randrange(len(packets) + 1), chance.choice((of_the_transport, of_logins, Channels(chance)))(chance))
@@ -293,9 +290,8 @@ class Run:
                 break
             if self.chance.random() < 0.02:
                 self.exchange()
-            while not self.wire.idle() and self.in_step and not self.wire.over:  # nothing else may come between (RFC 4253 section 7.1)
-                self.wire.parse()
-                self.wire.move(0.2)
+            if self.in_step:
+                self.wire.settle()  # nothing else may come between (RFC 4253 section 7.1)
             self.packet(mutated(self.chance, payload, rate))
             if self.chance.random() < 0.1:
                 self.wire.flush()
@@ -328,6 +324,7 @@ class Run:
         if not self.in_step or self.wire.over:
             return
         try:
+            self.wire.settle()
             if not self.wire.logged_in:
                 self.wire.send(bytes([SERVICE_REQUEST]) + string("no-such-service"))  # a reason to disconnect
             else:
@@ -390,7 +387,9 @@ class Run:
 
 def hosts_of(phase):
     if phase == "before":
-        settings = (dict(accepts=lambda user: False), dict(accepts=lambda user: False, tell="no rule lets you in", formality=0))
+        nobody = lambda user: False
+        settings = (dict(accepts=nobody), dict(accepts=nobody, tell="no rule lets you in", formality=0),
+                    dict(accepts=nobody, before_verdict=lambda connection: time.sleep(0.05)))
     else:
         settings = ({}, dict(rekey_bytes=20_000), dict(rekey_bytes=1_000_000, forwarding=0))
     return [Host(PROGRAM, **each) for each in settings]

@@ -23,7 +23,6 @@ KEXINIT, NEWKEYS, KEX_INIT, KEX_REPLY = 20, 21, 30, 31
 USERAUTH_REQUEST, USERAUTH_FAILURE, USERAUTH_SUCCESS = range(50, 53)
 GLOBAL_REQUEST, REQUEST_SUCCESS, REQUEST_FAILURE = range(80, 83)
 
-CIPHERS = ("chacha20-poly1305@openssh.com", "aes128-gcm@openssh.com", "aes128-ctr hmac-sha2-256", "aes128-ctr hmac-sha2-256-etm@openssh.com")
 COMPRESSIONS = ("none", "zlib@openssh.com")  # the second from the login on
 IDENTIFICATION = b"SSH-2.0-OpenSSH_hostile"
 MOST = 1 << 18  # of a packet
@@ -64,7 +63,7 @@ def padded(payload, block, counted, padding=None):
 
 
 class Clear:
-    ahead = 4  # bytes that tell how long a packet is
+    ahead, tag = 4, 0  # bytes that tell how long a packet is; those of its sum
 
     def seal(self, payload, sequence):
         body = padded(payload, 8, 4)
@@ -75,7 +74,6 @@ class Clear:
 
     def open(self, head, body, sequence):
         return body
-    tag = 0
 
 
 class Gcm:
@@ -124,12 +122,11 @@ class ChaCha:
 
 
 class Ctr:
-    """With the MAC of the text, or (etm) of what is sent."""
-    tag, sizes = 32, (16, 16)
+    """With the MAC of the text."""
+    ahead, tag, sizes, etm = 16, 32, (16, 16), False
 
-    def __init__(self, key, iv, mac, etm=False):
-        self.cipher = Cipher(algorithms.AES(key), modes.CTR(iv)).encryptor()
-        self.mac, self.etm, self.ahead = mac, etm, 4 if etm else 16
+    def __init__(self, key, iv, mac):
+        self.cipher, self.mac = Cipher(algorithms.AES(key), modes.CTR(iv)).encryptor(), mac
 
     def sum(self, sequence, data):
         return hmac.digest(self.mac, number(sequence) + data, "sha256")
@@ -154,9 +151,13 @@ class Ctr:
         return self.cipher.update(text) if self.etm else text[4:]
 
 
-def cipher_of(name):
-    return {"chacha20-poly1305@openssh.com": ChaCha, "aes128-gcm@openssh.com": Gcm, "aes128-ctr hmac-sha2-256": Ctr}.get(
-        name, lambda *keys: Ctr(*keys, etm=True)), (ChaCha if name.startswith("cha") else Gcm if "gcm" in name else Ctr).sizes
+class CtrEtm(Ctr):
+    """With the MAC of what is sent."""
+    ahead, etm = 4, True
+
+
+CIPHERS = {"chacha20-poly1305@openssh.com": ChaCha, "aes128-gcm@openssh.com": Gcm, "aes128-ctr hmac-sha2-256": Ctr,
+           "aes128-ctr hmac-sha2-256-etm@openssh.com": CtrEtm}
 
 
 class Direction:
@@ -167,14 +168,16 @@ class Direction:
 class Wire:
     """What is sent and heard on one socket. `heard` has every payload of the server's that nobody has asked for yet."""
 
-    def __init__(self, sock, patience=20.0, cipher=CIPHERS[1], compression="none"):
+    def __init__(self, sock, patience=20.0, cipher="aes128-gcm@openssh.com", compression="none"):
         self.sock, self.patience, self.cipher, self.compression = sock, patience, cipher, compression
         self.sock.setblocking(False)
         self.out, self.data = bytearray(), bytearray()
         self.sending, self.receiving = Direction(), Direction()
         self.identification, self.session, self.strict = b"", None, False
         self.own_kexinit = self.private = None
+        self.awaits_keys = False  # of NEWKEYS
         self.heard, self.over, self.logged_in = [], False, False
+        self.deaf = False  # packets are not looked at
 
     # --- bytes ---
 
@@ -231,6 +234,8 @@ class Wire:
 
     def parse(self):
         """Packets out of what was read, into `heard`; exchanges that the server begins are joined."""
+        if self.deaf:
+            return self.data.clear()
         while not self.identification:
             line, found, rest = bytes(self.data).partition(b"\n")
             if not found:
@@ -243,8 +248,9 @@ class Wire:
                 self.join(payload)
             elif payload[:1] == b"\x1f" and self.private is not None:
                 self.finish(payload)
-            elif payload[:1] == b"\x15":
-                self.switch(self.receiving, "BDF", 1)
+            elif payload[:1] == b"\x15" and self.awaits_keys:
+                self.switch(self.receiving, "BDF")
+                self.awaits_keys = False
             else:
                 if payload[:1] == b"\x34":
                     self.logged_in = True
@@ -319,12 +325,13 @@ class Wire:
         self.hash = hashlib.sha256(b"".join(map(string, parts)) + self.shared).digest()
         self.session = self.session or self.hash
         self.own_kexinit = self.private = None
+        self.awaits_keys = True
         self.send(bytes([NEWKEYS]))
-        self.switch(self.sending, "ACE", 0)
+        self.switch(self.sending, "ACE")
 
-    def switch(self, direction, letters, side):
+    def switch(self, direction, letters):
         """New keys for one direction (RFC 4253 section 7.2)."""
-        make, (key_size, iv_size) = cipher_of(self.cipher)
+        make = CIPHERS[self.cipher]
 
         def derive(letter, size):
             made = hashlib.sha256(self.shared + self.hash + letter.encode() + self.session).digest()
@@ -332,7 +339,7 @@ class Wire:
                 made += hashlib.sha256(self.shared + self.hash + made).digest()
             return made[:size]
 
-        iv, key, mac = (derive(letter, size) for letter, size in zip(letters, (iv_size, key_size, 32)))
+        iv, key, mac = (derive(letter, size) for letter, size in zip(letters, (make.sizes[1], make.sizes[0], 32)))
         direction.cipher = make(key, iv, mac)
         if self.strict:
             direction.sequence = 0
@@ -344,21 +351,26 @@ class Wire:
             direction.zip = zlib.compressobj(), zlib.decompressobj()
 
     def idle(self):
-        """No exchange is under way."""
-        return self.own_kexinit is None and self.private is None
+        """No exchange is under way, and new keys are in force both ways."""
+        return self.own_kexinit is None and self.private is None and not self.awaits_keys
+
+    def settle(self):
+        """Until no exchange is under way any more."""
+        end = time.monotonic() + self.patience
+        while not self.idle() and not self.over:
+            self.parse()
+            if not self.move(0.2) and time.monotonic() > end:
+                raise Silent("no exchange of keys")
+            self.parse()
 
     def connect(self):
         """Identification and the first exchange."""
         self.say(IDENTIFICATION + b"\r\n")
         self.begin()
-        end = time.monotonic() + self.patience
-        while not self.idle() or isinstance(self.receiving.cipher, Clear):
-            self.parse()
-            if self.over:
-                raise Ended()
-            if not self.move(0.2) and time.monotonic() > end:
-                raise Silent("no key exchange")
-            self.parse()
+        self.settle()
+        if self.over:
+            raise Ended()
+        self.flush()
 
     def log_in(self, user="ann"):
         self.send(bytes([SERVICE_REQUEST]) + string("ssh-userauth"))
