@@ -154,8 +154,10 @@ std::vector<TextEdit> format_edits(const Tree& tree, Span span) {
     at = first->value;
   }
   std::vector<TextEdit> edits = format_edits(tree);
-  std::erase_if(edits,
-                [&](const TextEdit& edit) { return edit.span.begin < whole.begin || edit.span.end > whole.end; });
+  // What begins where the last one ends is before the next.
+  std::erase_if(edits, [&](const TextEdit& edit) {
+    return edit.span.begin < whole.begin || edit.span.begin >= whole.end || edit.span.end > whole.end;
+  });
   return edits;
 }
 
