@@ -22,5 +22,6 @@ void add_import(CLI::App& app, int& exit_code);
 void add_show(CLI::App& app, int& exit_code);
 void add_can(CLI::App& app, int& exit_code);
 void add_test(CLI::App& app, int& exit_code);
+void add_schema(CLI::App& app, int& exit_code);
 
 }  // namespace acl::cli

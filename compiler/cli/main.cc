@@ -52,6 +52,7 @@ int run(int argc, char** argv) {
   acl::cli::add_renew(app, exit_code);
   acl::cli::add_publish(app, exit_code);
   acl::cli::add_inspect(app, exit_code);
+  acl::cli::add_schema(app, exit_code);
   if (argc > 1 && argv[1][0] != '-' && is_unknown_verb(app, argv[1])) return acl::cli::exit_usage;
   try {
     app.parse(argc, argv);

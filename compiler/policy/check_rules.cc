@@ -5,6 +5,7 @@
 
 #include "compiler/policy/checker.h"
 #include "compiler/policy/decode.h"
+#include "compiler/policy/language.h"
 #include "engine/net/suggest.h"
 
 namespace acl::policy {
@@ -12,23 +13,9 @@ namespace {
 
 // --- what both kinds of rule share ---
 
-// autogroup:self means "the same user's devices": every source must be people.
-bool may_be_self_source(const Selector& selector, bool acl) noexcept {
-  switch (selector.kind) {
-    case SelectorKind::user:
-    case SelectorKind::user_domain:
-    case SelectorKind::group: return true;
-    case SelectorKind::wildcard: return acl;  // narrowed to the node's own user; grants refuse it
-    case SelectorKind::autogroup:
-      return selector.autogroup == Autogroup::member || is_role(selector.autogroup) ||
-             selector.autogroup == Autogroup::unknown;
-    default: return false;
-  }
-}
-
 void check_self(Checker& c, const std::vector<Selector>& sources, const Selector& self, bool acl) {
   for (const Selector& source : sources) {
-    if (may_be_self_source(source, acl)) continue;
+    if (may_reach_self(source, acl)) continue;
     Diagnostic& found = c.findings.add(
         Code::E0406, source.span, "autogroup:self can only be used with users, groups, or supported autogroups",
         fmt::format("move \"{}\" into a rule of its own, without autogroup:self", source.text));
@@ -71,7 +58,7 @@ void check_matches_something(Checker& c, Span span, std::string_view section, st
 // The same rule twice: compared by what is written, order of the lists included.
 class Duplicates {
  public:
-  explicit Duplicates(std::string_view section) : section_(section) {}
+  Duplicates(std::string_view section, std::size_t count) : section_(section) { seen_.reserve(count); }
   void see(Checker& c, std::string key, Span span, std::size_t index) {
     const auto [first, fresh] = seen_.try_emplace(std::move(key), std::pair(index, span));
     if (fresh) return;
@@ -180,7 +167,7 @@ void check_acl_target(Checker& c, const Acl& acl, const Target& target) {
     return;
   }
   if (!check_danger_all(c, selector)) return;
-  if (!c.selector(selector, Location::acl_dst, fmt::format("dst=\"{}\": ", selector.text))) return;
+  if (!c.selector(selector, Location::acl_dst, Preface("dst=", selector.text))) return;
   const bool v6 = (selector.kind == SelectorKind::address || selector.kind == SelectorKind::prefix) &&
                   selector.prefix.family() == net::Family::v6;
   if (v6 && target.text.value.substr(0, 1) != "[") {
@@ -240,11 +227,6 @@ void check_ip(Checker& c, const GrantIp& ip) {
 }
 
 // clang-format off
-constexpr std::array<std::string_view, 11> service_capabilities = {
-    "tailscale.com/cap/drive", "tailscale.com/cap/relay",     "tailscale.com/cap/webui",  "tailscale.com/cap/kubernetes",
-    "tailscale.com/cap/tsidp", "tailscale.com/cap/secrets",   "tailscale.com/cap/golink", "tailscale.com/cap/tailsql",
-    "tailscale.com/cap/pam",   "tailscale.com/cap/databases", "tailscale.com/cap/aperture",
-};
 // Given out by the control plane itself; no policy may.
 constexpr std::array<std::string_view, 5> reserved_capabilities = {
     "tailscale.com/cap/relay-target", "tailscale.com/cap/drive-sharer",  "tailscale.com/cap/ingress",
@@ -254,7 +236,8 @@ constexpr std::array<std::string_view, 5> reserved_capabilities = {
 
 // The names that may stand instead, the nearest one first.
 std::string allowed_capabilities(std::string_view name) {
-  std::vector<std::string_view> names(service_capabilities.begin(), service_capabilities.end());
+  std::vector<std::string_view> names;
+  for (const Word& word : words_of(Meaning::capability)) names.push_back(word.text);
   if (const auto near = nearest(name, names)) {
     const auto found = std::find(names.begin(), names.end(), *near);
     std::rotate(names.begin(), found, found + 1);
@@ -264,15 +247,15 @@ std::string allowed_capabilities(std::string_view name) {
 
 // A name in the domain tailscale.com.
 void check_service_capability(Checker& c, const Capability& capability) {
-  const auto is_in = [&](const auto& list) {
-    return std::find(list.begin(), list.end(), capability.name.value) != list.end();
-  };
-  if (is_in(service_capabilities)) return;
   constexpr std::string_view below = "tailscale.com/cap/";
   const std::string_view name = capability.name.value;
+  const auto known = words_of(Meaning::capability);
+  if (std::any_of(known.begin(), known.end(), [&](const Word& word) { return word.text == name; })) return;
+  const bool reserved =
+      std::find(reserved_capabilities.begin(), reserved_capabilities.end(), name) != reserved_capabilities.end();
   const bool one_word = name.substr(0, below.size()) == below && name.size() > below.size() &&
                         name.find('/', below.size()) == std::string_view::npos;
-  if (c.headscale() || !one_word || is_in(reserved_capabilities)) {
+  if (c.headscale() || !one_word || reserved) {
     c.findings.add(Code::E0411, capability.name.span, "capability name must not be in the tailscale.com domain",
                    allowed_capabilities(name));
   } else {
@@ -329,7 +312,7 @@ void check_grant_dst(Checker& c, const Grant& grant) {
   for (const Selector& dst : grant.dst) {
     if (!check_danger_all(c, dst)) continue;
     c.findings.error_help(ports_in_grant_help(c, dst));
-    const bool good = c.selector(dst, Location::grant_dst, fmt::format("dst=\"{}\": ", dst.text));
+    const bool good = c.selector(dst, Location::grant_dst, Preface("dst=", dst.text));
     c.findings.error_help({});
     if (!good) continue;
     if (dst.kind == SelectorKind::prefix && dst.prefix.is_everything()) {
@@ -387,7 +370,7 @@ void check_grant(Checker& c, const Grant& grant, std::size_t index) {
 
 void check_acls(Checker& c) {
   if (!c.policy.acls) return;
-  Duplicates duplicates("acls");
+  Duplicates duplicates("acls", c.policy.acls->size());
   for (std::size_t i = 0; i < c.policy.acls->size(); ++i) {
     const Acl& acl = (*c.policy.acls)[i];
     check_acl(c, acl, i);
@@ -402,7 +385,7 @@ void check_acls(Checker& c) {
 
 void check_grants(Checker& c) {
   if (!c.policy.grants) return;
-  Duplicates duplicates("grants");
+  Duplicates duplicates("grants", c.policy.grants->size());
   for (std::size_t i = 0; i < c.policy.grants->size(); ++i) {
     const Grant& grant = (*c.policy.grants)[i];
     check_grant(c, grant, i);

@@ -3,65 +3,19 @@
 #include <array>
 
 #include "compiler/policy/checker.h"
+#include "compiler/policy/language.h"
 
 namespace acl::policy {
 namespace {
 
 // --- nodeAttrs ---
 
-// Attributes that clients know (tailscale/tailscale, tailcfg): those meant for policies first.
-constexpr std::array<std::string_view, 44> known_attributes = {
-    "funnel",
-    "randomize-client-port",
-    "disable-ipv4",
-    "magicdns-aaaa",
-    "drive:share",
-    "drive:access",
-    "ssh-env-vars",
-    "suggest-exit-node",
-    "auto-exit-node",
-    "log-exit-flows",
-    "disable-relay-server",
-    "disable-relay-client",
-    "disable-captive-portal-detection",
-    "dns-subdomain-resolve",
-    "disable-web-client",
-    "peer-mtu-enable",
-    "store-appc-routes",
-    "linux-netfilter?v=iptables",
-    "linux-netfilter?v=nftables",
-    "mullvad",
-    "one-cgnat?v=true",
-    "one-cgnat?v=false",
-    "only-tcp-443",
-    "traffic-steering",
-    "default-auto-update",
-    "ssh-behavior-v1",
-    "ssh-behavior-v2",
-    "cache-network-maps",
-    "disable-cache-network-maps",
-    "disable-delta-updates",
-    "silent-disco",
-    "probe-udp-lifetime",
-    "user-dial-routes",
-    "native-ipv4",
-    "service-host",
-    "emit-runtime-metrics",
-    "disable-hosts-file-updates",
-    "disable-linux-cgnat-drop-rule",
-    "disable-udp-gro",
-    "disable-udp-gso",
-    "client-side-reachability",
-    "suggest-exit-node-ui",
-    "nextdns:no-device-info",
-    "tailscale.com/visible-groups",
-};
-
 bool is_known_attribute(std::string_view attribute) noexcept {
   for (const std::string_view prefix : {"nextdns:", "controld:", "debug-", "https://tailscale.com/cap/"}) {
     if (attribute.substr(0, prefix.size()) == prefix) return true;
   }
-  return std::find(known_attributes.begin(), known_attributes.end(), attribute) != known_attributes.end();
+  const auto known = words_of(Meaning::node_attribute);
+  return std::any_of(known.begin(), known.end(), [&](const Word& word) { return word.text == attribute; });
 }
 
 void check_attribute(Checker& c, const Text& attribute) {

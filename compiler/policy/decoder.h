@@ -20,7 +20,7 @@ enum class FieldIn : std::uint8_t { both, tailscale, headscale };
 class Decoder;
 
 template <class T>
-struct Field {
+struct KnownField {
   std::string_view name;
   void (*read)(Decoder&, hujson::Value, T&);
   FieldIn in = FieldIn::both;
@@ -28,7 +28,7 @@ struct Field {
 };
 
 template <class T>
-using Fields = std::vector<Field<T>>;
+using Fields = std::vector<KnownField<T>>;
 
 class Decoder {
  public:
@@ -126,7 +126,7 @@ void Decoder::object(hujson::Value value, const Fields<T>& fields, std::string_v
                          (fields[index].in == FieldIn::headscale) != headscale();
     if (index == fields.size() || (foreign && fields[index].in == FieldIn::headscale)) {
       std::vector<std::string_view> known;
-      for (const Field<T>& field : fields) known.push_back(field.name);
+      for (const KnownField<T>& field : fields) known.push_back(field.name);
       report_unknown(written, name.span(), section, known);
       continue;
     }
@@ -134,7 +134,7 @@ void Decoder::object(hujson::Value value, const Fields<T>& fields, std::string_v
       report_unsupported(written, name.span());
       continue;
     }
-    const Field<T>& field = fields[index];
+    const KnownField<T>& field = fields[index];
     if (seen[index].name.data() != nullptr) {
       report_duplicate(written, name.span(), seen[index].span, written != seen[index].name);
       continue;

@@ -29,6 +29,12 @@ enum class At : std::uint8_t {
   comment,
 };
 
+// A string in the object around: the value of siblings[member], or an element of its array.
+struct NearText {
+  std::uint32_t member = 0;
+  Span literal;
+};
+
 struct Cursor {
   At at = At::other;
   std::vector<Step> path;       // from the root; the last is the member or element the cursor is in
@@ -37,13 +43,19 @@ struct Cursor {
   bool closed = false;          // and has its closing quote
   std::string typed;            // of the literal, up to the cursor; escapes undone
   std::vector<std::string>
-      siblings;  // names the object around has before the cursor and, as far as they can be told, behind
+      siblings;                 // names the object around has before the cursor and, as far as they can be told, behind
+  std::vector<NearText> texts;  // the one under the cursor excepted
+  std::uint32_t previous_end = 0;    // where the token before the literal or the place ends, comments excepted
   bool comma_needed_before = false;  // a value stands before, without a comma between
   bool colon_follows = false;        // of a name
+  char next = '\0';                  // the first byte of what follows the literal or the place, comments excepted
 };
 
 // `offset` beyond the text counts as its end.
 Cursor cursor_at(std::string_view text, std::uint32_t offset);
+
+// The text of a literal: escapes undone, quotes removed as far as they are there.
+std::string literal_text(std::string_view text, Span literal);
 
 // The type of the value at the end of the path (for At::name: of the object around it), and the field it is in, if the language knows
 // them. Null for what it does not know.
