@@ -29,7 +29,13 @@ enum class Named : std::uint8_t {
   attribute,
   protocol,
   literal,  // literal: an address, prefix, range or *
+  rule,     // "acls[3]", in a fixture
 };
+
+// "group", "tag", …, as people say it.
+std::string_view name_of(Named kind) noexcept;
+// Whether policies define names of this kind: groups, tags, hosts, ipsets, postures.
+bool defined_in_policies(Named kind) noexcept;
 
 struct Occurrence {
   Named kind = Named::literal;
