@@ -149,7 +149,7 @@ void Completer::each_login(std::size_t from, F f) {
   if (names() == nullptr) return;
   const policy::Facts* facts = known().facts;
   each_written_login(*names(), [&](std::string_view login) {
-    if (offered == most_names || (facts != nullptr && facts->logins.count(policy::lower_case(login)) != 0)) return;
+    if (offered == most_names || (facts != nullptr && facts->logins.contains(login))) return;
     one(login, false);
   });
 }
@@ -178,7 +178,7 @@ void Completer::each_selector(F f) const {
       }
     }
   }
-  if (known().inventory != nullptr) {
+  if (known().inventory != nullptr && !headscale()) {
     for (const inventory::SyncedGroup& group : known().inventory->synced_groups) {
       if (is_plain(group.name, SelectorKind::group)) {
         f(group.name, ItemKind::group,
