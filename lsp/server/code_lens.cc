@@ -29,7 +29,9 @@ std::string_view kind_of_section(std::string_view section) {
 
 }  // namespace
 
-bool is_test(const Lens& lens) noexcept { return lens.section != "acls" && lens.section != "grants" && lens.section != "ssh"; }
+bool is_test(const Lens& lens) noexcept {
+  return lens.section != "acls" && lens.section != "grants" && lens.section != "ssh";
+}
 
 std::vector<Lens> code_lenses(const Snapshot& snapshot) {
   std::vector<Lens> out;
