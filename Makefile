@@ -9,7 +9,7 @@ FUZZ_SECONDS ?= 60
 ACL_SHARED_DIR ?= ../shared
 
 .DEFAULT_GOAL := help
-.PHONY: help try demo test test-all build fmt lint bench fuzz install deps clean deps-build deps-check fuzz-build
+.PHONY: help try demo test test-all build fmt lint bench fuzz pictures vscode install deps clean deps-build deps-check deps-editors fuzz-build
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r t d; do printf '  make %-10s %s\n' "$$t" "$$d"; done
@@ -32,7 +32,7 @@ build/build.ninja: CMakePresets.json
 	cmake --preset release
 
 fmt: deps-check ## clang-format on our sources
-	@find $(wildcard engine compiler node lsp tests) -name '*.cc' -o -name '*.h' | xargs clang-format -i
+	@find $(wildcard engine compiler node lsp tests) -name node_modules -prune -o \( -name '*.cc' -o -name '*.h' \) -print | xargs clang-format -i
 
 lint: deps-check build ## all static checks, clang-tidy over every file included (minutes)
 	@tools/lint.sh
@@ -47,13 +47,19 @@ fuzz-build: deps-build deps-check
 	@[ -f build-fuzz/build.ninja ] || cmake --preset fuzz
 	@cmake --build --preset fuzz --target fuzz_targets -j$(JOBS)
 
-test-all: lint fuzz ## lint, fuzz, tests under sanitizers, with clang, as released, then the long ones
+test-all: deps-editors lint fuzz ## lint, fuzz, tests under sanitizers, with clang, as released, then the long ones
 	cmake --preset asan && cmake --build --preset asan -j$(JOBS) && ctest --preset asan -LE long --no-tests=error -j$(JOBS)
 	cmake --preset clang && cmake --build --preset clang -j$(JOBS) && ctest --test-dir build-clang -LE long --no-tests=error --output-on-failure -j$(JOBS)
 	@$(MAKE) --no-print-directory test
 	@ctest --preset release -L long --no-tests=error -j$(JOBS)
 
-install: build ## into $(DESTDIR)$(PREFIX): the program and its manual pages
+pictures: build ## docs/pictures again, by walking the tour of docs/editors.md in Neovim
+	@ACL_LSP=build/bin/acl-lsp ACLC=build/bin/aclc /usr/bin/python3 -B tests/lsp/editors/tour.py --write
+
+vscode: build deps-editors ## the extension for VS Code: lsp/editors/vscode/acl-lsp.vsix
+	@cd lsp/editors/vscode && npm ci && npm run package
+
+install: build ## into $(DESTDIR)$(PREFIX): the programs, what editors need, manual pages
 	DESTDIR=$(DESTDIR) cmake --install build --prefix $(PREFIX)
 
 deps: deps-build deps-check ## install every package that building and checking need
@@ -63,6 +69,9 @@ deps-build:
 
 deps-check:
 	@tools/deps.sh check
+
+deps-editors:
+	@tools/deps.sh editors
 
 clean: ## remove all build folders
 	rm -rf build build-debug build-asan build-fuzz build-clang build-coverage

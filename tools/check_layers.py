@@ -34,7 +34,7 @@ def main():
     problems = []
     for top in ('engine', 'compiler', 'node', 'lsp', 'tests'):
         for file in sorted((root / top).rglob('*')):
-            if file.suffix not in ('.cc', '.c', '.h', '.def'):
+            if file.suffix not in ('.cc', '.c', '.h', '.def') or 'node_modules' in file.parts:
                 continue
             name = file.relative_to(root).as_posix()
             folder = max((f for f in layers if within(name, f)), key=len, default=None)

@@ -2,9 +2,10 @@
 # Installs the Debian 12 packages that a part of the work needs. Where all of them are there it only asks dpkg (0.02 s): no
 # apt, no network, no root.
 #
-# usage: tools/deps.sh build|check...
-#   build   compile, test, install
-#   check   lint, fuzz, bench
+# usage: tools/deps.sh build|check|editors...
+#   build     compile, test, install
+#   check     lint, fuzz, bench
+#   editors   VS Code's extension: packing it, and trying it in code-server with a browser; half a gigabyte
 set -euo pipefail
 
 build=(
@@ -15,22 +16,27 @@ build=(
   minisign python3-jsonschema python3-cryptography python3-paramiko
   dropbear-bin git openssh-client openssh-sftp-server putty-tools rsync
   bpftool etcd-client etcd-server faketime iproute2 iputils-ping nftables nginx-light openssl wireguard-go wireguard-tools
+  elpa-eglot emacs-nox neovim python3-pyte
 )
 # libclang-rt-14-dev: the sanitizers and libFuzzer; only recommended by clang, so it must be named.
 # openssh-server, ansible-core, and what a machine that boots in systemd-nspawn needs: for tests alone, which are skipped where they are
 # not; the first is a service that starts by itself.
 check=(ansible-core openssh-server dbus libpam-systemd sudo systemd-container clang-format clang-tidy libclang-rt-14-dev mandoc shellcheck hyperfine)
+# What code-server compiles of itself needs the libraries. Some packages of Node.js bring npm along, and refuse Debian's.
+editors=(chromium nodejs libkrb5-dev libsecret-1-dev libx11-dev libxkbfile-dev)
+command -v npm >/dev/null || editors+=(npm)
 
 wanted=()
 for part in "$@"; do
   case $part in
     build) wanted+=("${build[@]}") ;;
     check) wanted+=("${check[@]}") ;;
-    *) echo "tools/deps.sh: unknown part \"$part\"; parts are: build check" >&2; exit 2 ;;
+    editors) wanted+=("${editors[@]}") ;;
+    *) echo "tools/deps.sh: unknown part \"$part\"; parts are: build check editors" >&2; exit 2 ;;
   esac
 done
 if [ ${#wanted[@]} -eq 0 ]; then
-  echo "usage: tools/deps.sh build|check..." >&2
+  echo "usage: tools/deps.sh build|check|editors..." >&2
   exit 2
 fi
 

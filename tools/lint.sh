@@ -38,8 +38,8 @@ step() {
 
 roots=()
 for root in engine compiler node lsp tests; do [ -d "$root" ] && roots+=("$root"); done
-mapfile -t sources < <(find "${roots[@]}" \( -name '*.cc' -o -name '*.h' \) | sort)
-mapfile -t scripts < <(find tools tests .ci -type f -exec grep -lE '^#!(/usr/bin/env bash|/bin/bash|/bin/sh)$' {} + | sort)
+mapfile -t sources < <(find "${roots[@]}" -name node_modules -prune -o \( -name '*.cc' -o -name '*.h' \) -print | sort)
+mapfile -t scripts < <(find tools tests .ci -name node_modules -prune -o -type f -exec grep -lE '^#!(/usr/bin/env bash|/bin/bash|/bin/sh)$' {} + | sort)
 mapfile -t pages < <(find docs/man -name '*.[1-9]' | sort)
 
 # Nothing where there is no repository, nothing of the last commit where its parent is not there (first, or shallow).

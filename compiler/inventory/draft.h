@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "compiler/inventory/hash_index.h"
+#include "engine/net/hash_index.h"
 #include "compiler/inventory/inventory.h"
 #include "compiler/inventory/reader.h"
 

@@ -31,7 +31,7 @@ Undefined undefined(NameKind kind) noexcept {
 }
 
 // What is wrong with the form of a selector, whatever its place. True if nothing is.
-bool check_form(Checker& c, const Selector& selector, std::string_view prefix) {
+bool check_form(Checker& c, const Selector& selector, const Preface& prefix) {
   const auto error = [&](std::string message, std::string help) {
     c.findings.add(Code::E0307, selector.span, fmt::format("{}{}", prefix, message), std::move(help));
     return false;
@@ -67,7 +67,7 @@ bool takes_users(Location location) {
   return allowed_at(parse_selector("ana@", {}), location, Dialect::headscale) == Allowed::yes;
 }
 
-bool refuse_place(Checker& c, const Selector& selector, Location location, std::string_view prefix) {
+bool refuse_place(Checker& c, const Selector& selector, Location location, const Preface& prefix) {
   if (selector.kind == SelectorKind::autogroup && c.headscale() && !known_to_headscale(selector)) {
     c.findings.add(Code::E0306, selector.span,
                    fmt::format("autogroup not supported in headscale: \"{}\"", selector.text));
@@ -120,7 +120,7 @@ void note_members_spelling(Checker& c, const Selector& selector) {
   (selector.plural ? c.plural_members : c.singular_members) = true;
 }
 
-bool check_autogroup(Checker& c, const Selector& selector, std::string_view prefix, Location location) {
+bool check_autogroup(Checker& c, const Selector& selector, const Preface& prefix, Location location) {
   note_members_spelling(c, selector);
   if (selector.autogroup != Autogroup::unknown) return true;
   const std::string usable = autogroups_at(location, c.policy.dialect);
@@ -129,7 +129,7 @@ bool check_autogroup(Checker& c, const Selector& selector, std::string_view pref
   return false;
 }
 
-bool check_service(Checker& c, const Selector& selector, std::string_view prefix) {
+bool check_service(Checker& c, const Selector& selector, const Preface& prefix) {
   const auto is_label_byte = [](char ch) {
     return (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || (ch >= '0' && ch <= '9') || ch == '-';
   };
@@ -144,7 +144,7 @@ bool check_service(Checker& c, const Selector& selector, std::string_view prefix
 
 }  // namespace
 
-bool Checker::selector(const Selector& selector, Location location, std::string_view prefix) {
+bool Checker::selector(const Selector& selector, Location location, const Preface& prefix) {
   if (looks_like_template(selector.text)) {
     report_template({selector.text, selector.span});
     return false;
@@ -198,11 +198,11 @@ void Checker::report_template(const Text& text) {
                "check the text that the template makes: its placeholders must be filled in first");
 }
 
-void Checker::selectors(const std::vector<Selector>& list, Location location, std::string_view prefix) {
+void Checker::selectors(const std::vector<Selector>& list, Location location, const Preface& prefix) {
   for (const Selector& item : list) selector(item, location, prefix);
 }
 
-bool Checker::defined(NameKind kind, const Selector& selector, std::string_view prefix) {
+bool Checker::defined(NameKind kind, const Selector& selector, const Preface& prefix) {
   const std::string_view name = kind == NameKind::host ? selector.name : selector.text;
   if (Definition* found = names.find(kind, name)) {
     found->used = true;
@@ -260,14 +260,14 @@ void Checker::posture_names(const std::optional<std::vector<Text>>& list) {
   }
 }
 
-void Checker::login(const Selector& selector, std::string_view prefix) {
-  const bool fresh = logins.insert(selector.text).second;
-  if (facts == nullptr || !fresh || facts->logins.count(lower_case(selector.text)) != 0) return;
+void Checker::login(const Selector& selector, const Preface& prefix) {
+  if (facts != nullptr && facts->logins.contains(selector.text)) return;
+  if (!logins.insert(selector.text).second || facts == nullptr) return;
   findings.add(Code::W0343, selector.span, fmt::format("{}user not found: \"{}\"", prefix, selector.text),
                "the inventory lists no such user; the name matches nobody");
 }
 
-bool Checker::domain(std::string_view name, Span span, std::string_view prefix) {
+bool Checker::domain(std::string_view name, Span span, const Preface& prefix) {
   const bool possible = !name.empty() && std::all_of(name.begin(), name.end(), [](char ch) {
     return static_cast<unsigned char>(ch) >= 0x80 || (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') ||
            (ch >= '0' && ch <= '9') || ch == '-' || ch == '.';

@@ -3,6 +3,7 @@
 #include <unordered_map>
 
 #include "compiler/policy/checker.h"
+#include "engine/net/hash_index.h"
 
 namespace acl::policy {
 namespace {
@@ -75,14 +76,17 @@ void check_nesting(Checker& c) {
 }
 
 void check_repeated_members(Checker& c, const Group& group) {
-  std::unordered_map<std::string, Span> seen;
-  for (const Selector& member : group.members) {
-    const auto [first, fresh] = seen.try_emplace(lower_case(member.text), member.span);
-    if (fresh) continue;
+  HashIndex seen;
+  seen.reserve(group.members.size());
+  for (std::uint32_t i = 0; i < group.members.size(); ++i) {
+    const Selector& member = group.members[i];
+    const auto same = [&](std::uint32_t other) { return equal_ignoring_case(group.members[other].text, member.text); };
+    const std::uint32_t first = seen.insert(hash_text(member.text), i, same);
+    if (first == HashIndex::absent) continue;
     Diagnostic& found = c.findings.add(
         Code::W0328, member.span,
         fmt::format("\"{}\" is listed twice in \"{}\"", member.text, short_name(group.name.value)), "remove one");
-    c.findings.relate(found, "first listed here", first->second);
+    c.findings.relate(found, "first listed here", group.members[first].span);
   }
 }
 

@@ -13,23 +13,9 @@ namespace {
 
 // --- what both kinds of rule share ---
 
-// autogroup:self means "the same user's devices": every source must be people.
-bool may_be_self_source(const Selector& selector, bool acl) noexcept {
-  switch (selector.kind) {
-    case SelectorKind::user:
-    case SelectorKind::user_domain:
-    case SelectorKind::group: return true;
-    case SelectorKind::wildcard: return acl;  // narrowed to the node's own user; grants refuse it
-    case SelectorKind::autogroup:
-      return selector.autogroup == Autogroup::member || is_role(selector.autogroup) ||
-             selector.autogroup == Autogroup::unknown;
-    default: return false;
-  }
-}
-
 void check_self(Checker& c, const std::vector<Selector>& sources, const Selector& self, bool acl) {
   for (const Selector& source : sources) {
-    if (may_be_self_source(source, acl)) continue;
+    if (may_reach_self(source, acl)) continue;
     Diagnostic& found = c.findings.add(
         Code::E0406, source.span, "autogroup:self can only be used with users, groups, or supported autogroups",
         fmt::format("move \"{}\" into a rule of its own, without autogroup:self", source.text));
@@ -72,7 +58,7 @@ void check_matches_something(Checker& c, Span span, std::string_view section, st
 // The same rule twice: compared by what is written, order of the lists included.
 class Duplicates {
  public:
-  explicit Duplicates(std::string_view section) : section_(section) {}
+  Duplicates(std::string_view section, std::size_t count) : section_(section) { seen_.reserve(count); }
   void see(Checker& c, std::string key, Span span, std::size_t index) {
     const auto [first, fresh] = seen_.try_emplace(std::move(key), std::pair(index, span));
     if (fresh) return;
@@ -181,7 +167,7 @@ void check_acl_target(Checker& c, const Acl& acl, const Target& target) {
     return;
   }
   if (!check_danger_all(c, selector)) return;
-  if (!c.selector(selector, Location::acl_dst, fmt::format("dst=\"{}\": ", selector.text))) return;
+  if (!c.selector(selector, Location::acl_dst, Preface("dst=", selector.text))) return;
   const bool v6 = (selector.kind == SelectorKind::address || selector.kind == SelectorKind::prefix) &&
                   selector.prefix.family() == net::Family::v6;
   if (v6 && target.text.value.substr(0, 1) != "[") {
@@ -326,7 +312,7 @@ void check_grant_dst(Checker& c, const Grant& grant) {
   for (const Selector& dst : grant.dst) {
     if (!check_danger_all(c, dst)) continue;
     c.findings.error_help(ports_in_grant_help(c, dst));
-    const bool good = c.selector(dst, Location::grant_dst, fmt::format("dst=\"{}\": ", dst.text));
+    const bool good = c.selector(dst, Location::grant_dst, Preface("dst=", dst.text));
     c.findings.error_help({});
     if (!good) continue;
     if (dst.kind == SelectorKind::prefix && dst.prefix.is_everything()) {
@@ -384,7 +370,7 @@ void check_grant(Checker& c, const Grant& grant, std::size_t index) {
 
 void check_acls(Checker& c) {
   if (!c.policy.acls) return;
-  Duplicates duplicates("acls");
+  Duplicates duplicates("acls", c.policy.acls->size());
   for (std::size_t i = 0; i < c.policy.acls->size(); ++i) {
     const Acl& acl = (*c.policy.acls)[i];
     check_acl(c, acl, i);
@@ -399,7 +385,7 @@ void check_acls(Checker& c) {
 
 void check_grants(Checker& c) {
   if (!c.policy.grants) return;
-  Duplicates duplicates("grants");
+  Duplicates duplicates("grants", c.policy.grants->size());
   for (std::size_t i = 0; i < c.policy.grants->size(); ++i) {
     const Grant& grant = (*c.policy.grants)[i];
     check_grant(c, grant, i);

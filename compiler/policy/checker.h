@@ -7,12 +7,26 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "compiler/policy/check.h"
 #include "compiler/policy/names.h"
 #include "compiler/policy/places.h"
 
 namespace acl::policy {
+
+// What stands in front of the service's wording: nothing, `src=`, or `dst="tag:x": `. Put together only where something is wrong.
+struct Preface {
+  Preface() = default;
+  Preface(const char* text) : word(text) {}         // NOLINT(google-explicit-constructor)
+  Preface(std::string_view text) : word(text) {}    // NOLINT(google-explicit-constructor)
+  Preface(const std::string& text) : word(text) {}  // NOLINT(google-explicit-constructor)
+  Preface(std::string_view field, std::string_view value) : word(field), quoted(value), quotes(true) {}
+
+  std::string_view word;
+  std::string_view quoted;
+  bool quotes = false;
+};
 
 class Checker {
  public:
@@ -33,7 +47,7 @@ class Checker {
   Names names;
   std::set<std::string_view> empty_groups;
   std::unordered_map<std::string_view, const Host*> prefix_hosts;  // hosts that stand for more than one address
-  std::set<std::string_view> logins;                               // users named anywhere
+  std::unordered_set<std::string_view> logins;                     // users named anywhere that no inventory lists
   std::set<std::string_view> domains;                              // domains of user:*@… and localpart:*@…
   bool plural_members = false;                                     // autogroup:members is used somewhere
   bool singular_members = false;
@@ -42,8 +56,8 @@ class Checker {
 
   // Judges a selector in its place: its form, whether it may stand there, whether its name is defined. `prefix` stands in
   // front of the service's wording: `src=`, `dst="tag:x": `. True if nothing was wrong.
-  bool selector(const Selector& selector, Location location, std::string_view prefix = {});
-  void selectors(const std::vector<Selector>& selectors, Location location, std::string_view prefix = {});
+  bool selector(const Selector& selector, Location location, const Preface& prefix = {});
+  void selectors(const std::vector<Selector>& selectors, Location location, const Preface& prefix = {});
 
   // The name counts as used: what refuses it is no reason to call it unused too.
   void mark_used(const Selector& selector);
@@ -52,14 +66,14 @@ class Checker {
   void report_template(const Text& text);
 
   // A name that must be defined. True if it is; then it counts as used.
-  bool defined(NameKind kind, const Selector& selector, std::string_view prefix);
+  bool defined(NameKind kind, const Selector& selector, const Preface& prefix);
   void posture_names(const std::optional<std::vector<Text>>& names);
 
   // A login that is named somewhere: a warning if the inventory does not list it. `prefix` as above.
-  void login(const Selector& selector, std::string_view prefix);
+  void login(const Selector& selector, const Preface& prefix);
 
   // The domain of user:*@DOMAIN: without an inventory only what can be no domain is refused.
-  bool domain(std::string_view domain, Span span, std::string_view prefix);
+  bool domain(std::string_view domain, Span span, const Preface& prefix);
 
   // "did you mean "tag:server" (line 7)?", or nothing.
   std::string suggestion(NameKind kind, std::string_view name);
@@ -94,3 +108,12 @@ inline std::string rule_name(std::string_view section, std::size_t index) {
 }
 
 }  // namespace acl::policy
+
+template <>
+struct fmt::formatter<acl::policy::Preface> : fmt::formatter<std::string_view> {
+  template <class Context>
+  auto format(const acl::policy::Preface& preface, Context& context) const {
+    if (!preface.quotes) return fmt::format_to(context.out(), "{}", preface.word);
+    return fmt::format_to(context.out(), "{}\"{}\": ", preface.word, preface.quoted);
+  }
+};

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "compiler/hujson/tree.h"
+#include "compiler/policy/logins.h"
 #include "compiler/policy/policy.h"
 #include "engine/net/source_text.h"
 
@@ -30,7 +31,7 @@ struct PolicyFile {
 // What an inventory tells a check.
 struct Facts {
   std::vector<std::string> domains;               // mail domains of the tailnet
-  std::unordered_set<std::string> logins;         // in lower case
+  Logins logins;
   std::unordered_set<std::string> synced_groups;  // "group:team@example.com"
 };
 

@@ -209,6 +209,19 @@ Allowed allowed_at(const Selector& selector, Location location, Dialect dialect)
   return dialect == Dialect::headscale ? headscale_difference(selector, location, allowed) : allowed;
 }
 
+bool may_reach_self(const Selector& source, bool acl) noexcept {
+  switch (source.kind) {
+    case SelectorKind::user:
+    case SelectorKind::user_domain:
+    case SelectorKind::group: return true;
+    case SelectorKind::wildcard: return acl;  // narrowed to the node's own user; grants refuse it
+    case SelectorKind::autogroup:
+      return source.autogroup == Autogroup::member || is_role(source.autogroup) ||
+             source.autogroup == Autogroup::unknown;
+    default: return false;
+  }
+}
+
 std::string_view location_name(Location location) noexcept {
   switch (location) {
     case Location::rule_src: return "the source of a rule";

@@ -36,6 +36,10 @@ enum class Allowed : std::uint8_t { yes, no, unsettled };
 // Of the kind alone: conditions that depend on the rest of the rule (autogroup:self, ssh) are not looked at.
 Allowed allowed_at(const Selector& selector, Location location, Dialect dialect) noexcept;
 
+// Whether autogroup:self may be reached from this source: it means "the same user's devices", so every source must be people. Of
+// acls the wildcard is narrowed to the node's own user, of grants it is refused.
+bool may_reach_self(const Selector& source, bool acl) noexcept;
+
 // Whether Headscale has this autogroup at all. Of the two spellings of autogroup:member it knows the singular only.
 bool known_to_headscale(const Selector& autogroup) noexcept;
 

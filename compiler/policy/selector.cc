@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <string>
 
 namespace acl::policy {
@@ -124,7 +125,8 @@ Selector parse_selector(std::string_view text, Span span) {
     return selector;
   }
   for (const Form& form : forms) {
-    if (text.size() >= form.word.size() && equal_ignoring_case(text.substr(0, form.word.size()), form.word)) {
+    if (lower(text.front()) == form.word.front() && text.size() >= form.word.size() &&
+        equal_ignoring_case(text.substr(0, form.word.size()), form.word)) {
       read_worded_form(selector, form);
       return selector;
     }
@@ -160,12 +162,14 @@ std::string_view selector_kind_name(SelectorKind kind) noexcept {
 }
 
 bool looks_like_template(std::string_view text) noexcept {
+  if (text.find('{') == std::string_view::npos) return false;
   return text.find("${") != std::string_view::npos || text.find("{{") != std::string_view::npos ||
          text.find("%{") != std::string_view::npos;
 }
 
 bool equal_ignoring_case(std::string_view a, std::string_view b) noexcept {
-  return a.size() == b.size() &&
+  if (a.size() != b.size()) return false;
+  return std::memcmp(a.data(), b.data(), a.size()) == 0 ||  // most often they are spelt alike
          std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return lower(x) == lower(y); });
 }
 

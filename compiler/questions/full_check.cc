@@ -8,7 +8,7 @@ policy::Facts facts_of(const inventory::Inventory& inventory) {
   policy::Facts facts;
   facts.domains = inventory.domains;
   facts.logins.reserve(inventory.users.size());
-  for (const auto& user : inventory.users) facts.logins.insert(policy::lower_case(user.login));
+  for (const auto& user : inventory.users) facts.logins.insert(user.login);
   for (const auto& group : inventory.synced_groups) facts.synced_groups.insert(group.name);
   return facts;
 }

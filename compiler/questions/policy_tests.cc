@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <map>
 #include <memory>
-#include <unordered_set>
+#include <numeric>
+#include <set>
+#include <unordered_map>
 
 #include "compiler/hujson/tree.h"
 #include "compiler/resolve/tailnet.h"
@@ -48,48 +50,53 @@ Attributes read_attributes(const hujson::Tree& tree, const std::vector<policy::P
   return out;
 }
 
-// The tailnet with a device added for whoever has none, so that a test can speak of them.
+// The tailnet as far as the tests need it: the devices they speak of, one added for whoever has none, and those that route. Whether
+// a rule lets a packet or a login through depends on its two ends, and, for `*` as a source, on the approved routes; all other devices
+// could be left out of the inventory without a difference. So the cost is that of the policy, not of the tailnet.
 class Stage {
  public:
-  Stage(const policy::PolicyFile& rules, const Inventory& inventory)
+  Stage(const policy::PolicyFile& rules, const resolve::Tailnet& everyone)
       : rules_(rules),
         policy_(rules.policy),
-        base_(inventory),
-        base_tailnet_(inventory),
-        postures_(uses_postures(rules.policy)) {}
+        everyone_(everyone),
+        base_(everyone.inventory),
+        postures_(uses_postures(rules.policy)) {
+    for (NodeId id = 0; id < base_.nodes.size(); ++id) {
+      if (!base_.nodes[id].advertised_routes.empty() || !base_.nodes[id].approved_routes.empty()) called_.push_back(id);
+    }
+  }
 
-  // First all sources and destinations of all tests, then the questions.
+  // First all sources and destinations of all tests, then resolve_all(), then the questions.
   void prepare_source(const Selector& selector, const Attributes& attributes) {
-    if (postures_ || !has_devices(selector)) stand_in(selector, attributes);
+    if (!call(selector) || postures_) stand_in(selector, attributes);
   }
   void prepare_destination(const Selector& selector) {
-    if (!has_devices(selector)) stand_in(selector, {});
+    if (!call(selector)) stand_in(selector, {});
   }
   void resolve_all() {
-    const Inventory& all = extended_ ? *extended_ : base_;
-    resolved_ = std::make_unique<resolve::Resolved>(resolve::resolve(rules_, all, resolve::Depth::rules));
+    gather();
+    tailnet_ = std::make_unique<resolve::Tailnet>(here_);
+    resolved_ = std::make_unique<resolve::Resolved>(resolve::resolve(rules_, here_, resolve::Depth::rules));
     views_ = std::make_unique<resolve::Views>(*resolved_);
-    if (extended_) extended_tailnet_ = std::make_unique<resolve::Tailnet>(all);
   }
   [[nodiscard]] const resolve::Views& views() const { return *views_; }
-  [[nodiscard]] const std::string& name(NodeId node) const { return resolved_->inventory->nodes[node].name; }
+  [[nodiscard]] const std::string& name(NodeId node) const { return here_.nodes[node].name; }
 
   [[nodiscard]] Devices sources(const Selector& selector, const Attributes& attributes) const {
     if (postures_) {
       const auto found = stand_ins_.find(key(selector, attributes));
-      if (found != stand_ins_.end()) return of_nodes(found->second);
+      if (found != stand_ins_.end()) {
+        std::vector<NodeId> nodes;
+        for (const std::size_t added : found->second) nodes.push_back(first_added_ + static_cast<NodeId>(added));
+        return of_nodes(nodes);
+      }
     }
     return devices(selector);
   }
   [[nodiscard]] Devices devices(const Selector& selector) const {
+    if (const auto address = single_address(selector)) return {{{{*address, tailnet_->node_at(*address)}}}, {}};
     switch (selector.kind) {
-      case SelectorKind::address: return literal(selector.prefix.first());
-      case SelectorKind::host:
-        for (const policy::Host& host : policy_.hosts) {
-          if (host.name.value == selector.name && host.prefix && host.prefix->is_single())
-            return literal(host.prefix->first());
-        }
-        return {{}, fmt::format("\"{}\" is no single address", selector.text)};
+      case SelectorKind::host: return {{}, fmt::format("\"{}\" is no single address", selector.text)};
       case SelectorKind::service:
         for (const inventory::Service& service : base_.services) {
           if (service.name != selector.text) continue;
@@ -102,7 +109,7 @@ class Stage {
         return {{}, fmt::format("unknown service \"{}\"", selector.text)};
       default: break;
     }
-    const auto nodes = tailnet().identities(selector, policy_);
+    const auto nodes = tailnet_->identities(selector, policy_);
     if (!nodes) return {{}, fmt::format("\"{}\" cannot be tested", selector.text)};
     if (nodes->empty()) {
       return {{},
@@ -113,9 +120,13 @@ class Stage {
   }
 
  private:
-  [[nodiscard]] const resolve::Tailnet& tailnet() const {
-    return extended_tailnet_ ? *extended_tailnet_ : base_tailnet_;
-  }
+  // A device that only the tests have.
+  struct Added {
+    std::uint32_t user = resolve::none;  // of everyone, or
+    std::string_view tag;
+    Attributes attributes;
+  };
+
   [[nodiscard]] static std::string key(const Selector& selector, const Attributes& attributes) {
     std::string out(selector.text);
     for (const auto& [name, value] : attributes) {
@@ -126,39 +137,49 @@ class Stage {
     }
     return out;
   }
-  [[nodiscard]] bool has_devices(const Selector& selector) const {
-    const auto nodes = base_tailnet_.identities(selector, policy_);
-    return !nodes || !nodes->empty();
+  // The address that it is, or that the host it names is.
+  [[nodiscard]] std::optional<net::Address> single_address(const Selector& selector) const {
+    if (selector.kind == SelectorKind::address) return selector.prefix.first();
+    if (selector.kind != SelectorKind::host) return std::nullopt;
+    for (const policy::Host& host : policy_.hosts) {
+      if (host.name.value == selector.name && host.prefix && host.prefix->is_single()) return host.prefix->first();
+    }
+    return std::nullopt;
+  }
+  // Its devices take part. False if it names somebody who has none.
+  bool call(const Selector& selector) {
+    if (const auto address = single_address(selector)) {
+      const NodeId node = everyone_.node_at(*address);
+      if (node != resolve::none) called_.push_back(node);
+      return true;
+    }
+    const auto nodes = everyone_.identities(selector, policy_);
+    if (!nodes) return true;
+    called_.insert(called_.end(), nodes->begin(), nodes->end());
+    return !nodes->empty();
   }
   [[nodiscard]] Devices of_nodes(const std::vector<NodeId>& nodes) const {
     Devices out;
     for (const NodeId node : nodes) {
       std::vector<End> ends;
-      for (const net::Address& address : resolved_->inventory->nodes[node].addresses) ends.push_back({address, node});
+      for (const net::Address& address : here_.nodes[node].addresses) ends.push_back({address, node});
       out.members.push_back(std::move(ends));
     }
     return out;
-  }
-  [[nodiscard]] Devices literal(const net::Address& address) const {
-    const auto& nodes = resolved_->inventory->nodes;
-    for (NodeId id = 0; id < nodes.size(); ++id) {
-      if (std::find(nodes[id].addresses.begin(), nodes[id].addresses.end(), address) != nodes[id].addresses.end()) {
-        return {{{{address, id}}}, {}};
-      }
-    }
-    return {{{{address, resolve::none}}}, {}};
   }
 
   // Logins that a selector stands for, or the tag it names.
   void stand_in(const Selector& selector, const Attributes& attributes) {
     const std::string name = key(selector, attributes);
     if (stand_ins_.count(name) != 0) return;
-    std::vector<NodeId> nodes;
+    std::vector<std::size_t> nodes;
+    const auto add = [&](std::uint32_t user, std::string_view tag) {
+      nodes.push_back(added_.size());
+      added_.push_back({user, tag, attributes});
+    };
     const auto add_user = [&](std::string_view login) {
-      for (std::uint32_t user = 0; user < base_.users.size(); ++user) {
-        if (policy::equal_ignoring_case(base_.users[user].login, login))
-          nodes.push_back(add_device(user, {}, attributes));
-      }
+      const std::uint32_t user = everyone_.user(login);
+      if (user != resolve::none) add(user, {});
     };
     if (selector.kind == SelectorKind::user) {
       add_user(selector.text);
@@ -177,62 +198,84 @@ class Stage {
     } else if (selector.kind == SelectorKind::tag) {
       const auto declared = std::any_of(policy_.tag_owners.begin(), policy_.tag_owners.end(),
                                         [&](const auto& tag) { return tag.name.value == selector.text; });
-      if (declared) nodes.push_back(add_device(resolve::none, selector.text, attributes));
+      if (declared) add(resolve::none, selector.text);
     }
     if (!nodes.empty()) stand_ins_.emplace(name, std::move(nodes));
   }
 
   // Whose devices are all shared in from another tailnet will not have one of this tailnet.
   [[nodiscard]] bool is_guest(std::uint32_t user) const {
-    bool shared = false;
-    for (const inventory::Node& node : base_.nodes) {
-      if (node.user == user && !node.shared) return false;
-      if (node.user == user) shared = true;
-    }
-    return shared;
+    const auto& own = everyone_.nodes_of_user[user];
+    return !own.empty() && std::all_of(own.begin(), own.end(), [&](NodeId id) { return base_.nodes[id].shared; });
   }
 
-  NodeId add_device(std::uint32_t user, std::string_view tag, const Attributes& attributes) {
-    if (!extended_) {
-      extended_ = std::make_unique<Inventory>(base_);
-      for (const auto& node : base_.nodes) {
-        for (const net::Address& address : node.addresses) {
-          if (address.is_v4()) used_.insert(address.low());
-        }
+  // Fills here_: the called devices in the order of the inventory, then the added ones.
+  void gather() {
+    std::sort(called_.begin(), called_.end());
+    called_.erase(std::unique(called_.begin(), called_.end()), called_.end());
+    here_.tailnet = base_.tailnet;
+    here_.domains = base_.domains;
+    here_.tags = base_.tags;
+    here_.synced_groups = base_.synced_groups;
+    here_.settings = base_.settings;
+    here_.services = base_.services;
+    for (inventory::Service& service : here_.services) service.hosts.clear();  // who answers for it is not asked
+    const auto user_here = [&](std::uint32_t user) {
+      if (user == inventory::none) return user;
+      const auto [found, fresh] = users_.try_emplace(user, static_cast<std::uint32_t>(here_.users.size()));
+      if (fresh) here_.users.push_back(base_.users[user]);
+      return found->second;
+    };
+    for (const NodeId id : called_) {
+      here_.nodes.push_back(base_.nodes[id]);
+      here_.nodes.back().user = user_here(base_.nodes[id].user);
+    }
+    first_added_ = static_cast<NodeId>(here_.nodes.size());
+    std::uint32_t next_v4 = 0x647ffffe;  // from the top of 100.64.0.0/10
+    for (const Added& added : added_) {
+      inventory::Node node;
+      node.name = fmt::format("a device of {}",
+                              added.tag.empty() ? std::string_view(base_.users[added.user].login) : added.tag);
+      if (added.tag.empty()) {
+        node.user = user_here(added.user);
+        node.shared = is_guest(added.user);
+      } else {
+        auto& tags = here_.tags;
+        auto known = std::find(tags.begin(), tags.end(), added.tag);
+        if (known == tags.end()) known = tags.insert(tags.end(), std::string(added.tag));
+        node.tags.push_back(static_cast<std::uint32_t>(known - tags.begin()));
       }
+      while (everyone_.node_at(net::Address::v4(next_v4)) != resolve::none) --next_v4;
+      node.addresses = {net::Address::v4(next_v4),
+                        net::Address::v6(0xfd7a115ca1e0ffffULL, 0xffff000000000000ULL | next_v4)};
+      --next_v4;
+      node.posture = added.attributes;
+      here_.nodes.push_back(std::move(node));
     }
-    inventory::Node node;
-    node.name = fmt::format("a device of {}", tag.empty() ? std::string_view(base_.users[user].login) : tag);
-    node.user = tag.empty() ? user : inventory::none;
-    node.shared = tag.empty() && is_guest(user);
-    if (!tag.empty()) {
-      auto& tags = extended_->tags;
-      auto known = std::find(tags.begin(), tags.end(), tag);
-      if (known == tags.end()) known = tags.insert(tags.end(), std::string(tag));
-      node.tags.push_back(static_cast<std::uint32_t>(known - tags.begin()));
-    }
-    while (used_.count(next_v4_) != 0) --next_v4_;
-    node.addresses = {net::Address::v4(static_cast<std::uint32_t>(next_v4_)),
-                      net::Address::v6(0xfd7a115ca1e0ffffULL, 0xffff000000000000ULL | next_v4_)};
-    --next_v4_;
-    node.posture = attributes;
-    extended_->nodes.push_back(std::move(node));
-    extended_->age.push_back(static_cast<std::uint32_t>(extended_->age.size()));
-    return static_cast<NodeId>(extended_->nodes.size() - 1);
+    // By age as they are in the inventory; the added ones are the youngest.
+    std::vector<NodeId> oldest_first(called_.size());
+    std::iota(oldest_first.begin(), oldest_first.end(), 0U);
+    std::sort(oldest_first.begin(), oldest_first.end(),
+              [&](NodeId a, NodeId b) { return base_.age[called_[a]] < base_.age[called_[b]]; });
+    here_.age.resize(here_.nodes.size());
+    std::iota(here_.age.begin(), here_.age.end(), 0U);
+    for (std::uint32_t rank = 0; rank < oldest_first.size(); ++rank) here_.age[oldest_first[rank]] = rank;
   }
 
   const policy::PolicyFile& rules_;
   const policy::Policy& policy_;
+  const resolve::Tailnet& everyone_;
   const Inventory& base_;
-  resolve::Tailnet base_tailnet_;
   bool postures_;
-  std::unique_ptr<Inventory> extended_;
-  std::map<std::string, std::vector<NodeId>> stand_ins_;
-  std::unordered_set<std::uint64_t> used_;
-  std::uint64_t next_v4_ = 0x647ffffe;  // from the top of 100.64.0.0/10
+  std::vector<NodeId> called_;  // of everyone
+  std::vector<Added> added_;
+  std::map<std::string, std::vector<std::size_t>> stand_ins_;  // indices into added_
+  Inventory here_;
+  NodeId first_added_ = 0;
+  std::unordered_map<std::uint32_t, std::uint32_t> users_;  // of everyone: here
+  std::unique_ptr<resolve::Tailnet> tailnet_;
   std::unique_ptr<resolve::Resolved> resolved_;
   std::unique_ptr<resolve::Views> views_;
-  std::unique_ptr<resolve::Tailnet> extended_tailnet_;
 };
 
 class Runner {
@@ -318,6 +361,16 @@ class Runner {
     return out;
   }
 
+  [[nodiscard]] static std::vector<std::uint32_t> rules_of(const std::vector<From>& sources) {
+    std::vector<std::uint32_t> out;
+    for (const From& source : sources) {
+      out.push_back(source.end.address.is_v4() ? 4 : 6);
+      out.push_back(static_cast<std::uint32_t>(source.rules.size()));
+      out.insert(out.end(), source.rules.begin(), source.rules.end());
+    }
+    return out;
+  }
+
   [[nodiscard]] Decision reach(const std::vector<From>& sources, const std::vector<End>& destinations,
                                std::uint16_t port, const std::vector<std::uint8_t>& protocols) const {
     for (const From& source : sources) {
@@ -336,8 +389,12 @@ class Runner {
              const std::vector<std::uint8_t>& protocols, bool accept) {
     c.ok = true;
     c.got = c.expected;
+    // What a packet may reach hangs on its source by nothing but the rules that begin there: of sources with the same rules one is
+    // asked for all.
+    std::set<std::vector<std::uint32_t>> asked;
     for (const auto& source : sources.members) {
       const std::vector<From> from = rules_from_each(source);
+      if (!asked.insert(rules_of(from)).second) continue;
       for (const auto& destination : destinations.members) {
         const Decision decision = reach(from, destination, port, protocols);
         if (decision.allowed) {
@@ -393,9 +450,15 @@ bool TestRun::passed() const noexcept {
 
 TestRun run_tests(const policy::PolicyFile& rules, const Inventory& inventory, const hujson::Tree& tree,
                   const std::vector<PolicyTest>& tests, const std::vector<SshTest>& ssh_tests) {
+  if (tests.empty() && ssh_tests.empty()) return {};
+  return run_tests(rules, resolve::Tailnet(inventory), tree, tests, ssh_tests);
+}
+
+TestRun run_tests(const policy::PolicyFile& rules, const resolve::Tailnet& everyone, const hujson::Tree& tree,
+                  const std::vector<PolicyTest>& tests, const std::vector<SshTest>& ssh_tests) {
   TestRun run;
   if (tests.empty() && ssh_tests.empty()) return run;
-  Stage stage(rules, inventory);
+  Stage stage(rules, everyone);
   std::vector<Attributes> packet_attributes, login_attributes;
   for (const PolicyTest& test : tests) {
     packet_attributes.push_back(read_attributes(tree, test.src_posture_attrs));

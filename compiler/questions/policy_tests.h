@@ -14,6 +14,7 @@
 #include "compiler/inventory/inventory.h"
 #include "compiler/policy/load.h"
 #include "compiler/questions/reach.h"
+#include "compiler/resolve/tailnet.h"
 
 namespace acl::questions {
 
@@ -39,6 +40,11 @@ struct TestRun {
 
 // `rules` is an accepted policy (but for its tests); the tests may be its own or another file's, whose tree is `tree`.
 TestRun run_tests(const policy::PolicyFile& rules, const inventory::Inventory& inventory, const hujson::Tree& tree,
+                  const std::vector<policy::PolicyTest>& tests, const std::vector<policy::SshTest>& ssh_tests);
+
+// The same for who asks often about one tailnet. Costs what resolving the policy for the devices that the tests speak of costs, however many
+// others there are.
+TestRun run_tests(const policy::PolicyFile& rules, const resolve::Tailnet& everyone, const hujson::Tree& tree,
                   const std::vector<policy::PolicyTest>& tests, const std::vector<policy::SshTest>& ssh_tests);
 
 }  // namespace acl::questions

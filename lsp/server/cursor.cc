@@ -343,6 +343,7 @@ Cursor cursor_at(std::string_view text, std::uint32_t offset) {
   const bool object = !stack.empty() && stack.back().object;
   const Want want = around.want();
   const Token next = next_token(text, cursor.literal ? cursor.literal->end : offset);
+  cursor.next = next.kind == Kind::end ? '\0' : text[next.span.begin];
   const bool next_is = next.kind == Kind::punctuation;
   if (want == Want::colon || (want == Want::comma && stack.empty())) return cursor;
   if (want == Want::comma) {

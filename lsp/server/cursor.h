@@ -48,6 +48,7 @@ struct Cursor {
   std::uint32_t previous_end = 0;    // where the token before the literal or the place ends, comments excepted
   bool comma_needed_before = false;  // a value stands before, without a comma between
   bool colon_follows = false;        // of a name
+  char next = '\0';                  // the first byte of what follows the literal or the place, comments excepted
 };
 
 // `offset` beyond the text counts as its end.

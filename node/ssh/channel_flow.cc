@@ -43,8 +43,12 @@ void end_output(Channel& channel, bool errors) {
   }
   channel.output_over = true;
   if (channel.kind == ChannelKind::socket) return;
-  // Of a terminal nobody is left who would read what is written to it.
-  if (channel.kind == ChannelKind::terminal) channel.input_over = true;
+  if (channel.kind == ChannelKind::terminal) {
+    // Nobody is left who would read what is written to it.
+    channel.input_over = true;
+    // A process that has only closed its terminal is not to be hung up for that.
+    if (!channel.exited) return;
+  }
   channel.from = Fd();
 }
 
@@ -61,7 +65,7 @@ void Channels::write_input(Channel& channel, Effects& out) {
     if (now <= 0) {
       give_back(channel, written, out);
       // The client may stop sending what nobody reads (PROTOCOL of OpenSSH, 2.1).
-      if (openssh_ && !channel.forward && !channel.eof_received && !channel.close_sent)
+      if (openssh_ && !channel.forward && !channel.eof_received && !channel.close_received && !channel.close_sent)
         out.packets.push_back(
             PacketWriter(msg_channel_request).number(channel.peer).string("eow@openssh.com").boolean(false).take());
       return drop_input(channel, out);

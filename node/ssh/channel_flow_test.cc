@@ -166,6 +166,54 @@ TEST_F(ChannelFlow, AProcessThatOnlyClosesItsOutputGetsEofSentAfterAWhile) {
   EXPECT_THAT(types(), ElementsAre(msg_channel_request, msg_channel_close));
 }
 
+// OpenSSH's client, when sessions share a connection, closes at the EOF and waits.
+TEST_F(ChannelFlow, AClientThatClosesAfterTheEofIsStillToldHowTheProcessEnds) {
+  Process process = running();
+  process.out = Fd();
+  process.err = Fd();
+  read_all();
+  read_all(true);
+  settle(Channels::eof_alone_ms);
+  ASSERT_THAT(types(), ElementsAre(msg_channel_eof));
+  hear(msg_channel_data, carrying("still for the process"));
+  hear(msg_channel_close, only(0));
+  EXPECT_THAT(types(), IsEmpty());
+  EXPECT_EQ(read_from(process.in), "still for the process");
+  EXPECT_THAT(settle(5000).packets, IsEmpty());
+  EXPECT_THAT(last.messages, IsEmpty());
+  last = {};
+  channels.tell_all("the policy has changed", last);
+  EXPECT_THAT(types(), IsEmpty());  // nothing may follow an EOF
+  exited(4, 6000);
+  settle(6000);
+  ASSERT_THAT(types(), ElementsAre(msg_channel_request, msg_channel_close));
+  PacketReader status(ByteView(last.packets[0]).subspan(5));
+  EXPECT_EQ(status.string(), "exit-status");
+  EXPECT_FALSE(status.boolean());
+  EXPECT_EQ(status.number(), 4U);
+  EXPECT_THAT(last.messages, SizeIs(1));
+  EXPECT_THAT(channels.all(), IsEmpty());
+}
+
+// `ssh -t host 'exec <&- >&- 2>&-; …'`: the kernel would hang it up, were the terminal's other end closed.
+TEST_F(ChannelFlow, AProcessThatClosesItsTerminalGoesOnUntilTheClientCloses) {
+  hear(msg_channel_open, open_session());
+  hear(msg_channel_request, request(0, "shell", true));
+  { const Fd closed = give_terminal(); }
+  read_all();
+  settle(Channels::eof_alone_ms);
+  ASSERT_THAT(types(), ElementsAre(msg_channel_eof));
+  EXPECT_TRUE(bool{channel().from});
+  hear(msg_channel_close, only(0));
+  EXPECT_THAT(types(), IsEmpty());
+  EXPECT_FALSE(bool{channel().from});
+  EXPECT_THAT(settle(5000).packets, IsEmpty());
+  exited(4, 6000);
+  settle(6000);
+  EXPECT_THAT(types(), ElementsAre(msg_channel_request, msg_channel_close));
+  EXPECT_THAT(channels.all(), IsEmpty());
+}
+
 // `sleep 1000 &` in an interactive shell that then exits.
 TEST_F(ChannelFlow, ATerminalThatSomebodyStillHoldsIsLetGoAfterItsProcess) {
   hear(msg_channel_open, open_session());

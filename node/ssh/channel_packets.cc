@@ -47,7 +47,8 @@ void tell(Channel& channel, std::string_view words, Effects& out) {
 
 void give_back(Channel& channel, std::size_t count, Effects& out) {
   channel.consumed += static_cast<std::uint32_t>(count);
-  if (channel.consumed < 3 * packet_size || channel.close_sent || channel.eof_received) return;
+  if (channel.consumed < 3 * packet_size || channel.close_sent || channel.close_received || channel.eof_received)
+    return;
   out.packets.push_back(PacketWriter(msg_channel_window_adjust).number(channel.peer).number(channel.consumed).take());
   channel.may_receive += channel.consumed;
   channel.consumed = 0;

@@ -149,13 +149,17 @@ void Channels::hear_eof(Channel& channel, Effects& out) {
 
 void Channels::hear_close(Channel& channel, Effects& out) {
   channel.close_received = true;
-  send_close(channel, out);
+  // After our EOF a client has nothing to wait for but how the process ends, and that it is still told: OpenSSH's, when sessions share a
+  // connection, closes at the EOF.
+  const bool owes_status = !channel.forward && channel.state == Channel::State::running && channel.eof_sent;
+  if (!owes_status) send_close(channel, out);
   // From here on nothing that the process says has a place to go to.
   channel.output_over = channel.errors_over = true;
   if (channel.kind != protocol::ChannelKind::socket) channel.from = Fd();
   channel.errors = Fd();
   if (channel.kind != protocol::ChannelKind::terminal) return;
-  // A terminal hangs up; what it has not taken would keep it open for as long as nobody reads.
+  // A terminal hangs up (the kernel does, as nobody has its other end any more); what it has not taken would keep it open for as long as
+  // nobody reads.
   channel.input = {};
   channel.input_over = true;
 }
@@ -220,7 +224,8 @@ void Channels::refused(const protocol::Refused& message, Effects& out) {
 
 void Channels::tell_all(std::string_view words, Effects& out) {
   for (auto& [_, channel] : channels_)
-    if (!channel.forward && channel.state == Channel::State::running && !channel.close_sent) tell(channel, words, out);
+    if (!channel.forward && channel.state == Channel::State::running && !channel.eof_sent && !channel.close_sent)
+      tell(channel, words, out);
 }
 
 }  // namespace acl::node::ssh

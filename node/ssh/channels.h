@@ -9,7 +9,8 @@
 // disconnected.
 //
 // Order of a session's end: all output, exit-status or exit-signal, EOF, CLOSE. The client's EOF closes the process's input alone, when all
-// before it was written. Its CLOSE ends reading at once and still writes what it had sent, but for a terminal, which it hangs up.
+// before it was written. Its CLOSE ends reading at once and still writes what it had sent, but for a terminal, which it hangs up. It is
+// answered at once, too; but when it comes after our EOF, which a process that goes on without output gets sent, then by the process's end.
 #pragma once
 
 #include <cstdint>

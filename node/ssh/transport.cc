@@ -24,6 +24,8 @@ namespace {
 // OpenSSH's client says what the person no longer reads (eow@openssh.com), so that `ssh host yes | head` ends, only to servers whose
 // software's name begins like its own. A hyphen may not be in it (RFC 4253 section 4.2).
 constexpr const char* identification = "OpenSSH_aclnode";
+// To whoever does not say who it is in the form of RFC 4253 section 4.2; OpenSSH's words, as scripts look for them.
+constexpr std::string_view no_identification = "Invalid SSH identification string.\r\n";
 // No group exchange (RFC 4419): it reads a file of primes, and nobody who has it lacks the others.
 constexpr const char* key_exchanges =
     "curve25519-sha256,curve25519-sha256@libssh.org,ecdh-sha2-nistp256,ecdh-sha2-nistp384,ecdh-sha2-nistp521,"
@@ -54,12 +56,14 @@ struct Transport::State {
   std::unique_ptr<ssh_bind_struct, FreeBind> bind;
   std::unique_ptr<ssh_session_struct, FreeSession> session;
   ssh_socket_callbacks wants = nullptr;
+  ssh_callback_data takes_identification = nullptr;  // what libssh wants bytes with, before it wants packets
   std::array<ssh_packet_callback, 101> handlers{};
   ssh_packet_callbacks_struct packets{};
   ByteQueue output;
   bool rekeying = false;
   std::size_t held = 0;  // since the exchange began
   std::string fault;
+  bool complained = false;
 
   Expected<void> configure(std::uint64_t rekey_bytes);
   void let_in(ssh_packet_callback callback);
@@ -169,7 +173,10 @@ Transport::~Transport() {
 bool Transport::start() {
   // Sends the identification and returns at the seam, as nothing has come yet.
   const int began = ssh_handle_key_exchange(state_->session.get());
-  if (began != SSH_AGAIN || state_->wants == nullptr) state_->fail_with("the key exchange does not begin");
+  if (began != SSH_AGAIN || state_->wants == nullptr)
+    state_->fail_with("the key exchange does not begin");
+  else
+    state_->takes_identification = state_->wants->data;
   return !failed();
 }
 
@@ -180,6 +187,8 @@ std::size_t Transport::feed(std::span<std::uint8_t> bytes) {
     if (now == 0) break;
     taken += std::min(now, bytes.size() - taken);
   }
+  if (failed() && state_->wants->data == state_->takes_identification && !std::exchange(state_->complained, true))
+    state_->output.append(view(no_identification));
   return taken;
 }
 

@@ -4,7 +4,7 @@ enter() puts the test into namespaces of its own (mounts, network, processes) an
 records of its own; nothing of the machine is changed, and all that was started ends with the test. A second network
 namespace is where clients are. Needs root, namespaces, ip, unshare. Environment: ACLNODE_SESSION names the program.
 """
-import array, atexit, ctypes, json, os, select, shutil, socket, subprocess, sys, time
+import array, atexit, ctypes, json, os, select, shutil, signal, socket, subprocess, sys, time
 
 import wire
 
@@ -13,7 +13,7 @@ PROGRAM = os.path.abspath(os.environ.get("ACLNODE_SESSION", os.path.join(HERE, "
 SKIPPED = 77  # ctest's SKIP_RETURN_CODE
 OWN, SOURCE = "100.64.0.2", "100.64.0.1"
 OWN6, SOURCE6 = "fd7a:115c:a1e0::2", "fd7a:115c:a1e0::1"
-PATIENCE = 30.0
+PATIENCE = 60.0  # what is waited for comes at once on a machine that is quiet; on one that is not, it may take its time
 
 PASSWD = """root:x:0:0:root:/home/root:/bin/bash
 daemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin
@@ -68,7 +68,7 @@ def enter():
 
 
 def run(*command):
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     if done.returncode != 0:
         raise RuntimeError(f"{' '.join(command)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
     return done.stdout
@@ -155,9 +155,21 @@ def processes(words):
             with open(f"/proc/{entry}/cmdline") as line, open(f"/proc/{entry}/stat") as stat:
                 if entry.isdigit() and words in line.read() and stat.read().rpartition(")")[2].split()[0] != "Z":
                     found.append(int(entry))
-        except (FileNotFoundError, NotADirectoryError, ProcessLookupError):
+        except (FileNotFoundError, NotADirectoryError, ProcessLookupError, IndexError):
             continue
     return found
+
+
+def kill_all(words):
+    """Until none is left: a shell's process that is about to become another program has the shell's command line."""
+    def none_left():
+        for pid in processes(words):
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        return not processes(words)
+    assert wait_for(none_left), words
 
 
 class Closed(Exception):

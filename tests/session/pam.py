@@ -109,7 +109,7 @@ class Modules(unittest.TestCase):
         for line in ("PAM_USER=ann", f"PAM_RHOST={lab.SOURCE}", "PAM_TTY=ssh", "PAM_TYPE=open_session", "PAM_SERVICE=sets"):
             self.assertIn(line, text.splitlines())
         ann.leave()
-        self.assertIn("PAM_TYPE=close_session", open(out).read().splitlines())
+        self.assertTrue(wait_for(lambda: "PAM_TYPE=close_session" in open(out).read().splitlines()))
 
     def test_have_their_texts_shown_to_interactive_shells(self):
         motd = write(f"{lab.FOLDER}/motd.pam", "from the module\n")
@@ -121,7 +121,7 @@ class Modules(unittest.TestCase):
 
 class Misbehaviour(unittest.TestCase):
     def test_a_module_that_hangs_ends_with_the_time_for_the_login_and_holds_up_nobody(self):
-        hanging = Login(SUPERVISOR, grace_s=4, pam_service=service("hangs", f"session required {ODD} session hang"))
+        hanging = Login(SUPERVISOR, grace_s=6, pam_service=service("hangs", f"session required {ODD} session hang"))
         may = hanging.ask("ann")
         hanging.daemon.say("decision", request=may.request, accept=1)
         other = Login(SUPERVISOR).log_in("ann")

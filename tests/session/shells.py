@@ -104,11 +104,13 @@ class Commands(unittest.TestCase):
     def test_signals_are_delivered_by_one_process_at_a_time(self):
         channel, (to, output, error) = self.ann.open("exec", "trap : USR1; echo ready; while :; do sleep 0.05; done")
         read_until(output, b"ready")
+        children = lambda: open(f"/proc/{root}/task/{root}/children").read().split()
         root = int(open(f"/proc/{self.ann.about_ssh['pid']}/stat").read().rpartition(")")[2].split()[1])
+        self.assertTrue(wait_for(lambda: len(children()) == 2))  # what earlier channels had has ended
         most = 0
         for _ in range(300):
             self.ann.ssh.say("signal", channel=channel, name="USR1")
-            most = max(most, len(open(f"/proc/{root}/task/{root}/children").read().split()))
+            most = max(most, len(children()))
         self.assertLessEqual(most, 3)  # aclnode-ssh, the command, and the one that delivers
         self.ann.ssh.say("signal", channel=channel, name="KILL")
         self.assertEqual(self.ann.ssh.hear("exited").signal, "KILL")
@@ -273,8 +275,8 @@ class Terminals(unittest.TestCase):
         channel, (master,) = self.ann.open("exec", "trap 'echo hup >~/hup; exit' HUP; echo ready; while :; do sleep 0.05; done",
                                            terminal=dict(term="xterm", columns=80, rows=24))
         read_until(master, b"ready")
+        self.ann.ssh.say("closed", channel=channel)  # before the master is closed, which hangs up as well, and an end would be told
         os.close(master)
-        self.ann.ssh.say("closed", channel=channel)
         self.assertTrue(wait_for(lambda: os.path.exists("/home/ann/hup")))
 
     def test_are_recorded_from_their_beginning_to_their_end(self):
@@ -286,8 +288,7 @@ class Terminals(unittest.TestCase):
             self.ann.ssh.end.settimeout(8)
             channel, (master,) = self.ann.open("exec", "read x", terminal=dict(term="xterm", columns=80, rows=24))
             self.ann.ssh.end.settimeout(lab.PATIENCE)
-        self.assertTrue(wait_for(who))
-        self.assertRegex(who(), r"ann +pts/\d+ .*\(100\.64\.0\.1\)")
+        self.assertTrue(wait_for(lambda: re.search(r"ann +pts/\d+ .*\(100\.64\.0\.1\)", who())), who())
         os.write(master, b"\n")
         read_all(master)
         self.ann.ssh.hear("exited")

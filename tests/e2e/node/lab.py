@@ -3,7 +3,7 @@
 Everything is the real program; nothing outside the namespaces is touched. Needs root, network namespaces, /dev/net/tun, eBPF,
 wireguard-go, wg, ip, nft. Environment: ACLC, ACLNODE, ACLNODE_NET name the programs (default: build/bin beside this tree).
 """
-import base64, hashlib, json, os, shutil, signal, socket, subprocess, sys, tempfile, time
+import base64, contextlib, hashlib, json, os, shutil, signal, socket, subprocess, sys, tempfile, time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 BIN = os.path.join(HERE, "..", "..", "..", "build", "bin")
@@ -38,13 +38,16 @@ def skip_where_impossible():
 
 
 def run(*command, **options):
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, **options)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, **options)
     if done.returncode != 0:
         raise RuntimeError(f"{' '.join(command)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
     return done.stdout
 
 
-def wait_for(what, patience=10.0, every=0.02):
+PATIENCE = 60.0  # what is waited for comes at once on a machine that is quiet; on one that is not, it may take its time
+
+
+def wait_for(what, patience=PATIENCE, every=0.02):
     """The first true value of what(), or its last one when patience is at its end."""
     end = time.monotonic() + patience
     while True:
@@ -102,7 +105,8 @@ class Host:
             "  threading.Thread(target=echo,args=(s,),daemon=True).start()\n"
             "print('ready',flush=True); threading.Event().wait()\n")
         process = self.start(sys.executable, "-c", code, json.dumps([list(ports), list(udp)]), stdout=subprocess.PIPE)
-        process.stdout.readline()
+        if process.stdout.readline() != b"ready\n":
+            raise RuntimeError(f"nobody serves {ports} and {udp} in {self.namespace}")
         return process
 
     def open_socket(self, kind, family=socket.AF_INET):
@@ -110,7 +114,7 @@ class Host:
         with InNamespace(self.namespace):
             return socket.socket(family, kind)
 
-    def tcp(self, address, port, patience=1.0):
+    def tcp(self, address, port, patience=20.0):
         """Whether a TCP connection opens and the server speaks."""
         s = self.open_socket(socket.SOCK_STREAM, family_of(address))
         s.settimeout(patience)
@@ -122,7 +126,7 @@ class Host:
         finally:
             s.close()
 
-    def udp(self, address, port, patience=1.0):
+    def udp(self, address, port, patience=20.0):
         """Whether a datagram comes back."""
         s = self.open_socket(socket.SOCK_DGRAM, family_of(address))
         s.settimeout(patience / 4)
@@ -138,7 +142,7 @@ class Host:
         finally:
             s.close()
 
-    def ping(self, address, patience=1):
+    def ping(self, address, patience=20):
         return subprocess.run(["ip", "netns", "exec", self.namespace, "ping", "-c", "1", "-W", str(patience), address],
                               capture_output=True).returncode == 0
 
@@ -171,6 +175,9 @@ class Node(Host):
         self.start_wireguard()
 
     def start_wireguard(self):
+        # One that was killed has left its socket, which says nothing of the next.
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(f"/var/run/wireguard/{self.interface}.sock")
         environment = dict(os.environ, WG_PROCESS_FOREGROUND="1", LOG_LEVEL="error")
         self.wireguard = subprocess.Popen(["ip", "netns", "exec", self.namespace, "wireguard-go", "-f", self.interface],
                                           env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -189,7 +196,8 @@ class Node(Host):
 
     def stop_wireguard(self):
         end(self.wireguard)
-        wait_for(lambda: not os.path.exists(f"/var/run/wireguard/{self.interface}.sock"))
+        # Its socket may be gone before its interface is.
+        wait_for(lambda: not subprocess.run(["ip", "-n", self.namespace, "link", "show", self.interface], capture_output=True).stdout)
 
     def set_wireguard(self, *words, **options):
         run("ip", "netns", "exec", self.namespace, "wg", "set", self.interface, *words, **options)
@@ -229,18 +237,24 @@ class Node(Host):
         self.daemon.wait()
 
     def ask(self, *words, check=False):
-        return subprocess.run([ACLNODE, *words, "--config", self.config], capture_output=True, text=True, timeout=20)
+        return subprocess.run([ACLNODE, *words, "--config", self.config], capture_output=True, text=True, timeout=PATIENCE)
 
     def status(self):
-        done = self.ask("status", "--json")
-        return json.loads(done.stdout) if done.stdout else None
+        """What the daemon says; None where there is none, or none that can be asked yet."""
+        # One that is too busy to answer in time is asked again.
+        done = wait_for(lambda: (answer := self.ask("status", "--json")) and ("Connection timed out" not in answer.stderr) and answer)
+        return json.loads(done.stdout) if done and done.stdout else None
 
-    def enforces_generation(self, number, patience=10.0):
+    def enforces_generation(self, number, patience=PATIENCE):
         return bool(wait_for(lambda: (s := self.status()) and s["state"] == "enforcing" and (s["generation"] or 0) >= number, patience))
 
     def decisions(self):
-        with open(f"{self.folder}/decisions") as file:
-            return [json.loads(line) for line in file]
+        """The records so far. The last may be on its way: only what has its end is one."""
+        try:
+            with open(f"{self.folder}/decisions") as file:
+                return [json.loads(line) for line in file if line.endswith("\n")]
+        except FileNotFoundError:
+            return []
 
 
 def family_of(address):
@@ -265,6 +279,17 @@ class InNamespace:
     def __exit__(self, *_):
         self.libc.setns(self.back, 0x40000000)
         os.close(self.back)
+
+
+def stop(pid):
+    """SIGSTOP, and that it is in force: the signal is on its way when kill(2) returns."""
+    os.kill(pid, signal.SIGSTOP)
+
+    def state():
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0]
+    if not wait_for(lambda: state() == "T"):
+        raise RuntimeError(f"process {pid} does not stop")
 
 
 def end(process, patience=10):
@@ -323,10 +348,11 @@ class Lab:
         namespaces = [self.bridge, *(node.namespace for node in self.nodes.values()), *(host.namespace for host in self.hosts)]
         for name in namespaces:
             for pid in subprocess.run(["ip", "netns", "pids", name], capture_output=True, text=True).stdout.split():
-                os.kill(int(pid), signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):  # it ended meanwhile
+                    os.kill(int(pid), signal.SIGKILL)
         for name in reversed(namespaces):
             subprocess.run(["ip", "netns", "del", name], capture_output=True)
-        subprocess.run(["umount", "-R", self.bpffs], capture_output=True)
+        subprocess.run(["umount", "-R", "-l", self.bpffs], capture_output=True)
         os.chdir("/")
         shutil.rmtree(self.folder, ignore_errors=True)
 

@@ -112,7 +112,7 @@ class Machine(Node):
 
     # --- running it ---
 
-    def boot(self, patience=60):
+    def boot(self, patience=2 * PATIENCE):
         os.makedirs(self.path("srv/release"), exist_ok=True)
         console = open(os.path.join(self.folder, "console"), "w")
         self.nspawn = subprocess.Popen(
@@ -130,7 +130,7 @@ class Machine(Node):
     def reboot(self):
         """By its own systemd; systemd-nspawn, which shares its unit with us, ends and says that it would."""
         self.systemctl("reboot")
-        if self.nspawn.wait(60) != 133:
+        if self.nspawn.wait(120) != 133:
             raise RuntimeError("the machine does not want to boot again")
         self.init = None
         self.boot()
@@ -151,7 +151,7 @@ class Machine(Node):
         if user:
             uid, gid, *groups = (str(number) for number in user)
             command = ["setpriv", f"--reuid={uid}", f"--regid={gid}", "--groups=" + ",".join(groups) if groups else "--clear-groups", *command]
-        return subprocess.run(["nsenter", f"--target={self.init}", "--all", *command], capture_output=True, text=True, timeout=60)
+        return subprocess.run(["nsenter", f"--target={self.init}", "--all", *command], capture_output=True, text=True, timeout=120)
 
     def systemctl(self, *words):
         done = self.inside("systemctl", *words)

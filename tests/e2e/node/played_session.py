@@ -216,6 +216,7 @@ class Connection:
             given, form = [process.stdin.fileno(), process.stdout.fileno(), process.stderr.fileno()], PIPES
         self.processes[channel] = process
         self.send(OPENED, struct.pack("<IB", channel, form), given)
+        self.host.opened.append(channel)
         if form == TERMINAL:
             os.close(master)
         else:
@@ -282,7 +283,7 @@ class Host:
         self.accepts = lambda user: True
         self.before_verdict = lambda connection: None
         self.before_signal = lambda: None
-        self.heard, self.statuses, self.connections = [], [], []
+        self.heard, self.opened, self.statuses, self.connections = [], [], [], []
         for name, value in settings.items():
             assert hasattr(self, name), name
             setattr(self, name, value)

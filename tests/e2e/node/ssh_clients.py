@@ -135,17 +135,18 @@ except ImportError:
 class Paramiko(EachClient, unittest.TestCase):
     def transport(self, user):
         s = laptop.open_socket(socket.SOCK_STREAM)
-        s.settimeout(10)
+        s.settimeout(PATIENCE)
         s.connect((server.v4, 22))
         transport = paramiko.Transport(s)
+        transport.banner_timeout = transport.auth_timeout = PATIENCE
         self.addCleanup(transport.close)
-        transport.start_client(timeout=10)
+        transport.start_client(timeout=PATIENCE)
         transport.auth_none(user)
         return transport
 
     def call(self, user, command, input=b"", terminal=False):
-        channel = self.transport(user).open_session(timeout=10)
-        channel.settimeout(30)
+        channel = self.transport(user).open_session(timeout=PATIENCE)
+        channel.settimeout(PATIENCE)
         if terminal:
             channel.get_pty()
         channel.exec_command(command)
@@ -256,7 +257,7 @@ class ManyAtOnce(unittest.TestCase):
         stalled.stdout.read(100)
         runs = [ann.start_ssh(f"ann@{server.v4}", f"echo {i}; exit {i}", options=options) for i in range(8)]
         for i, run_ in enumerate(runs):
-            out, error = run_.communicate(timeout=20)
+            out, error = run_.communicate(timeout=PATIENCE)
             self.assertEqual((run_.returncode, out), (i, f"{i}\n".encode()), error)
         stalled.kill()
         end(master)
@@ -268,9 +269,9 @@ class ManyAtOnce(unittest.TestCase):
 
     def test_many_connections_at_once(self):
         count = 200 if LONG else 40
-        runs = [ann.start_ssh(f"ann@{server.v4}", f"echo {i}", options=["-o", "ConnectTimeout=60"]) for i in range(count)]
+        runs = [ann.start_ssh(f"ann@{server.v4}", f"echo {i}", options=["-o", "ConnectTimeout=120"]) for i in range(count)]
         for i, run_ in enumerate(runs):
-            out, error = run_.communicate(timeout=120)
+            out, error = run_.communicate(timeout=240)
             self.assertEqual((run_.returncode, out), (0, f"{i}\n".encode()), error)
 
 

@@ -80,7 +80,7 @@ class SshNode(Node):
 
     def ask(self, *words, check=False):
         """Of this node's machine: accounts and the interface are looked up there."""
-        return subprocess.run([*self.inside(), ACLNODE, *words, "--config", self.config], capture_output=True, text=True, timeout=20)
+        return subprocess.run([*self.inside(), ACLNODE, *words, "--config", self.config], capture_output=True, text=True, timeout=PATIENCE)
 
     def processes(self, name):
         """Those of this program in this node's network; one that ends meanwhile is none."""
@@ -93,7 +93,17 @@ class SshNode(Node):
         pids = subprocess.run(["pgrep", "-x", name[:15]], capture_output=True, text=True).stdout.split()
         return [pid for pid in pids if network(pid) == here]
 
-    def takes_logins(self, generation, patience=20.0):
+    def runs(self, words):
+        """Whether a process with these words in its command line lives in this node's network."""
+        def here(pid):
+            try:
+                return os.readlink(f"/proc/{pid}/ns/net") == network
+            except OSError:
+                return False
+        network = os.readlink(f"/proc/{self.wireguard.pid}/ns/net")
+        return [pid for pid in subprocess.run(["pgrep", "-f", words], capture_output=True, text=True).stdout.split() if here(pid)]
+
+    def takes_logins(self, generation, patience=PATIENCE):
         """Host keys are made at the first start, which takes a moment."""
         return self.enforces_generation(generation, patience) and \
             bool(wait_for(lambda: (s := self.status()) and s["ssh"]["listening"], patience))
@@ -118,19 +128,19 @@ class Client:
         self.lab, self.node, self.home = lab, node, tempfile.mkdtemp(prefix="home-", dir=lab.folder)
         self.known = f"{self.home}/known_hosts"
         self.options = ["-F", "none", "-o", f"UserKnownHostsFile={self.known}", "-o", "StrictHostKeyChecking=accept-new",
-                        "-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-o", "LogLevel=ERROR", "-o", "IdentityFile=none"]
+                        "-o", "BatchMode=yes", "-o", "ConnectTimeout=60", "-o", "LogLevel=ERROR", "-o", "IdentityFile=none"]
         self.environment = {"PATH": os.environ["PATH"], "HOME": self.home, "LANG": "C.UTF-8"}
 
     def command(self, *words):
         return ["ip", "netns", "exec", self.node.namespace, *words]
 
-    def run(self, *words, timeout=60, **options):
+    def run(self, *words, timeout=120, **options):
         """Any program at this node: the CompletedProcess."""
         options.setdefault("capture_output", True)
         environment = {**self.environment, **options.pop("env", {})}
         return subprocess.run(self.command(*words), timeout=timeout, env=environment, **options)
 
-    def ssh(self, target, *command, options=(), timeout=60, **more):
+    def ssh(self, target, *command, options=(), timeout=120, **more):
         return self.run("ssh", *options, *self.options, target, *command, timeout=timeout, **more)  # the first of an option counts
 
     def start_ssh(self, target, *command, options=(), **more):

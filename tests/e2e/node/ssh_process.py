@@ -19,6 +19,7 @@ except ImportError as error:
     print(f"SKIPPED: {error}")
     sys.exit(SKIPPED)
 
+PATIENCE = 60.0  # what is waited for comes at once on a machine that is quiet; on one that is not, it may take its time
 checks = []
 
 
@@ -60,14 +61,14 @@ class Lab:
         return [one for one in self.host.heard if one[0] == kind]
 
 
-def run(command, seconds=60, **options):
+def run(command, seconds=2 * PATIENCE, **options):
     options.setdefault("stdin", subprocess.DEVNULL if "input" not in options else None)
     if options["stdin"] is None:
         del options["stdin"]
     return subprocess.run(command, capture_output=True, timeout=seconds, **options)
 
 
-def wait_for(what, patience=10.0):
+def wait_for(what, patience=PATIENCE):
     end = time.monotonic() + patience
     while not what() and time.monotonic() < end:
         time.sleep(0.01)
@@ -92,7 +93,7 @@ def digest(path):
 
 def raw_client(port):
     """A connection that has said who it is, and nothing more."""
-    client = socket.create_connection(("127.0.0.1", port), timeout=10)
+    client = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
     assert client.recv(100).startswith(b"SSH-2.0-OpenSSH_aclnode"), "no identification"
     client.sendall(b"SSH-2.0-test\r\n")
     return client
@@ -107,17 +108,18 @@ def unread(port, client_port):
     raise AssertionError("there is no such connection")
 
 
-def ends(client, patience=10):
-    """The other side closes the connection."""
+def ends(client, patience=PATIENCE):
+    """The other side closes the connection: what it said until then."""
+    said = b""
     client.settimeout(patience)
     try:
-        while client.recv(1 << 16):
-            pass
+        while more := client.recv(1 << 16):
+            said += more
     except ConnectionResetError:
         pass
     except TimeoutError:
-        return False
-    return True
+        return None
+    return said
 
 
 # --- what a person does -----------------------------------------------------------------------------------------------------
@@ -128,7 +130,8 @@ def a_command_has_its_output_its_errors_and_its_status():
         done = lab.ssh("h", "echo out; echo err >&2; exit 7")
         same((done.stdout, done.stderr, done.returncode), (b"out\n", b"err\n", 7))
         same(lab.heard(played.LOGIN), [(played.LOGIN, b"ann", 1)], "asked once, method none")
-        same(lab.host.statuses, [0]) if wait_for(lambda: lab.host.statuses) else None
+        assert wait_for(lambda: lab.host.statuses), "aclnode-ssh goes on"
+        same(lab.host.statuses, [0])
 
 
 @check
@@ -167,14 +170,12 @@ def a_terminal_has_its_size_its_name_and_its_modes():
     with Lab() as lab:
         near, far = os.openpty()
         fcntl.ioctl(far, termios.TIOCSWINSZ, struct.pack("HHHH", 33, 111, 0, 0))
-        client = subprocess.Popen(lab.command("-tt", "h", "stty size; read x; stty size"), stdin=far, stdout=subprocess.PIPE,
-                                  env=dict(os.environ, TERM="vt220"))
+        client = subprocess.Popen(lab.command("-tt", "h", "stty size; until stty size | grep 44; do sleep 0.05; done"), stdin=far,
+                                  stdout=subprocess.PIPE, env=dict(os.environ, TERM="vt220"))
         first = client.stdout.readline()
         fcntl.ioctl(far, termios.TIOCSWINSZ, struct.pack("HHHH", 44, 122, 0, 0))
         client.send_signal(signal.SIGWINCH)
-        time.sleep(0.3)
-        os.write(near, b"x\n")
-        out, _ = client.communicate(timeout=30)
+        out, _ = client.communicate(timeout=PATIENCE)
         assert b"33 111" in first and b"44 122" in out, first + out
         os.close(near)
         os.close(far)
@@ -214,8 +215,22 @@ def what_nobody_reads_does_not_hang():
 @check
 def a_command_that_leaves_something_in_a_terminal_ends_all_the_same():
     with Lab() as lab:
-        done = lab.ssh("-tt", "h", "sh -c 'trap \"\" HUP; sleep 5' & echo gone", seconds=4)
+        done = lab.ssh("-tt", "h", "sh -c 'trap \"\" HUP; sleep 30' & echo gone", seconds=25)
         assert b"gone" in done.stdout, done.stdout
+
+
+@check
+def a_command_that_has_nothing_more_to_say_still_has_its_status():
+    quiet = "exec </dev/null >/dev/null 2>&1; sleep 0.6; exit 4"
+    deaf = f"trap '' HUP; {quiet}"  # a terminal hangs up when the client closes
+    with Lab() as lab:
+        shares = ("-S", lab.path("socket"))
+        master = subprocess.Popen(lab.command("-M", *shares, "-N", "h"), stderr=subprocess.DEVNULL)
+        assert wait_for(lambda: os.path.exists(lab.path("socket")))
+        for options, command in (((), quiet), (("-tt",), quiet), (shares, quiet), ((*shares, "-tt"), deaf)):
+            same(lab.ssh(*options, "h", command).returncode, 4, options)
+        lab.ssh(*shares, "-O", "exit", "h")
+        master.wait(timeout=10)
 
 
 @check
@@ -271,12 +286,12 @@ def many_sessions_share_a_connection():
         sessions = [subprocess.Popen(lab.command("-S", lab.path("socket"), "h", f"head -c 500000 /dev/zero | wc -c; exit {number}"),
                                      stdout=subprocess.PIPE, stdin=subprocess.DEVNULL) for number in range(9)]
         for number, session in enumerate(sessions):
-            same((session.communicate(timeout=30)[0].strip(), session.returncode), (b"500000", number))
+            same((session.communicate(timeout=PATIENCE)[0].strip(), session.returncode), (b"500000", number))
         stalled.kill()
         stalled.stdout.close()
         stalled.wait()
         lab.ssh("-S", lab.path("socket"), "-O", "exit", "h")
-        master.wait(timeout=10)
+        master.wait(timeout=PATIENCE)
         same(len(lab.heard(played.LOGIN)), 1)
 
 
@@ -350,7 +365,7 @@ def paramiko_logs_in_with_a_password_a_key_or_nothing_as_a_formality():
     with Lab() as lab:
         for way in ways:
             transport = paramiko.Transport(("127.0.0.1", lab.host.port))
-            transport.start_client(timeout=10)
+            transport.start_client(timeout=PATIENCE)
             way(transport)
             channel = transport.open_session()
             channel.exec_command("echo works; exit 6")
@@ -359,7 +374,7 @@ def paramiko_logs_in_with_a_password_a_key_or_nothing_as_a_formality():
     with Lab(formality=0) as lab:
         for way in ways[1:]:
             transport = paramiko.Transport(("127.0.0.1", lab.host.port))
-            transport.start_client(timeout=10)
+            transport.start_client(timeout=PATIENCE)
             try:
                 way(transport)
                 raise AssertionError("let in")
@@ -391,24 +406,23 @@ def the_end_of_a_login_is_told_and_comes_at_once():
     for command, arguments in (("sleep 60", ()), ("yes", ()), ("sleep 60", ("-tt",))):
         with Lab() as lab:
             client = subprocess.Popen(lab.command(*arguments, "h", command), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-            assert wait_for(lambda: lab.heard(played.OPEN))
-            time.sleep(0.3)
+            assert wait_for(lambda: lab.host.opened)
             lab.host.connections[0].say_end("policy no longer allows this login")
-            assert b"policy no longer allows this login" in client.communicate(timeout=10)[1]
+            assert b"policy no longer allows this login" in client.communicate(timeout=PATIENCE)[1]
             same(client.returncode, 255)
             assert wait_for(lambda: lab.host.statuses), "aclnode-ssh goes on"
 
 
 @check
 def a_client_that_is_gone_is_noticed():
-    with Lab(keepalive_s=1, keepalive_count=1) as lab:
-        client = subprocess.Popen(lab.command("h", "sleep 60"))
-        assert wait_for(lambda: lab.heard(played.OPEN))
-        time.sleep(2.5)
+    with Lab(keepalive_s=1, keepalive_count=3) as lab:
+        client = subprocess.Popen(lab.command("h", "sleep 600"))
+        assert wait_for(lambda: lab.host.opened)
+        time.sleep(5)
         same(lab.host.statuses, [], "answered keepalives")
         client.send_signal(signal.SIGSTOP)
         try:
-            assert wait_for(lambda: lab.host.statuses, 15), "nobody noticed"
+            assert wait_for(lambda: lab.host.statuses), "nobody noticed"
         finally:
             client.kill()
             client.wait()
@@ -419,9 +433,9 @@ def a_client_that_is_gone_is_noticed():
 def a_session_that_ends_takes_the_connection_with_it():
     with Lab() as lab:
         client = subprocess.Popen(lab.command("h", "sleep 60"), stderr=subprocess.PIPE)
-        assert wait_for(lambda: lab.heard(played.OPEN))
+        assert wait_for(lambda: lab.host.opened)
         lab.host.connections[0].conversation.shutdown(socket.SHUT_RDWR)
-        client.communicate(timeout=10)
+        client.communicate(timeout=PATIENCE)
         same(client.returncode, 255)
 
 
@@ -430,13 +444,16 @@ def a_session_that_ends_takes_the_connection_with_it():
 @check
 def clients_that_are_no_ssh_are_let_go():
     with Lab() as lab:
-        for said in (b"GET / HTTP/1.1\r\n\r\n", b"x" * 100_000, b"SSH-1.5-old\r\n", b"\0" * 300, b"SSH-2.0-x\r\n" + b"\xff" * 4000,
-                     b"SSH-2.0-x\r\n" + struct.pack(">IB", 1 << 18, 4), b"SSH-2.0-x\r\n" + struct.pack(">IBB", 12, 4, 50) + b"\0" * 10):
-            client = socket.create_connection(("127.0.0.1", lab.host.port), timeout=10)
+        nobody = (b"GET / HTTP/1.1\r\n\r\n", b"x" * 100_000, b"SSH-1.5-old\r\n", b"\n", b"\0" * 300)
+        somebody = (b"", b"\xff" * 4000, struct.pack(">IB", 1 << 18, 4), struct.pack(">IBB", 12, 4, 50) + b"\0" * 10)
+        for said in (*nobody, *(b"SSH-2.0-x\r\n" + more for more in somebody)):
+            client = socket.create_connection(("127.0.0.1", lab.host.port), timeout=PATIENCE)
             client.sendall(said)
             client.shutdown(socket.SHUT_WR)
-            assert ends(client), said[:20]
-        assert wait_for(lambda: len(lab.host.statuses) == 7), lab.host.statuses
+            heard = ends(client)
+            assert heard is not None, said[:20]
+            same(b"Invalid SSH identification string.\r\n" in heard, said in nobody, said[:20])
+        assert wait_for(lambda: len(lab.host.statuses) == 9), lab.host.statuses
         same(set(lab.host.statuses), {0})
         same(lab.ssh("h", "echo well").stdout, b"well\n")
 
@@ -468,7 +485,7 @@ def packets_of_a_later_time_end_the_connection():
     with Lab(accepts=lambda user: False) as lab:
         for number in (52, 60, 61, 80, 81, 90, 91, 94, 96, 97, 98, 99, 100):
             transport = paramiko.Transport(("127.0.0.1", lab.host.port))
-            transport.start_client(timeout=10)
+            transport.start_client(timeout=PATIENCE)
             transport._send_message(message(number, "session", "x", "y"))
             assert wait_for(lambda: not transport.is_active()), f"packet {number} before the login"
         same([one for one in lab.host.heard if one[0] not in (played.SIGN, played.OVER)], [])
@@ -486,7 +503,7 @@ def a_flood_of_requests_waits_where_the_session_is_slow():
     with Lab(before_signal=goes_on.wait) as lab:
         try:
             transport = paramiko.Transport(("127.0.0.1", lab.host.port))
-            transport.start_client(timeout=10)
+            transport.start_client(timeout=PATIENCE)
             transport.auth_none("ann")
             transport.open_session().exec_command("exec sleep 60")
             request = paramiko.Message()
@@ -535,7 +552,7 @@ def mutated_packets_of_channels_do_no_harm():
     with Lab() as lab:
         while time.monotonic() < end:
             transport = paramiko.Transport(("127.0.0.1", lab.host.port))
-            transport.start_client(timeout=10)
+            transport.start_client(timeout=PATIENCE)
             transport.auth_none("ann")
             for _ in range(chance.randrange(200)):
                 packet = bytearray(made())
@@ -594,7 +611,7 @@ def a_planted_escape_gets_nowhere():
             near, far = socket.socketpair()
             program = played.start(ESCAPE, theirs, far, "65534:65534")
             ours.send(f"{attempt} {sibling.pid}".encode())
-            same(program.wait(timeout=10), 0 if attempt == "unconfined" else -signal.SIGSYS, attempt)
+            same(program.wait(timeout=PATIENCE), 0 if attempt == "unconfined" else -signal.SIGSYS, attempt)
         same(sibling.poll(), None, "the sibling")
         client.close()
 
@@ -612,7 +629,7 @@ def a_planted_escape_does_not_outlive_its_session():
         ours.send(b"stay 0")
         signal.pause()
     far.close()
-    near.settimeout(10)
+    near.settimeout(PATIENCE)
     (program,) = struct.unpack("I", near.recv(4))
     same(near.recv(1), b"s", "taken over")
     os.kill(session, signal.SIGKILL)

@@ -51,7 +51,16 @@ class Steer(unittest.TestCase):
         number = self.lab.publish(policy(ssh))
         self.server.start_daemon()
         self.assertTrue(self.server.enforces_generation(number), self.server.status())
-        self.assertTrue(wait_for(lambda: self.server.status()["ssh"]["listening"]), self.server.status())
+        self.listens()
+
+    def listens(self):
+        self.assertTrue(wait_for(lambda: (s := self.server.status()) and s["ssh"]["listening"]), self.server.status())
+
+    def has_sessions(self, count):
+        self.assertTrue(wait_for(lambda: self.server.status()["ssh"]["sessions"] == count), self.server.status())
+
+    def is_troubled(self, words):
+        self.assertTrue(wait_for(lambda: words in (self.server.status()["ssh"]["trouble"] or "")), self.server.status())
 
     def start_sshd(self):
         folder = f"{self.server.folder}/sshd"
@@ -74,7 +83,7 @@ class Steer(unittest.TestCase):
 
     # --- clients ---
 
-    def connect(self, node, address, patience=3.0, source=None):
+    def connect(self, node, address, patience=PATIENCE, source=None):
         s = node.open_socket(socket.SOCK_STREAM, family_of(address))
         if source:
             s.bind((source, 0))
@@ -83,8 +92,8 @@ class Steer(unittest.TestCase):
         s.connect((address, 22))
         return s
 
-    def answers(self, node, address, patience=3.0, source=None):
-        """Who answers at port 22: "sshd", "aclnode", "refused", "nobody"."""
+    def answers(self, node, address, patience=10.0, source=None):
+        """Who answers at port 22: "sshd", "aclnode", "refused", "nobody". An sshd says who it is, the stand-in answers what it is asked."""
         try:
             s = self.connect(node, address, patience, source)
         except ConnectionRefusedError:
@@ -93,10 +102,12 @@ class Steer(unittest.TestCase):
             return "nobody"
         with s:
             try:
-                s.settimeout(0.5)
-                return "sshd" if s.recv(64).startswith(b"SSH-2.0-OpenSSH") else "refused"
+                s.settimeout(PATIENCE)
+                s.sendall(question("nobody-at-all"))
+                first = s.recv(1)
+                return {b"S": "sshd", b"{": "aclnode"}.get(first, "refused")
             except TimeoutError:
-                return "aclnode" if ask(s, "nobody-at-all") else "nobody"
+                return "nobody"
             except OSError:
                 return "refused"
 
@@ -116,16 +127,20 @@ class Steer(unittest.TestCase):
         return ask(s, user, exists), s
 
 
+def question(user, exists=True):
+    return f"{user} {'exists' if exists else 'missing'} {'root' if user == 'root' else 'other'}\n".encode()
+
+
 def ask(s, user, exists=True):
-    s.settimeout(10)
+    s.settimeout(PATIENCE)
     try:
-        s.sendall(f"{user} {'exists' if exists else 'missing'} {'root' if user == 'root' else 'other'}\n".encode())
+        s.sendall(question(user, exists))
         return event(s)
     except OSError:
         return None
 
 
-def event(s, patience=10):
+def event(s, patience=PATIENCE):
     """The next line of JSON."""
     s.settimeout(patience)
     line = b""
@@ -202,7 +217,7 @@ class WhoAnswers(Steer):
         for other in (self.ann, self.bob, self.stranger):
             self.server.add_peer(other)
         seen = set()
-        self.assertTrue(wait_for(lambda: seen.add(who := self.answers(self.ann, self.server.v4, 1.0)) or who == "aclnode", 20), seen)
+        self.assertTrue(wait_for(lambda: seen.add(who := self.answers(self.ann, self.server.v4, 1.0)) or who == "aclnode"), seen)
         self.assertNotIn("sshd", seen)
 
 
@@ -214,9 +229,9 @@ class WhoAnswers(Steer):
         self.start_sshd()
         os.makedirs(f"{self.server.folder}/run/logins")  # where the socket would be
         self.assertNotIn("sshd", self.answers_while_it_starts(1.5))
-        self.assertIn("logins", self.server.status()["ssh"]["trouble"])
+        self.is_troubled("logins")
         os.rmdir(f"{self.server.folder}/run/logins")
-        self.assertTrue(wait_for(lambda: self.answers(self.ann, self.server.v4) == "aclnode", 15), self.server.status())
+        self.assertTrue(wait_for(lambda: self.answers(self.ann, self.server.v4) == "aclnode"), self.server.status())
 
 
 class TooManyAddresses(Steer):
@@ -225,10 +240,10 @@ class TooManyAddresses(Steer):
         for i in range(300):
             self.server.ip("addr", "add", f"fd7a::9:{i:x}/128", "dev", self.server.interface, "nodad")
         self.assertEqual(self.answers_while_it_starts(1.5), {"nobody"})
-        self.assertIn("E1401", self.server.status()["ssh"]["trouble"])
+        self.is_troubled("E1401")
         for i in range(300):
             self.server.ip("addr", "del", f"fd7a::9:{i:x}/128", "dev", self.server.interface)
-        self.assertTrue(wait_for(lambda: self.answers(self.ann, self.server.v4) == "aclnode", 15), self.server.status())
+        self.assertTrue(wait_for(lambda: self.answers(self.ann, self.server.v4) == "aclnode"), self.server.status())
 
 
 class WhoAnswersByRules(WhoAnswers):
@@ -240,12 +255,17 @@ class WhoAnswersByRules(WhoAnswers):
         self.start()
         tables = [line.split()[-1] for line in self.server.exec("nft", "list", "tables").splitlines() if line.endswith("_ssh")]
         self.server.exec("nft", "flush", "table", "inet", tables[0])
-        self.assertTrue(wait_for(lambda: self.answers(self.ann, self.server.v4) == "aclnode", 10))
+        self.assertTrue(wait_for(lambda: self.answers(self.ann, self.server.v4) == "aclnode"))
 
 
 class Logins(Steer):
-    def records(self, event, since=0):
-        return [d for d in self.server.decisions()[since:] if d["event"] == event]
+    def records(self, event):
+        return [d for d in self.server.decisions() if d["event"] == event]
+
+    def wait_for_records(self, event, count=1):
+        """Once there are so many; they follow what they tell of."""
+        self.assertTrue(wait_for(lambda: len(self.records(event)) >= count), self.server.decisions())
+        return self.records(event)
 
     def test_what_is_decided_and_what_is_told(self):
         self.start(deny_users=["deploy"])
@@ -262,15 +282,16 @@ class Logins(Steer):
             self.assertTrue(answer["tell"].startswith("access denied: "), answer)
             self.assertIn(tell, answer["tell"])
         self.login(self.ann, "root", address=self.server.v6)
-        first = self.records("login")[0]
+        logins = self.wait_for_records("login", 7)
+        first = logins[0]
         self.assertEqual({k: first[k] for k in ("verdict", "source", "node", "identity", "account", "rule", "line", "generation")},
                          {"verdict": "accept", "source": self.ann.v4, "node": "annlaptop", "identity": "ann@example.com",
                           "account": "root", "rule": "ssh[0]", "line": "policy.hujson:1", "generation": "1.1"})
-        self.assertEqual(self.records("login")[-1]["source"], self.ann.v6)
-        self.assertTrue(wait_for(lambda: self.server.status()["ssh"]["sessions"] == 2), self.server.status())
+        self.assertEqual(logins[-1]["source"], self.ann.v6)
+        self.has_sessions(2)
         s.close()
-        self.assertTrue(wait_for(lambda: self.server.status()["ssh"]["sessions"] == 1), self.server.status())
-        start, over = self.records("session-start")[0], self.records("session-end")[0]
+        self.has_sessions(1)
+        start, over = self.wait_for_records("session-start", 2)[0], self.wait_for_records("session-end")[0]
         self.assertEqual(start["connection"], over["connection"])
         self.assertEqual(over["words"], "the client has closed")
         self.assertGreaterEqual(float(over["duration_s"]), 0)
@@ -280,8 +301,8 @@ class Logins(Steer):
         answer, s = self.login(self.ann, "root")
         self.assertTrue(answer["accept"])
         self.server.set_wireguard("peer", self.stranger.public, "allowed-ips", f"{self.stranger.v4}/32,{self.ann.v4}/32")
-        self.assertTrue(wait_for(lambda: self.records("session-end")), self.server.decisions())
-        again = self.records("login-again")[0]
+        self.wait_for_records("session-end")
+        again = self.wait_for_records("login-again")[0]
         self.assertEqual(again["verdict"], "deny")
         self.assertIn(f"WireGuard's allowed-ips give {self.ann.v4} to {self.stranger.public}", again["reason"])
 
@@ -289,32 +310,32 @@ class Logins(Steer):
         self.start()
         s = self.login(self.ann, "root")[1]
         silent = lambda: self.server.status()["admitted_sources"] == 0
-        for patience, ends in ((1, False), (30, True)):
-            self.server.wireguard.send_signal(signal.SIGSTOP)
+        for patience, ends in ((1, False), (PATIENCE, True)):
             self.addCleanup(self.server.wireguard.send_signal, signal.SIGCONT)
-            self.assertTrue(wait_for(silent, 10), self.server.status())
+            stop(self.server.wireguard.pid)
+            self.assertTrue(wait_for(silent), self.server.status())
             self.assertEqual(bool(wait_for(lambda: self.records("session-end"), patience)), ends)
             self.server.wireguard.send_signal(signal.SIGCONT)
-            self.assertTrue(wait_for(lambda: not silent(), 10), self.server.status())
+            self.assertTrue(wait_for(lambda: not silent()), self.server.status())
         self.assertIn("no longer allowed", event(s)["words"])
 
     def test_a_session_that_was_stopped_is_cut_off_and_not_told_to_have_ended(self):
         self.start()
         s = self.login(self.ann, "root")[1]
-        self.assertTrue(wait_for(lambda: self.records("session-start")))
+        self.wait_for_records("session-start")
         with open(self.socket + ".pid") as file:
             supervisor = file.read().strip()
         with open(f"/proc/{supervisor}/task/{supervisor}/children") as file:
             (session,) = map(int, file.read().split())
-        os.kill(session, signal.SIGSTOP)
+        stop(session)
         self.configure(deny_users=["root"])
         self.assertEqual(self.server.ask("reload").returncode, 0)
         self.assertIsNone(event(s))
-        self.assertTrue(wait_for(lambda: self.records("session-stays"), 20))
+        self.wait_for_records("session-stays")
         self.assertEqual(self.records("session-end"), [])
         self.assertEqual(self.server.status()["ssh"]["sessions"], 1)
         os.kill(session, signal.SIGKILL)
-        self.assertTrue(wait_for(lambda: self.records("session-end")))
+        self.wait_for_records("session-end")
 
     def test_a_new_table_ends_what_it_does_not_allow_within_a_second(self):
         self.start()
@@ -331,7 +352,7 @@ class Logins(Steer):
         self.assertTrue(self.server.enforces_generation(number))
         with self.assertRaises(TimeoutError):
             event(stays, 0.5)
-        again = self.records("login-again")
+        again = self.wait_for_records("login-again")
         self.assertEqual([(d["verdict"], d["account"]) for d in again], [("deny", "root")])
 
     def test_a_reload_that_denies_an_account_ends_its_logins(self):
@@ -355,8 +376,8 @@ class Logins(Steer):
         self.server.start_daemon()
         self.assertEqual(event(deploy)["event"], "go-on")
         self.assertEqual(event(root)["event"], "end")
-        self.assertTrue(wait_for(lambda: self.server.status()["ssh"]["sessions"] == 1), self.server.status())
-        self.assertEqual([d["account"] for d in self.records("session-resumed")], ["deploy"])
+        self.has_sessions(1)
+        self.assertEqual([d["account"] for d in self.wait_for_records("session-resumed")], ["deploy"])
         # A table that comes later counts for it, too.
         self.lab.publish(policy([]))
         self.assertEqual(event(deploy)["event"], "end")
@@ -378,7 +399,7 @@ class Logins(Steer):
         self.assertLess(busy() - before, 0.7, "seconds of the processor within two")
         resource.prlimit(self.server.daemon.pid, resource.RLIMIT_NOFILE, limit)
         s.close()
-        self.assertTrue(wait_for(lambda: (self.login(self.ann, "root")[0] or {}).get("accept"), 15))
+        self.assertTrue(wait_for(lambda: (self.login(self.ann, "root")[0] or {}).get("accept")))
 
     def test_a_table_that_gives_less_ends_what_has_more(self):
         """Also where aclnode was started anew meanwhile, and knows of the right by the session alone."""
@@ -402,12 +423,12 @@ class Logins(Steer):
         self.assertIn("policy no longer gives agent forwarding", event(kept)["words"])
 
     def test_who_says_nothing_keeps_only_himself_out(self):
-        self.start(max_starting=6, max_starting_per_source=3, login_grace_s=2)
+        self.start(max_starting=6, max_starting_per_source=3, login_grace_s=8)
         silent = [self.connect(self.ann, self.server.v4) for _ in range(5)]
         self.assertTrue(wait_for(lambda: self.server.status()["ssh"]["starting"] == 3), self.server.status())
         self.assertIsNotNone(self.login(self.bob, "root")[0])
         # Those wait their turn, and the grace is theirs.
-        self.assertTrue(wait_for(lambda: self.login(self.ann, "deploy")[0], 15))
+        self.assertTrue(wait_for(lambda: self.login(self.ann, "deploy")[0]))
         del silent
 
     def test_break_glass_names_who_may_become_whom(self):
@@ -417,7 +438,7 @@ class Logins(Steer):
         os.rename(self.lab.trust_file, self.lab.trust_file + ".away")
         self.server.start_daemon()
         self.assertEqual(self.server.status()["state"], "break-glass")
-        self.assertTrue(wait_for(lambda: self.server.status()["ssh"]["listening"]), self.server.status())
+        self.listens()
         answer, s = self.login(self.ann, "root")
         self.assertTrue(answer["accept"], answer)
         self.assertFalse(self.login(self.ann, "deploy")[0]["accept"])
@@ -474,7 +495,7 @@ class Logins(Steer):
         self.start()
         self.assertTrue(self.login(self.ann, "root")[0]["accept"])
         self.end_supervisor()
-        self.assertTrue(wait_for(lambda: self.login(self.ann, "deploy")[0], 15))
+        self.assertTrue(wait_for(lambda: self.login(self.ann, "deploy")[0]))
 
     def test_nothing_but_roots_own_supervisor_is_believed(self):
         folder = os.path.dirname(self.socket)
@@ -486,7 +507,7 @@ class Logins(Steer):
         impostor = self.server.start(sys.executable, "-c", code, self.socket, stdout=subprocess.PIPE)
         impostor.stdout.readline()
         self.start()
-        self.assertTrue(wait_for(lambda: "not of this user" in (self.server.status()["ssh"]["trouble"] or "")), self.server.status())
+        self.is_troubled("not of this user")
 
 
 if __name__ == "__main__":

@@ -62,10 +62,10 @@ class Stores(unittest.TestCase):
             begun = time.monotonic()
             run(ACLC, "publish", lab.release, to, *publish_options)
             ended = time.monotonic()
-            self.assertTrue(server.enforces_generation(number, 30), server.status())
+            self.assertTrue(server.enforces_generation(number), server.status())
             after.append((time.monotonic() - ended) * 1000)
             whole.append((time.monotonic() - begun) * 1000)
-            took = [int(d["took_ms"]) for d in server.decisions() if d["event"] == "release"][-1]
+            took = wait_for(lambda: [int(d["took_ms"]) for d in server.decisions() if d["event"] == "release" and d["generation"].endswith(f".{number}")])[-1]
         print(f"  {to.split(':')[0] if '://' in to else 'folder'}: published → enforced {quantiles(after)}; with `aclc publish` itself {quantiles(whole)}; "
               f"putting it in force took {took} ms", file=sys.stderr)
 
@@ -93,7 +93,7 @@ http {{ access_log off; client_body_temp_path {folder}/t1; proxy_temp_path {fold
         self.fresh("https://127.0.0.1:8443", ca_file=f"{folder}/cert", interval=1)
         self.assertTrue(server.enforces_generation(lab.generation()), server.status())
         number = lab.publish(policy(6201))
-        self.assertTrue(server.enforces_generation(number, 20), server.status())
+        self.assertTrue(server.enforces_generation(number), server.status())
         # Another authority's server is not believed, and what was in force stays.
         os.chmod(folder, 0o755)
         run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=other",
@@ -101,9 +101,9 @@ http {{ access_log off; client_body_temp_path {folder}/t1; proxy_temp_path {fold
         os.chmod(f"{folder}/cert2", 0o644)
         server.write_config(source="https://127.0.0.1:8443", ca_file=f"{folder}/cert2", interval=1)
         self.assertEqual(server.ask("reload").returncode, 0)
-        self.assertTrue(wait_for(lambda: server.status()["last_error"], 15))
+        self.assertTrue(wait_for(lambda: (s := server.status()) and s["last_error"]))
         self.assertEqual(server.status()["generation"], number)
-        self.assertTrue(laptop.tcp(server.v4, 22, 5))
+        self.assertTrue(laptop.tcp(server.v4, 22))
 
     @unittest.skipUnless(shutil.which("etcd"), "etcd is not installed")
     def test_etcd(self):
@@ -112,7 +112,7 @@ http {{ access_log off; client_body_temp_path {folder}/t1; proxy_temp_path {fold
                             "--listen-peer-urls", "http://127.0.0.1:0", "--unsafe-no-fsync", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         etcdctl = lambda: subprocess.run(["nsenter", f"--net=/run/netns/{server.namespace}", "etcdctl", "--endpoints", "http://127.0.0.1:2379", "endpoint", "health"],
                                          capture_output=True).returncode == 0
-        self.assertTrue(wait_for(etcdctl, 30, 0.2), "etcd did not start")
+        self.assertTrue(wait_for(etcdctl, every=0.2), "etcd did not start")
         lab.compile(policy(6300))
         url = "etcd://127.0.0.1:2379/acl"
         publish = lambda: run("nsenter", f"--net=/run/netns/{server.namespace}", ACLC, "publish", lab.release, url)
@@ -124,13 +124,13 @@ http {{ access_log off; client_body_temp_path {folder}/t1; proxy_temp_path {fold
             number = lab.compile(policy(6301 + i))
             publish()
             ended = time.monotonic()
-            self.assertTrue(server.enforces_generation(number, 30), server.status())
+            self.assertTrue(server.enforces_generation(number), server.status())
             after.append((time.monotonic() - ended) * 1000)
         print(f"  etcd: published → enforced {quantiles(after)}", file=sys.stderr)
         # Without etcd what is in force stays; with it again, the next release comes.
         end(etcd)
-        self.assertTrue(wait_for(lambda: server.status()["last_error"], 20))
-        self.assertTrue(laptop.tcp(server.v4, 22, 5))
+        self.assertTrue(wait_for(lambda: (s := server.status()) and s["last_error"]))
+        self.assertTrue(laptop.tcp(server.v4, 22))
         server.stop_daemon()
 
 
@@ -148,15 +148,21 @@ class Swaps(unittest.TestCase):
         far.bind((server.v4, 5001))
         near = laptop.open_socket(socket.SOCK_DGRAM)
         near.connect((server.v4, 5001))
+        # Room for what is sent while wireguard-go waits for a processor, and its handshake is made: nobody but the filter is to lose anything.
+        for node in (laptop, server):
+            node.ip("link", "set", node.interface, "txqueuelen", "20000")
+        near.send(b"first")
+        far.settimeout(PATIENCE)
+        far.recv(64)
         sent = received = 0
-        rounds, done = (60 if LONG else 12), False
+        rounds, done, last = (60 if LONG else 12), False, 0.0
 
         def send():
             nonlocal sent
             while not done:
                 near.send(sent.to_bytes(8, "big"))
                 sent += 1
-                time.sleep(0.0005)
+                time.sleep(0.002)
 
         def receive():
             nonlocal received
@@ -166,15 +172,17 @@ class Swaps(unittest.TestCase):
                     far.recv(64)
                     received += 1
                 except OSError:
-                    if done:
-                        return
+                    pass
+                if done and (received == sent or time.monotonic() > last):
+                    return
 
         threads = [threading.Thread(target=f) for f in (send, receive)]
         for thread in threads:
             thread.start()
         for i in range(rounds):
             number = lab.publish(policy(6500 + i))
-            self.assertTrue(server.enforces_generation(number, 30))
+            self.assertTrue(server.enforces_generation(number))
+        last = time.monotonic() + PATIENCE
         done = True
         for thread in threads:
             thread.join()
@@ -185,7 +193,7 @@ class Swaps(unittest.TestCase):
 class Cost(unittest.TestCase):
     def processes(self):
         parent = server.daemon.pid
-        children = run("pgrep", "-P", str(parent)).split()
+        children = subprocess.run(["pgrep", "-P", str(parent)], capture_output=True, text=True).stdout.split()
         return [parent, *map(int, children)]
 
     def test_memory_and_idle_time(self):
@@ -208,8 +216,8 @@ class Cost(unittest.TestCase):
                     total += int(file.read().split()[0])
             return total / 1e9
 
+        self.assertTrue(wait_for(lambda: len(self.processes()) == 2), "aclnode and aclnode-net")
         pids = self.processes()
-        self.assertEqual(len(pids), 2, "aclnode and aclnode-net")
         sizes = [pss(pid) for pid in pids]
         seconds = 60 if LONG else 10
         before = [seconds_of(pid) for pid in pids]

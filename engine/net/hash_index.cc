@@ -1,10 +1,10 @@
-#include "compiler/inventory/hash_index.h"
+#include "engine/net/hash_index.h"
 
 #include <bit>
 #include <cstring>
 #include <random>
 
-namespace acl::inventory {
+namespace acl {
 namespace {
 
 std::uint64_t seed() noexcept {
@@ -72,4 +72,4 @@ void HashIndex::resize(std::size_t size) {
   }
 }
 
-}  // namespace acl::inventory
+}  // namespace acl

@@ -10,7 +10,7 @@
 
 #include "engine/net/address.h"
 
-namespace acl::inventory {
+namespace acl {
 
 // Equal for texts that differ in ASCII letter case only.
 std::uint32_t hash_text(std::string_view text) noexcept;
@@ -62,4 +62,4 @@ class HashIndex {
   std::size_t count_ = 0;
 };
 
-}  // namespace acl::inventory
+}  // namespace acl

@@ -1,0 +1,3 @@
+; inherits: json
+
+(comment) @comment
