@@ -150,7 +150,7 @@ std::string policy_with(const std::string& sections) {
   return R"({
 	"groups": {"group:eng": ["ana@example.com", "bo@example.com"]},
 	"hosts": {"vault": "10.20.0.9"},
-	"tagOwners": {"tag:server": ["group:eng"], "tag:db": ["group:eng"]},
+	"tagOwners": {"tag:server": [], "tag:db": []},
 	"ipsets": {"ipset:dc": ["10.8.0.0/14"]},
 	"postures": {"posture:managed": ["node:os == 'linux'"]},
 	)" + sections + "\n}\n";

@@ -177,7 +177,7 @@ TEST(Rename, OfWhatNoPolicyDefinesIsRefused) {
     const auto out = prepare_rename(net.files, net.offset);
     return out ? "can be renamed" : out.error();
   };
-  EXPECT_EQ(refused("policy.hujson", "ana@example.com").substr(0, 59), "\"ana@example.com\" is no name of the policy's own (user): gro");
+  EXPECT_NE(refused("policy.hujson", "ana@example.com").find("is no name of the policy's own (user)"), std::string::npos);
   EXPECT_EQ(refused("policy.hujson", "\"action\""), "no name stands here: groups, tags, hosts, IP sets and postures can be renamed");
   EXPECT_EQ(refused("inventory.hujson", "tag:db"), "names are renamed in the policy; an inventory describes what devices carry");
   EXPECT_EQ(refused("policy.hujson", "tag:db"), "can be renamed");
