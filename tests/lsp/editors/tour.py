@@ -90,7 +90,7 @@ class Tour:
 
     def mistakes(self):
         with self.nvim(lines=31) as nvim:
-            nvim.open('mistakes.hujson')
+            nvim.open('../mistakes.hujson')
             nvim.wait('#vim.diagnostic.get(0) >= 3', 'all three mistakes are marked')
             nvim.find('tag:servr')
             self.take(nvim, 'mistakes', 'Three mistakes, marked while they are typed', 'tag not found', 'did you mean')
@@ -166,7 +166,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix='acl-tour-') as scratch:
         folder = os.path.join(scratch, 'startup')
         shutil.copytree(os.path.join(SOURCE, 'examples', 'policies', 'startup'), folder)
-        shutil.copy(os.path.join(SOURCE, 'examples', 'mistakes.hujson'), folder)
+        shutil.copy(os.path.join(SOURCE, 'examples', 'mistakes.hujson'), scratch)  # without an inventory beside it
         tour = Tour(folder)
         tour.walk()
     return write(tour.made) if sys.argv[1] == '--write' else check(tour.made)
