@@ -157,12 +157,14 @@ class Editor {
   }
 
   Json next_command() {
-    const std::vector<Json> commands = {
-        {{"command", "acl.can"}, {"arguments", {uri_, "autogroup:member", "tag:server:22"}}},
-        {{"command", "acl.explain"}, {"arguments", {"E0231"}}},
-        {{"command", "acl.runTests"}, {"arguments", {uri_}}},
+    const std::vector<std::pair<const char*, Json>> commands = {
+        {"aclLsp.can", {{"uri", uri_}, {"source", "autogroup:member"}, {"target", "tag:server:22"}}},
+        {"aclLsp.explain", {{"code", "E0231"}}},
+        {"aclLsp.runTests", {{"uri", uri_}}},
+        {"aclLsp.showReached", {{"uri", uri_}, {"rule", "grants[0]"}}},
     };
-    return commands[++command_ % commands.size()];
+    const auto& [name, argument] = commands[++command_ % commands.size()];
+    return {{"command", name}, {"arguments", Json::array({argument})}};
   }
 
   // What a method of the form x/resolve is to complete.

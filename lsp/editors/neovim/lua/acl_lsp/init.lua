@@ -103,6 +103,12 @@ end
 
 function M.setup(given)
   options = vim.tbl_extend('force', options, given or {})
+  -- Of code lenses.
+  for _, name in ipairs({ 'aclLsp.runTests', 'aclLsp.showReached' }) do
+    vim.lsp.commands[name] = function(command)
+      M.execute(name, command.arguments[1])
+    end
+  end
   if vim.lsp.config and vim.lsp.enable then
     vim.lsp.config('acl_lsp', M.config())
     vim.lsp.enable('acl_lsp')
@@ -140,20 +146,20 @@ function M.format_on_save(buffer)
   })
 end
 
--- Asks the server to run one of its commands and shows what it answers in a window that q closes.
-function M.execute(command, arguments)
+-- Asks the server to run one of its commands, {"aclLsp.can", {…}}, and shows what it answers in a window that q closes.
+function M.execute(command, argument)
   local client = M.clients(0)[1]
   if not client then
     vim.notify('acl-lsp does not serve this buffer', vim.log.levels.WARN)
     return
   end
-  local parameters = { command = command, arguments = arguments }
+  local parameters = { command = command, arguments = { argument } }
   local function answered(problem, result)
     if problem then
       vim.notify(problem.message, vim.log.levels.ERROR)
     elseif type(result) == 'table' and type(result.text) == 'string' then
       local lines = vim.split(vim.trim(result.text), '\n')
-      local buffer = vim.lsp.util.open_floating_preview(lines, result.language or '', { border = 'single', focus_id = 'acl_lsp' })
+      local buffer = vim.lsp.util.open_floating_preview(lines, '', { border = 'single', focus_id = 'acl_lsp' })
       vim.keymap.set('n', 'q', '<Cmd>close<CR>', { buffer = buffer })
     end
   end
