@@ -210,7 +210,7 @@
         ((acl--lsp-mode-p) (lsp--buffer-uri))))
 
 (defun acl--execute (command &rest argument)
-  "Have the server run COMMAND with ARGUMENT, a property list, and show what it answers."
+  "Have the server run COMMAND with ARGUMENT, a property list; show its answer."
   (let* ((parameters (list :command command :arguments (vector argument)))
          (result (cond ((acl--eglot) (jsonrpc-request (acl--eglot) :workspace/executeCommand parameters))
                        ((acl--lsp-mode-p) (lsp-request "workspace/executeCommand" parameters))
