@@ -149,7 +149,7 @@ void Completer::each_login(std::size_t from, F f) {
   if (names() == nullptr) return;
   const policy::Facts* facts = known().facts;
   each_written_login(*names(), [&](std::string_view login) {
-    if (offered == most_names || (facts != nullptr && facts->logins.count(policy::lower_case(login)) != 0)) return;
+    if (offered == most_names || (facts != nullptr && facts->logins.contains(login))) return;
     one(login, false);
   });
 }
