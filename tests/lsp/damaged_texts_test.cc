@@ -159,7 +159,7 @@ class Editor {
   Json next_command() {
     const std::vector<std::pair<const char*, Json>> commands = {
         {"aclLsp.can", {{"uri", uri_}, {"source", "autogroup:member"}, {"target", "tag:server:22"}}},
-        {"aclLsp.explain", {{"code", "E0231"}}},
+        {"aclLsp.explain", {{"code", "E0301"}}},
         {"aclLsp.runTests", {{"uri", uri_}}},
         {"aclLsp.showReached", {{"uri", uri_}, {"rule", "grants[0]"}}},
     };

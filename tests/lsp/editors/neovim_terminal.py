@@ -100,16 +100,16 @@ class Neovim:
         os.write(self.terminal, text.encode())
 
     def lua(self, expression):
-        """The value of a Lua expression, by way of JSON."""
-        code = f'vim.json.encode({{ {expression} }})'
+        """The value of a Lua expression, by way of JSON in a file: what --remote-expr prints is cut."""
+        path = self.path('answer')
+        code = f'vim.fn.writefile({{ vim.json.encode({{ {expression} }}) }}, {json.dumps(path)})'
         answer = subprocess.run(
             ['nvim', '--clean', '--headless', '--server', self.socket, '--remote-expr', 'luaeval(' + vim_string(code) + ')'],
             env=self.environment, capture_output=True, text=True, timeout=DEADLINE, check=False)
-        text = (answer.stdout or answer.stderr).strip()
-        try:
-            values = json.loads(text)
-        except ValueError:
-            raise AssertionError(f'Neovim cannot say {expression}: {text}') from None
+        if (answer.stdout + answer.stderr).strip() != '0':
+            raise AssertionError(f'Neovim cannot say {expression}: {answer.stdout}{answer.stderr}')
+        with open(path, encoding='utf-8') as file:
+            values = json.load(file)
         return values[0] if isinstance(values, list) and values else None
 
     def run(self, statement):

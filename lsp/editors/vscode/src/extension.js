@@ -131,7 +131,7 @@ async function askCan() {
 }
 
 async function askExplain() {
-  const code = await vscode.window.showInputBox({title: 'Explain which code?', placeHolder: 'E0231'});
+  const code = await vscode.window.showInputBox({title: 'Explain which code?', placeHolder: 'E0301'});
   return code ? run('aclLsp.explain', {code}) : undefined;
 }
 
