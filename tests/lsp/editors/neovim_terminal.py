@@ -142,13 +142,14 @@ class Neovim:
                 raise AssertionError(f'not within {DEADLINE:.0f} s: {what}\n{shown}')
             time.sleep(0.02)
 
-    def screen(self, holds, what):
-        """The cells once the screen shows what it should: [[(character, foreground, background, bold, underlined)]]."""
+    def screen(self, holds, what, waiting=False):
+        """The cells once the screen shows what it should, and the cursor. `waiting`: Neovim waits for a key and answers nothing."""
         self._until(lambda: self._shows(holds), what)
-        # All that was drawn before the title has arrived when the title has.
-        title = f'drawn {time.monotonic_ns()}'
-        self.run(f'vim.o.title = true; vim.o.titlestring = {json.dumps(title)}; vim.cmd("redraw!")')
-        self._until(lambda: self.view.title == title, 'the screen is drawn')
+        if not waiting:
+            # All that was drawn before the title has arrived when the title has.
+            title = f'drawn {time.monotonic_ns()}'
+            self.run(f'vim.o.title = true; vim.o.titlestring = {json.dumps(title)}; vim.cmd("redraw!")')
+            self._until(lambda: self.view.title == title, 'the screen is drawn')
         with self.lock:
             return [[self.view.buffer[y][x] for x in range(self.columns)] for y in range(self.lines)], \
                 (self.view.cursor.x, self.view.cursor.y)

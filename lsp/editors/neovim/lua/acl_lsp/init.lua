@@ -6,7 +6,7 @@
 -- vim.lsp.config and vim.lsp.enable.
 local M = {}
 
-local options = { cmd = { 'acl-lsp' }, settings = {}, format_on_save = false }
+local options = { cmd = { 'acl-lsp' }, settings = {}, format_on_save = false, code_lens = true }
 local clients = {} -- by workspace; before 0.11
 local status = {} -- what the server says of each file, by URI: { message, state, inventory, tests = { passed, failed } }
 
@@ -43,7 +43,25 @@ function M.clients(buffer)
   end, vim.tbl_values(vim.lsp.buf_get_clients(buffer)))
 end
 
+-- Lenses are asked for: when the buffer is opened, after typing, and when its tests have run (the status tells).
+local function show_lenses(buffer)
+  if options.code_lens and vim.lsp.codelens and vim.api.nvim_buf_is_loaded(buffer) and #M.clients(buffer) > 0 then
+    vim.api.nvim_buf_call(buffer, vim.lsp.codelens.refresh)
+  end
+end
+
 local function attached(client, buffer)
+  if options.code_lens then
+    local group = vim.api.nvim_create_augroup('acl_lsp_lenses', { clear = false })
+    vim.api.nvim_clear_autocmds({ group = group, buffer = buffer })
+    vim.api.nvim_create_autocmd({ 'BufEnter', 'InsertLeave', 'TextChanged' }, {
+      group = group,
+      buffer = buffer,
+      callback = function()
+        show_lenses(buffer)
+      end,
+    })
+  end
   vim.bo[buffer].omnifunc = 'v:lua.vim.lsp.omnifunc'
   if options.format_on_save then
     M.format_on_save(buffer)
@@ -71,6 +89,10 @@ function M.config()
         status[said.uri] = said
         vim.cmd('redrawstatus!')
         vim.cmd('silent doautocmd <nomodeline> User AclLspStatus')
+        local buffer = vim.fn.bufnr(vim.uri_to_fname(said.uri))
+        if buffer >= 0 then
+          show_lenses(buffer)
+        end
       end,
     },
   }
