@@ -178,7 +178,7 @@ void Completer::each_selector(F f) const {
       }
     }
   }
-  if (known().inventory != nullptr) {
+  if (known().inventory != nullptr && !headscale()) {
     for (const inventory::SyncedGroup& group : known().inventory->synced_groups) {
       if (is_plain(group.name, SelectorKind::group)) {
         f(group.name, ItemKind::group,
