@@ -12,6 +12,7 @@
 #include <array>
 #include <charconv>
 #include <nlohmann/json.hpp>
+#include <unordered_set>
 
 #include "compiler/emit/answers.h"
 #include "compiler/emit/display.h"
@@ -98,13 +99,18 @@ Answer explain(Session&, const Json& argument) {
 
 // --- tests ------------------------------------------------------------------------------------------------------------
 
-std::vector<std::string> rules_not_in(const std::vector<resolve::Origin>& exercised, const policy::Policy& policy) {
+// Rules that no assertion of the run came to.
+std::vector<std::string> rules_not_in(const questions::TestRun& run, const policy::Policy& policy) {
+  std::unordered_set<std::string> exercised;
+  for (const resolve::Origin& origin : run.exercised) exercised.insert(resolve::origin_name(origin));
+  for (const questions::TestCase& test : run.cases) {
+    if (test.kind == "expect") exercised.insert(test.rule);
+  }
   std::vector<std::string> out;
   const auto note = [&](resolve::Section section, std::size_t count) {
     for (std::uint32_t i = 0; i < count; ++i) {
-      const resolve::Origin origin{section, i};
-      if (std::find(exercised.begin(), exercised.end(), origin) == exercised.end())
-        out.push_back(resolve::origin_name(origin));
+      std::string name = resolve::origin_name({section, i});
+      if (exercised.count(name) == 0) out.push_back(std::move(name));
     }
   };
   note(resolve::Section::acls, policy.acls ? policy.acls->size() : 0);
@@ -150,7 +156,7 @@ Json tests_answer(const questions::TestRun& run, const Snapshot& tested, const p
   return answered({{"passed", passed},
                    {"failed", failed},
                    {"cases", std::move(cases)},
-                   {"coverage", {{"unused", rules_not_in(run.exercised, policy)}}}},
+                   {"coverage", {{"unused", rules_not_in(run, policy)}}}},
                   std::move(text));
 }
 
