@@ -130,7 +130,7 @@ TEST_P(Examples, AddedTestsPass) {
     const auto after = applied(*snapshot, action);
     ASSERT_TRUE(after->accepted);
     const auto understanding = understanding_of(after);
-    for (const questions::TestCase& test : understanding->tests.cases) {
+    for (const questions::TestCase& test : understanding->tests->cases) {
       EXPECT_TRUE(test.ok) << questions::describe(test) << "\n" << after->text();
     }
   }
