@@ -67,8 +67,9 @@ std::vector<TextEdit> FixContext::define(std::string_view section, std::string_v
   const std::string end(line_end_of(text));
   const std::string unit(indent_unit(tree));
   const std::string comma = tree.standard() ? "" : ",";
-  return append_entry(tree, root,
-                      fmt::format("{}: {{{}{}{}{}{}{}{}}}", hujson::quote(section), end, unit, unit, entry, comma, end, unit));
+  return append_entry(
+      tree, root,
+      fmt::format("{}: {{{}{}{}{}{}{}{}}}", hujson::quote(section), end, unit, unit, entry, comma, end, unit));
 }
 
 // --- texts ------------------------------------------------------------------------------------------------------------

@@ -25,7 +25,8 @@ void remove(const FixContext& c, Value entry, std::string_view title, bool safe,
 // Lists of which the order has no meaning: all but the operations of ipsets, which are applied from top to bottom.
 bool has_no_order(const policy::Type& list) noexcept {
   using policy::Meaning;
-  if (list.shape != policy::Shape::list || list.element == nullptr || list.element->shape != policy::Shape::text) return false;
+  if (list.shape != policy::Shape::list || list.element == nullptr || list.element->shape != policy::Shape::text)
+    return false;
   return list.element->meaning != Meaning::ipset_operation && list.element->meaning != Meaning::none;
 }
 

@@ -111,16 +111,21 @@ void null_section(const FixContext& c, Value literal, Actions& out) {
 void allow_all(const FixContext& c, Actions& out) {
   for (const std::string_view section : {"grants", "acls"}) {
     if (c.find(c.tree.root(), section)) continue;
-    out.push_back({fmt::format("Add \"{}\": [], which allows nothing", section), Kind::quick_fix,
-                   append_entry(c.tree, c.tree.root(), fmt::format("\"{}\": []", section)), {}});
+    out.push_back({fmt::format("Add \"{}\": [], which allows nothing", section),
+                   Kind::quick_fix,
+                   append_entry(c.tree, c.tree.root(), fmt::format("\"{}\": []", section)),
+                   {}});
   }
 }
 
 void missing_action(const FixContext& c, const Diagnostic& d, Value literal, Actions& out) {
   if (literal.is(hujson::Kind::object)) {
     if (c.find(literal, "action")) return;
-    out.push_back({"Add \"action\": \"accept\"", Kind::quick_fix,
-                   append_entry(c.tree, literal, "\"action\": \"accept\""), {}, d.code == Code::E0401});
+    out.push_back({"Add \"action\": \"accept\"",
+                   Kind::quick_fix,
+                   append_entry(c.tree, literal, "\"action\": \"accept\""),
+                   {},
+                   d.code == Code::E0401});
     return;
   }
   const std::string lower = policy::lower_case(literal.string());

@@ -165,7 +165,8 @@ void nested_group(const FixContext& c, Value literal, Actions& out) {
       if (inner != nullptr && inner->kind == Named::group) return;  // that one first
       list += (list.empty() ? "" : ", ") + std::string(member.text());
     }
-    out.push_back({fmt::format("List the members of \"{}\"", name->name), Kind::quick_fix, {{literal.span(), list}}, {}});
+    out.push_back(
+        {fmt::format("List the members of \"{}\"", name->name), Kind::quick_fix, {{literal.span(), list}}, {}});
     return;
   }
 }

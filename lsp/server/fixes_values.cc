@@ -31,7 +31,8 @@ void as_help_says(const Diagnostic& d, Value literal, std::string_view word, Act
 
 void wrong_type(const Diagnostic& d, Value value, Actions& out) {
   if (d.help.find("put it in brackets") != std::string::npos) {
-    out.push_back({"Put it in brackets", Kind::quick_fix, {{value.span(), fmt::format("[{}]", value.text())}}, {}, true});
+    out.push_back(
+        {"Put it in brackets", Kind::quick_fix, {{value.span(), fmt::format("[{}]", value.text())}}, {}, true});
   } else if (d.help.find("put it in double quotes") != std::string::npos) {
     out.push_back({"Put it in double quotes", Kind::quick_fix, {write(value, value.text())}, {}, true});
   }
@@ -50,7 +51,8 @@ void host_bits(const FixContext& c, Value literal, Actions& out) {
     const Value routes = c.value(c.ancestry.parent(literal.index()));
     if (routes.find(masked)) return;
   }
-  out.push_back({fmt::format("Write \"{}\", which it means", masked), Kind::quick_fix, {{name->span, masked}}, {}, true, true});
+  out.push_back(
+      {fmt::format("Write \"{}\", which it means", masked), Kind::quick_fix, {{name->span, masked}}, {}, true, true});
   if (route) return;
   const std::string address = written.substr(0, written.find('/'));
   out.push_back({fmt::format("Write \"{}\", the one address", address), Kind::quick_fix, {{name->span, address}}, {}});
@@ -64,7 +66,8 @@ void nearest_word(const FixContext& c, std::string_view written, Span span, Mean
     if (here) known.push_back(word.text);
   }
   const auto meant = nearest(written, known);
-  if (meant) out.push_back({fmt::format("Write \"{}\"", *meant), Kind::quick_fix, {{span, std::string(*meant)}}, {}, true});
+  if (meant)
+    out.push_back({fmt::format("Write \"{}\"", *meant), Kind::quick_fix, {{span, std::string(*meant)}}, {}, true});
 }
 
 void nearest_name(const FixContext& c, Value literal, Meaning meaning, Actions& out) {
@@ -88,7 +91,12 @@ void ports(Value literal, std::string_view title, std::string_view to, Actions& 
   const Literal read(literal);
   const std::size_t colon = read.text().rfind(':');
   if (colon == std::string_view::npos) return;
-  out.push_back({std::string(title), Kind::quick_fix, {{read.span(colon + 1, read.text().size()), std::string(to)}}, {}, true, true});
+  out.push_back({std::string(title),
+                 Kind::quick_fix,
+                 {{read.span(colon + 1, read.text().size()), std::string(to)}},
+                 {},
+                 true,
+                 true});
 }
 
 std::string without_spaces(std::string_view text) {
@@ -135,11 +143,13 @@ void domain_case(Value literal, Actions& out) {
   if (at == std::string_view::npos) return;
   std::string_view domain = read.text().substr(at);
   domain = domain.substr(0, domain.find(':'));
-  out.push_back({"Write the domain in lower case", Kind::quick_fix, {{read.span(domain), policy::lower_case(domain)}}, {}, true});
+  out.push_back(
+      {"Write the domain in lower case", Kind::quick_fix, {{read.span(domain), policy::lower_case(domain)}}, {}, true});
 }
 
 void surrounding_space(Value literal, Actions& out) {
-  out.push_back({"Remove the white space around it", Kind::quick_fix, {write(literal, Literal(literal).text())}, {}, true, true});
+  out.push_back(
+      {"Remove the white space around it", Kind::quick_fix, {write(literal, Literal(literal).text())}, {}, true, true});
 }
 
 void ipset_operation(const FixContext& c, const Diagnostic& d, Value literal, Actions& out) {
@@ -194,11 +204,13 @@ void fix_values(const FixContext& c, const Diagnostic& d, Value literal, Actions
     case Code::E0405:
     case Code::W0345:
     case Code::W0416: return as_help_says(d, literal, "write ", out);
-    case Code::E0601: return as_help_says(d, literal, d.help.find("a port") != std::string::npos ? "port: " : "write ", out);
+    case Code::E0601:
+      return as_help_says(d, literal, d.help.find("a port") != std::string::npos ? "port: " : "write ", out);
     case Code::W0415: return ports(literal, "Write \"*\" alone", "*", out);
     case Code::W0417: {
       const std::string text = literal.string();
-      return ports(literal, "Remove the white space", without_spaces(std::string_view(text).substr(text.rfind(':') + 1)), out);
+      return ports(literal, "Remove the white space",
+                   without_spaces(std::string_view(text).substr(text.rfind(':') + 1)), out);
     }
     case Code::W0419: return split_list(literal, out);
     case Code::E0411:
@@ -207,9 +219,7 @@ void fix_values(const FixContext& c, const Diagnostic& d, Value literal, Actions
     case Code::W0334: return nearest_name(c, literal, Meaning::attribute_name, out);
     case Code::E0508: return duration(literal, out);
     case Code::E0509: return offer(literal, "168h", true, out);
-    case Code::W0512:
-      offer(literal, "1m", true, out);
-      return offer(literal, "always", false, out);
+    case Code::W0512: offer(literal, "1m", true, out); return offer(literal, "always", false, out);
     case Code::E0706: return cgnat_route(literal, out);
     case Code::W0337: return domain_case(literal, out);
     case Code::W0210: return surrounding_space(literal, out);

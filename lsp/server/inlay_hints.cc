@@ -37,9 +37,7 @@ Selector compared(std::string_view text, std::string& buffer) {
   return policy::parse_selector(buffer, {});
 }
 
-std::string people_text(std::size_t people) {
-  return fmt::format("{} {}", people, people == 1 ? "person" : "people");
-}
+std::string people_text(std::size_t people) { return fmt::format("{} {}", people, people == 1 ? "person" : "people"); }
 
 }  // namespace
 

@@ -12,8 +12,8 @@ constexpr std::string_view space = " \t\r\n\v\f";
 // The bytes that one unit of a literal takes: a character, an escape, or the two escapes of a surrogate pair.
 std::size_t unit_size(std::string_view raw) noexcept {
   const auto is_surrogate = [&](std::size_t at, std::string_view second_digits) {
-    return raw.size() >= at + 6 && raw[at] == '\\' && raw[at + 1] == 'u' && (raw[at + 2] == 'd' || raw[at + 2] == 'D') &&
-           second_digits.find(raw[at + 3]) != std::string_view::npos;
+    return raw.size() >= at + 6 && raw[at] == '\\' && raw[at + 1] == 'u' &&
+           (raw[at + 2] == 'd' || raw[at + 2] == 'D') && second_digits.find(raw[at + 3]) != std::string_view::npos;
   };
   if (raw[0] != '\\') return hujson::decode_utf8(raw).size;
   if (raw.size() < 2) return 1;

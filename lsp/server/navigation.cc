@@ -182,9 +182,10 @@ OrReason<Occurrence> renamed(Index& index, std::uint32_t offset) {
   }
   const Occurrence meant = index.meant(*here);
   if (!defined_in_policies(meant.kind)) {
-    return refuse(fmt::format("\"{}\" is no name of the policy's own ({}): groups, tags, hosts, IP sets and postures can "
-                              "be renamed",
-                              shown(meant.name), name_of(meant.kind)));
+    return refuse(
+        fmt::format("\"{}\" is no name of the policy's own ({}): groups, tags, hosts, IP sets and postures can "
+                    "be renamed",
+                    shown(meant.name), name_of(meant.kind)));
   }
   if (policy_of(files) == nullptr) return refuse("the policy that this fixture names cannot be read");
   if (!index.defined(meant)) {
@@ -209,8 +210,11 @@ std::string complete(Named kind, std::string_view name) {
 
 std::string objection(Named kind, const std::string& name, policy::Dialect dialect) {
   if (name.size() == prefix_of(kind).size()) return "the name is empty";
-  const auto odd = [](unsigned char c) { return c <= ' ' || c == 0x7f || c == '"' || c == '\\' || c == ',' || c == '\''; };
-  if (std::any_of(name.begin(), name.end(), odd)) return "white space, quotes, commas and backslashes are not for names";
+  const auto odd = [](unsigned char c) {
+    return c <= ' ' || c == 0x7f || c == '"' || c == '\\' || c == ',' || c == '\'';
+  };
+  if (std::any_of(name.begin(), name.end(), odd))
+    return "white space, quotes, commas and backslashes are not for names";
   if (kind == Named::group && name.find('@') != std::string::npos)
     return "names with an @ are those of the identity provider's groups";
   std::string_view section = "groups", value = "[]";
@@ -219,10 +223,11 @@ std::string objection(Named kind, const std::string& name, policy::Dialect diale
   if (kind == Named::posture) section = "postures";
   if (kind == Named::host) section = "hosts", value = "\"192.0.2.1\"";
   const policy::Loaded loaded = policy::load_policy(
-      "policy.hujson", fmt::format("{{\"{}\": {{{}: {}}}, \"acls\": []}}", section, hujson::quote(name), value), dialect);
+      "policy.hujson", fmt::format("{{\"{}\": {{{}: {}}}, \"acls\": []}}", section, hujson::quote(name), value),
+      dialect);
   for (const Diagnostic& diagnostic : loaded.diagnostics) {
-    const bool matters = diagnostic.severity == Severity::error || diagnostic.code == Code::W0341 ||
-                         diagnostic.code == Code::W0339;
+    const bool matters =
+        diagnostic.severity == Severity::error || diagnostic.code == Code::W0341 || diagnostic.code == Code::W0339;
     if (!matters) continue;
     const std::size_t behind = diagnostic.message.find("]: ");
     return behind == std::string::npos ? diagnostic.message : diagnostic.message.substr(behind + 3);

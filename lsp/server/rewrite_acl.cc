@@ -26,7 +26,8 @@ std::vector<std::string> ip_entries(const Acl& acl, const std::vector<PortRange>
   std::vector<std::string> out;
   for (const PortRange& range : ports) {
     std::string text = "*";
-    if (!range.is_all()) text = range.first == range.last ? fmt::format("{}", range.first) : fmt::format("{}-{}", range.first, range.last);
+    if (!range.is_all())
+      text = range.first == range.last ? fmt::format("{}", range.first) : fmt::format("{}-{}", range.first, range.last);
     text = hujson::quote(protocol + text);
     if (std::find(out.begin(), out.end(), text) == out.end()) out.push_back(std::move(text));
   }
@@ -66,7 +67,8 @@ bool can_be_grant(const Acl& acl) {
 
 bool has_error(const FixContext& c, Span span) {
   return std::any_of(c.snapshot.diagnostics.begin(), c.snapshot.diagnostics.end(), [&](const Diagnostic& d) {
-    return d.severity == Severity::error && d.place && d.place->bytes.begin < span.end && span.begin < d.place->bytes.end;
+    return d.severity == Severity::error && d.place && d.place->bytes.begin < span.end &&
+           span.begin < d.place->bytes.end;
   });
 }
 
@@ -117,7 +119,8 @@ std::vector<TextEdit> in_place(const FixContext& c, Value entry, const Acl& acl,
     if (before.find('\n') != std::string_view::npos) {
       gap = std::string(line_end_of(c.text)) + std::string(indent_at(c.text, name.node().begin));
     }
-    out.push_back({{value.node().end, value.node().end}, fmt::format(",{}\"ip\": [{}]", gap, joined(ip_entries(acl, part.ports)))});
+    out.push_back({{value.node().end, value.node().end},
+                   fmt::format(",{}\"ip\": [{}]", gap, joined(ip_entries(acl, part.ports)))});
   }
   for (TextEdit& edit : remove_entries(c.tree, entry, removed)) out.push_back(std::move(edit));
   return out;
@@ -138,7 +141,8 @@ std::vector<std::string> grants_of(const FixContext& c, Value entry, const Acl& 
   const auto posture = c.find(entry, "srcPosture");
   std::vector<std::string> out;
   for (const Part& part : parts) {
-    std::string text = fmt::format("{{\"src\": {}, \"dst\": [{}], \"ip\": [{}]", src->text(), joined(part.dst), joined(ip_entries(acl, part.ports)));
+    std::string text = fmt::format("{{\"src\": {}, \"dst\": [{}], \"ip\": [{}]", src->text(), joined(part.dst),
+                                   joined(ip_entries(acl, part.ports)));
     if (posture && posture->is(hujson::Kind::array)) text += fmt::format(", \"srcPosture\": {}", posture->text());
     out.push_back(text + "}");
   }
@@ -180,7 +184,8 @@ std::optional<Block> block_of(const FixContext& c, Value entry) {
 }
 
 // The grants at the end of "grants", which there is.
-std::vector<TextEdit> appended(const FixContext& c, Value grants, const std::vector<std::string>& texts, const std::optional<Block>& block, std::string_view indent) {
+std::vector<TextEdit> appended(const FixContext& c, Value grants, const std::vector<std::string>& texts,
+                               const std::optional<Block>& block, std::string_view indent) {
   const std::string end(line_end_of(c.text));
   std::string entry = joined(texts, "," + end + std::string(indent));
   if (!block || block->above.empty()) return append_entry(c.tree, grants, entry);
@@ -191,8 +196,10 @@ std::vector<TextEdit> appended(const FixContext& c, Value grants, const std::vec
 }
 
 std::vector<TextEdit> cut(const FixContext& c, Value acls, Value entry, const std::optional<Block>& block) {
-  if (entry_count(acls) == 1 && !has_comment(c.text.substr(acls.node().begin, (block ? block->begin : entry.node().begin) - acls.node().begin)) &&
-      !has_comment(c.text.substr(block ? block->end : entry.node().end, acls.node().end - (block ? block->end : entry.node().end)))) {
+  if (entry_count(acls) == 1 &&
+      !has_comment(c.text.substr(acls.node().begin, (block ? block->begin : entry.node().begin) - acls.node().begin)) &&
+      !has_comment(c.text.substr(block ? block->end : entry.node().end,
+                                 acls.node().end - (block ? block->end : entry.node().end)))) {
     if (auto section = c.without_entry(acls.index())) return std::move(*section);
   }
   std::vector<TextEdit> out = *c.without_entry(entry.index());
@@ -224,7 +231,9 @@ void rewrite_acl(const FixContext& c, std::uint32_t offset, Actions& out) {
     if (commented && parts.size() > 1) return;
     const std::vector<std::string> texts = grants_of(c, entry, acl, parts);
     CodeAction action{parts.size() == 1 ? "Turn into a grant" : fmt::format("Turn into {} grants", parts.size()),
-                      CodeAction::Kind::rewrite, {}, {}};
+                      CodeAction::Kind::rewrite,
+                      {},
+                      {}};
     const std::string end(line_end_of(c.text));
     const std::string indent(indent_at(c.text, span.begin));
     const auto grants = c.find(c.tree.root(), "grants");

@@ -87,7 +87,8 @@ class Tokens {
   }
 
   std::vector<Token> take() {
-    std::stable_sort(out_.begin(), out_.end(), [](const Token& a, const Token& b) { return a.span.begin < b.span.begin; });
+    std::stable_sort(out_.begin(), out_.end(),
+                     [](const Token& a, const Token& b) { return a.span.begin < b.span.begin; });
     std::vector<Token> apart;
     apart.reserve(out_.size());
     for (const Token& token : out_) {

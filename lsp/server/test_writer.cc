@@ -42,7 +42,8 @@ class TestWriter {
   }
   std::string packets(const policy::Grant& grant) {
     const auto src = source(grant.src, Location::test_src);
-    const auto ip = std::find_if(grant.ip.begin(), grant.ip.end(), [](const policy::GrantIp& one) { return one.entry.has_value(); });
+    const auto ip = std::find_if(grant.ip.begin(), grant.ip.end(),
+                                 [](const policy::GrantIp& one) { return one.entry.has_value(); });
     if (!src || ip == grant.ip.end() || ip->entry->ports.empty()) return {};
     const auto protocol = ip->entry->has_protocol ? std::optional(ip->entry->protocol) : std::nullopt;
     std::vector<std::string> accept;
@@ -72,7 +73,8 @@ class TestWriter {
   using Name = std::optional<std::string>;
 
   static void add(std::vector<std::string>& to, std::string text) {
-    if (to.size() < most_destinations && std::find(to.begin(), to.end(), text) == to.end()) to.push_back(std::move(text));
+    if (to.size() < most_destinations && std::find(to.begin(), to.end(), text) == to.end())
+      to.push_back(std::move(text));
   }
   static std::string list(const std::vector<std::string>& texts) {
     std::string out;
@@ -80,7 +82,8 @@ class TestWriter {
     return out;
   }
 
-  std::string packets(const std::string& src, const std::optional<std::uint8_t>& protocol, const std::vector<std::string>& accept,
+  std::string packets(const std::string& src, const std::optional<std::uint8_t>& protocol,
+                      const std::vector<std::string>& accept,
                       const std::optional<std::vector<policy::Text>>& postures) {
     const auto attributes = posture(postures);
     if (accept.empty() || !attributes) return {};
@@ -99,11 +102,13 @@ class TestWriter {
   }
 
   [[nodiscard]] bool has_members(std::string_view group) const {
-    const auto found = std::find_if(policy_.groups.begin(), policy_.groups.end(), [&](const auto& one) { return one.name.value == group; });
+    const auto found = std::find_if(policy_.groups.begin(), policy_.groups.end(),
+                                    [&](const auto& one) { return one.name.value == group; });
     return found != policy_.groups.end() && !found->members.empty();
   }
   [[nodiscard]] bool is_one_address(std::string_view host) const {
-    const auto found = std::find_if(policy_.hosts.begin(), policy_.hosts.end(), [&](const auto& one) { return one.name.value == host; });
+    const auto found = std::find_if(policy_.hosts.begin(), policy_.hosts.end(),
+                                    [&](const auto& one) { return one.name.value == host; });
     return found != policy_.hosts.end() && found->prefix && found->prefix->is_single();
   }
   [[nodiscard]] Name first_tag() const {
@@ -128,7 +133,8 @@ class TestWriter {
     const bool tested = policy::allowed_at(selector, location, c_.dialect()) == policy::Allowed::yes;
     if (!tested) return std::nullopt;
     if (selector.kind == SelectorKind::group && !has_members(selector.text)) return std::nullopt;
-    if (selector.kind == SelectorKind::host && (selector.prefixed || !is_one_address(selector.text))) return std::nullopt;
+    if (selector.kind == SelectorKind::host && (selector.prefixed || !is_one_address(selector.text)))
+      return std::nullopt;
     return std::string(selector.text);
   }
   [[nodiscard]] Name source(const std::vector<Selector>& sources, Location location) const {
@@ -149,7 +155,8 @@ class TestWriter {
     if (user == "autogroup:nonroot") return "ubuntu";
     if (user.substr(0, localpart.size()) != localpart) return std::string(user);
     const std::size_t at = source.find('@');
-    if (at == std::string::npos || std::string_view(source).substr(at + 1) != user.substr(localpart.size())) return std::nullopt;
+    if (at == std::string::npos || std::string_view(source).substr(at + 1) != user.substr(localpart.size()))
+      return std::nullopt;
     return source.substr(0, at);
   }
 
@@ -182,7 +189,8 @@ class TestWriter {
     }
     if (values.empty()) return std::nullopt;
     std::string out;
-    for (const auto& [name, value] : values) out += fmt::format("{}{}: {}", out.empty() ? "" : ", ", hujson::quote(name), value);
+    for (const auto& [name, value] : values)
+      out += fmt::format("{}{}: {}", out.empty() ? "" : ", ", hujson::quote(name), value);
     return "{" + out + "}";
   }
 
@@ -207,7 +215,8 @@ std::vector<TextEdit> append_to(const FixContext& c, std::string_view section, c
   }
   const std::string end(line_end_of(c.text)), unit(indent_unit(c.tree));
   const std::string comma = c.tree.standard() ? "" : ",";
-  return append_entry(c.tree, root, fmt::format("\"{}\": [{}{}{}{}{}{}{}]", section, end, unit, unit, entry, comma, end, unit));
+  return append_entry(c.tree, root,
+                      fmt::format("\"{}\": [{}{}{}{}{}{}{}]", section, end, unit, unit, entry, comma, end, unit));
 }
 
 }  // namespace
