@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <map>
+#include <unordered_map>
 
 #include "compiler/emit/display.h"
 #include "lsp/server/reached.h"
@@ -67,20 +69,53 @@ std::optional<std::string> reach_title(const Snapshot& snapshot, const Lens& len
   return describe(reach_of(understanding, *origin), understanding.resolved.node_count());
 }
 
-std::optional<std::string> outcome_title(const Lens& lens, const std::vector<questions::TestCase>& cases) {
-  const questions::TestCase* failed = nullptr;
-  std::size_t passed = 0, failures = 0;
-  for (const questions::TestCase& test : cases) {
-    if (test.kind != kind_of_section(lens.section) || test.index != lens.index) continue;
-    ++(test.ok ? passed : failures);
-    if (!test.ok && failed == nullptr) failed = &test;
+namespace {
+
+// What a test's assertions came to.
+struct Outcome {
+  std::size_t passed = 0, failed = 0;
+  const questions::TestCase* first = nullptr;  // that failed
+};
+
+std::string title_of(const Outcome& outcome) {
+  if (outcome.first == nullptr) return fmt::format("✓ {} passed", outcome.passed);
+  const questions::TestCase& test = *outcome.first;
+  std::string out =
+      fmt::format("✗ {}: expected {}, got {}", emit::printable(std::string_view(test.name).substr(0, 200)),
+                  test.expected, emit::printable(std::string_view(test.got).substr(0, 200)));
+  if (!test.rule.empty() && test.got.find(" by ") == std::string::npos) out += " by " + test.rule;
+  if (outcome.failed > 1) out += fmt::format(" (and {} more)", outcome.failed - 1);
+  return out;
+}
+
+}  // namespace
+
+std::vector<std::optional<std::string>> outcome_titles(const Snapshot& snapshot, const std::vector<Lens>& lenses,
+                                                       const Understanding* understanding) {
+  std::vector<std::optional<std::string>> out(lenses.size());
+  if (understanding == nullptr || understanding->tested == nullptr) return out;
+  const Snapshot& tested = *understanding->tested;
+  if (tested.path != snapshot.path) return out;
+  std::map<std::pair<std::string_view, std::uint32_t>, Outcome> outcomes;
+  for (const questions::TestCase& test : understanding->tests.cases) {
+    Outcome& outcome = outcomes[{test.kind, test.index}];
+    ++(test.ok ? outcome.passed : outcome.failed);
+    if (!test.ok && outcome.first == nullptr) outcome.first = &test;
   }
-  if (passed + failures == 0) return std::nullopt;
-  if (failed == nullptr) return fmt::format("✓ {} passed", passed);
-  std::string out = fmt::format("✗ {}: expected {}, got {}", emit::printable(failed->name.substr(0, 200)),
-                                failed->expected, emit::printable(failed->got.substr(0, 200)));
-  if (!failed->rule.empty() && failed->got.find(" by ") == std::string::npos) out += " by " + failed->rule;
-  if (failures > 1) out += fmt::format(" (and {} more)", failures - 1);
+  // A test is the one that ran if its text is the same, wherever it stood then.
+  const auto text_of = [](const Snapshot& of, const Lens& lens) {
+    return of.text().substr(lens.span.begin, lens.span.end - lens.span.begin);
+  };
+  std::unordered_map<std::string_view, std::string> titles;
+  for (const Lens& lens : code_lenses(tested)) {
+    const auto outcome = outcomes.find({kind_of_section(lens.section), lens.index});
+    if (is_test(lens) && outcome != outcomes.end()) titles.emplace(text_of(tested, lens), title_of(outcome->second));
+  }
+  for (std::size_t i = 0; i < lenses.size(); ++i) {
+    if (!is_test(lenses[i])) continue;
+    const auto title = titles.find(text_of(snapshot, lenses[i]));
+    if (title != titles.end()) out[i] = title->second;
+  }
   return out;
 }
 

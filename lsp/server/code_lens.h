@@ -23,7 +23,9 @@ bool is_test(const Lens& lens) noexcept;
 
 // "3 people, 12 nodes → 4 nodes"; nothing if that is not known (any more).
 std::optional<std::string> reach_title(const Snapshot& snapshot, const Lens& lens, const Understanding& understanding);
-// "✓ 3 passed", "✗ tag:db:22: expected deny, got accept by acls[3]"; nothing if it has not run.
-std::optional<std::string> outcome_title(const Lens& lens, const std::vector<questions::TestCase>& cases);
+// For each lens of a test "✓ 3 passed" or "✗ tag:db:22: expected deny, got accept by acls[3]"; nothing if it has not run as it stands there
+// now, nor for rules.
+std::vector<std::optional<std::string>> outcome_titles(const Snapshot& snapshot, const std::vector<Lens>& lenses,
+                                                       const Understanding* understanding);
 
 }  // namespace acl::lsp

@@ -32,9 +32,9 @@ class Literal {
   [[nodiscard]] std::uint32_t offset(std::size_t at) const;
 
   std::string buffer_;
-  std::string_view raw_;   // between the quotes
+  std::string_view raw_;  // between the quotes
   std::string_view text_;
-  std::size_t cut_ = 0;    // bytes of white space before text_
+  std::size_t cut_ = 0;  // bytes of white space before text_
   Span whole_;
   bool escaped_ = false;
 };

@@ -17,9 +17,9 @@ namespace acl::lsp {
 
 struct Found {
   const File* file = nullptr;
-  Span span;                // of the name
+  Span span;  // of the name
   bool definition = false;
-  Span origin;              // what in the asked file leads there: the name under the cursor
+  Span origin;  // what in the asked file leads there: the name under the cursor
 };
 
 // Definitions of the name at the offset; of a rule's name in a fixture the rule; of a fixture's path the file. Mostly one.

@@ -42,10 +42,10 @@ class SelectorCounts {
 struct Reach {
   std::vector<resolve::NodeId> sources;
   std::vector<resolve::NodeId> destinations;
-  bool anyone = false;     // sources: every node
-  bool everything = false; // destinations: every node
-  bool own = false;        // each person's own devices (autogroup:self) are among the destinations
-  std::size_t people = 0;  // whose devices the sources are
+  bool anyone = false;      // sources: every node
+  bool everything = false;  // destinations: every node
+  bool own = false;         // each person's own devices (autogroup:self) are among the destinations
+  std::size_t people = 0;   // whose devices the sources are
 };
 Reach reach_of(const Understanding& understanding, const resolve::Origin& origin);
 

@@ -30,8 +30,8 @@ enum class TokenType : std::uint8_t {
   number,     // addresses, ports
 };
 inline constexpr std::array<std::string_view, 13> token_types = {
-    "property", "class",     "type",     "variable", "struct",     "interface", "parameter",
-    "function", "macro",     "enumMember", "namespace", "keyword", "number"};
+    "property", "class", "type",       "variable",  "struct",  "interface", "parameter",
+    "function", "macro", "enumMember", "namespace", "keyword", "number"};
 
 namespace modifier {
 inline constexpr std::uint32_t definition = 1, deprecated = 2, built_in = 4, unknown = 8, unused = 16;

@@ -215,10 +215,12 @@ void Session::run_fixture(OpenFile& file) {
         understanding->snapshot = policy;
         understanding->resolved = resolve::resolve(*policy->file, inventory->inventory, resolve::Depth::rules);
         understanding->views = std::make_unique<resolve::Views>(understanding->resolved);
-        run->understanding = std::move(understanding);
+        run->understanding = understanding;
         if (cancelled) return finish;
-        const auto tests =
+        understanding->tests =
             questions::run_fixture(*policy->file, inventory->inventory, *job.fixture->file, job.fixture->fixture);
+        understanding->tested = job.fixture;
+        const auto& tests = understanding->tests;
         auto failures = questions::failures_of(tests, job.fixture->file->source);
         run->failed = failures.size();
         run->passed = tests.cases.size() - run->failed;

@@ -135,7 +135,7 @@ std::shared_ptr<const Understanding> understand(std::shared_ptr<const Snapshot> 
   out->views = std::make_unique<resolve::Views>(out->resolved);
   if (cancelled) return nullptr;
   out->tests = questions::run_tests(file, inventory, file.tree, file.policy.tests, file.policy.ssh_tests);
-  out->snapshot = std::move(snapshot);
+  out->snapshot = out->tested = std::move(snapshot);
   return cancelled ? nullptr : out;
 }
 

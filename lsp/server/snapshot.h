@@ -60,6 +60,7 @@ struct Understanding {
   resolve::Resolved resolved;                // Depth::rules
   std::unique_ptr<resolve::Views> views;
   questions::TestRun tests;
+  std::shared_ptr<const Snapshot> tested;  // whose tests these are: the policy, or a fixture of it
 };
 
 // Null if the snapshot is not accepted or has no inventory. `cancelled` is asked between steps; null then as well.
