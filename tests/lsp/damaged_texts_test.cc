@@ -36,7 +36,10 @@ std::vector<std::string> all_methods() {
 // An editor that asks everything there is to ask about one place.
 class Editor {
  public:
-  Editor() : server_(Worker::Threads::none, [this](std::string_view text) { take(text); }, [] {}), methods_(all_methods()) {
+  Editor()
+      : server_(
+            Worker::Threads::none, [this](std::string_view text) { take(text); }, [] {}),
+        methods_(all_methods()) {
     request("initialize", Json::parse(R"({"processId": null, "rootUri": null, "capabilities": {
       "workspace": {"workspaceEdit": {"documentChanges": true}},
       "textDocument": {
@@ -126,7 +129,8 @@ class Editor {
       return;
     }
     answered_ = true;
-    if (json.contains("error") && json["error"]["code"] != request_failed) problem_ = fmt::format("{}: {}", asked_, text);
+    if (json.contains("error") && json["error"]["code"] != request_failed)
+      problem_ = fmt::format("{}: {}", asked_, text);
     answer_ = std::move(json);
   }
 
@@ -153,22 +157,22 @@ class Editor {
   }
 
   Json next_command() {
-    const std::vector<Json> commands = {
-        {{"command", "acl.can"}, {"arguments", {uri_, "autogroup:member", "tag:server:22"}}},
-        {{"command", "acl.explain"}, {"arguments", {"E0231"}}},
-        {{"command", "acl.runTests"}, {"arguments", {uri_}}},
+    const std::vector<std::pair<const char*, Json>> commands = {
+        {"aclLsp.can", {{"uri", uri_}, {"source", "autogroup:member"}, {"target", "tag:server:22"}}},
+        {"aclLsp.explain", {{"code", "E0301"}}},
+        {"aclLsp.runTests", {{"uri", uri_}}},
+        {"aclLsp.showReached", {{"uri", uri_}, {"rule", "grants[0]"}}},
     };
-    return commands[++command_ % commands.size()];
+    const auto& [name, argument] = commands[++command_ % commands.size()];
+    return {{"command", name}, {"arguments", Json::array({argument})}};
   }
 
   // What a method of the form x/resolve is to complete.
   std::optional<Json> first_item(const std::string& method) {
-    static const std::map<std::string, std::string> from = {{"completionItem/resolve", "textDocument/completion"},
-                                                            {"codeLens/resolve", "textDocument/codeLens"},
-                                                            {"codeAction/resolve", "textDocument/codeAction"},
-                                                            {"documentLink/resolve", "textDocument/documentLink"},
-                                                            {"inlayHint/resolve", "textDocument/inlayHint"},
-                                                            {"workspaceSymbol/resolve", "workspace/symbol"}};
+    static const std::map<std::string, std::string> from = {
+        {"completionItem/resolve", "textDocument/completion"}, {"codeLens/resolve", "textDocument/codeLens"},
+        {"codeAction/resolve", "textDocument/codeAction"},     {"documentLink/resolve", "textDocument/documentLink"},
+        {"inlayHint/resolve", "textDocument/inlayHint"},       {"workspaceSymbol/resolve", "workspace/symbol"}};
     const Json& list = last_[from.at(method)];
     const Json& items = list.is_object() && list.contains("items") ? list["items"] : list;
     return items.is_array() && !items.empty() ? std::optional<Json>(items[0]) : std::nullopt;
@@ -213,8 +217,14 @@ void damage(const std::string& file, std::size_t step) {
     ASSERT_EQ(editor.problem(), "") << path << ": without byte " << i;
   }
   // The requests were about something.
-  for (const char* method : {"textDocument/completion", "textDocument/hover", "textDocument/documentSymbol",
-                             "textDocument/foldingRange", "textDocument/formatting", "textDocument/semanticTokens/full"}) {
+  std::vector<std::string> useful = {"textDocument/documentSymbol", "textDocument/foldingRange",
+                                     "textDocument/formatting"};
+  if (file.ends_with("policy.hujson")) {
+    useful.insert(useful.end(), {"textDocument/completion", "textDocument/hover", "textDocument/definition",
+                                 "textDocument/references", "textDocument/rename", "textDocument/codeAction",
+                                 "textDocument/codeLens", "textDocument/semanticTokens/full"});
+  }
+  for (const std::string& method : useful) {
     EXPECT_TRUE(editor.useful().contains(method)) << method << " never had an answer to give";
   }
 }

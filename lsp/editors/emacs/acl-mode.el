@@ -209,9 +209,9 @@
   (cond ((acl--eglot) (eglot--path-to-uri (buffer-file-name)))
         ((acl--lsp-mode-p) (lsp--buffer-uri))))
 
-(defun acl--execute (command &rest arguments)
-  "Have the server run COMMAND with ARGUMENTS, and show what it answers."
-  (let* ((parameters (list :command command :arguments (vconcat arguments)))
+(defun acl--execute (command &rest argument)
+  "Have the server run COMMAND with ARGUMENT, a property list; show its answer."
+  (let* ((parameters (list :command command :arguments (vector argument)))
          (result (cond ((acl--eglot) (jsonrpc-request (acl--eglot) :workspace/executeCommand parameters))
                        ((acl--lsp-mode-p) (lsp-request "workspace/executeCommand" parameters))
                        (t (user-error "No language server serves this buffer"))))
@@ -226,20 +226,20 @@
         (display-buffer (current-buffer))))
     result))
 
-(defun acl-can (from to)
-  "Ask whether FROM may reach TO, and why."
-  (interactive "sWho (node, user, group, tag, address): \nsMay reach (DST:PORT or USER@NODE): ")
-  (acl--execute "acl.can" (acl--uri) from to))
+(defun acl-can (source target)
+  "Ask whether SOURCE may reach TARGET, and why."
+  (interactive "sWho (node, user, group, tag, address): \nsMay reach (DST[:PORT[/PROTO]] or ssh USER@NODE): ")
+  (acl--execute "aclLsp.can" :uri (acl--uri) :source source :target target))
 
 (defun acl-explain (code)
   "Say what a diagnostic CODE means."
   (interactive "sCode: ")
-  (acl--execute "acl.explain" code))
+  (acl--execute "aclLsp.explain" :code code))
 
 (defun acl-run-tests ()
   "Run the tests of this policy or fixture."
   (interactive)
-  (acl--execute "acl.runTests" (acl--uri)))
+  (acl--execute "aclLsp.runTests" :uri (acl--uri)))
 
 (provide 'acl-mode)
 ;;; acl-mode.el ends here

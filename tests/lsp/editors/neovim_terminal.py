@@ -30,7 +30,7 @@ except ImportError:  # only pictures need it
 HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.path.normpath(os.path.join(HERE, '..', '..', '..'))
 PLUGIN = os.path.join(SOURCE, 'lsp', 'editors', 'neovim')
-DEADLINE = 60.0  # for what comes at once, on a machine that is busy
+DEADLINE = 10.0  # for what comes at once, on a machine that is busy
 
 
 class Neovim:
@@ -100,16 +100,16 @@ class Neovim:
         os.write(self.terminal, text.encode())
 
     def lua(self, expression):
-        """The value of a Lua expression, by way of JSON."""
-        code = f'vim.json.encode({{ {expression} }})'
+        """The value of a Lua expression, by way of JSON in a file: what --remote-expr prints is cut."""
+        path = self.path('answer')
+        code = f'vim.fn.writefile({{ vim.json.encode({{ {expression} }}) }}, {json.dumps(path)})'
         answer = subprocess.run(
             ['nvim', '--clean', '--headless', '--server', self.socket, '--remote-expr', 'luaeval(' + vim_string(code) + ')'],
             env=self.environment, capture_output=True, text=True, timeout=DEADLINE, check=False)
-        text = (answer.stdout or answer.stderr).strip()
-        try:
-            values = json.loads(text)
-        except ValueError:
-            raise AssertionError(f'Neovim cannot say {expression}: {text}') from None
+        if (answer.stdout + answer.stderr).strip() != '0':
+            raise AssertionError(f'Neovim cannot say {expression}: {answer.stdout}{answer.stderr}')
+        with open(path, encoding='utf-8') as file:
+            values = json.load(file)
         return values[0] if isinstance(values, list) and values else None
 
     def run(self, statement):
@@ -142,13 +142,14 @@ class Neovim:
                 raise AssertionError(f'not within {DEADLINE:.0f} s: {what}\n{shown}')
             time.sleep(0.02)
 
-    def screen(self, holds, what):
-        """The cells once the screen shows what it should: [[(character, foreground, background, bold, underlined)]]."""
+    def screen(self, holds, what, waiting=False):
+        """The cells once the screen shows what it should, and the cursor. `waiting`: Neovim waits for a key and answers nothing."""
         self._until(lambda: self._shows(holds), what)
-        # All that was drawn before the title has arrived when the title has.
-        title = f'drawn {time.monotonic_ns()}'
-        self.run(f'vim.o.title = true; vim.o.titlestring = {json.dumps(title)}; vim.cmd("redraw!")')
-        self._until(lambda: self.view.title == title, 'the screen is drawn')
+        if not waiting:
+            # All that was drawn before the title has arrived when the title has.
+            title = f'drawn {time.monotonic_ns()}'
+            self.run(f'vim.o.title = true; vim.o.titlestring = {json.dumps(title)}; vim.cmd("redraw!")')
+            self._until(lambda: self.view.title == title, 'the screen is drawn')
         with self.lock:
             return [[self.view.buffer[y][x] for x in range(self.columns)] for y in range(self.lines)], \
                 (self.view.cursor.x, self.view.cursor.y)

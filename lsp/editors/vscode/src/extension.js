@@ -102,11 +102,11 @@ function showStatus() {
   status.detail = said.inventory ? vscode.workspace.asRelativePath(said.inventory) : undefined;
 }
 
-// The answer of a command that has something to read comes as {"text": …}: a document of its own beside the policy.
+// The answer of a command that has something to read comes as {"answer": …, "text": …}: a document of its own beside the policy.
 async function showResult(command, args, next) {
   const result = await next(command, args);
   if (result && typeof result.text === 'string') {
-    const document = await vscode.workspace.openTextDocument({language: result.language || 'plaintext', content: result.text});
+    const document = await vscode.workspace.openTextDocument({content: result.text});
     await vscode.window.showTextDocument(document, {viewColumn: vscode.ViewColumn.Beside, preview: true, preserveFocus: true});
   }
   return result;
@@ -122,22 +122,22 @@ async function askCan() {
   if (!uri) {
     return vscode.window.showInformationMessage('Open a policy first.');
   }
-  const from = await vscode.window.showInputBox({title: 'Who?', prompt: 'A node, user, group, tag or address', placeHolder: 'ana@example.com'});
-  if (!from) {
+  const source = await vscode.window.showInputBox({title: 'Who?', prompt: 'A node, user, group, tag or address', placeHolder: 'ana@example.com'});
+  if (!source) {
     return undefined;
   }
-  const to = await vscode.window.showInputBox({title: 'May reach what?', prompt: 'DST[:PORT[/PROTO]], or USER@NODE for a login', placeHolder: 'tag:db:5432'});
-  return to ? run('acl.can', uri, from, to) : undefined;
+  const target = await vscode.window.showInputBox({title: 'May reach what?', prompt: 'DST[:PORT[/PROTO]], or "ssh USER@NODE" for a login', placeHolder: 'tag:db:5432'});
+  return target ? run('aclLsp.can', {uri, source, target}) : undefined;
 }
 
 async function askExplain() {
-  const code = await vscode.window.showInputBox({title: 'Explain which code?', placeHolder: 'E0231'});
-  return code ? run('acl.explain', code) : undefined;
+  const code = await vscode.window.showInputBox({title: 'Explain which code?', placeHolder: 'E0301'});
+  return code ? run('aclLsp.explain', {code}) : undefined;
 }
 
 async function runAllTests() {
   const uri = policyUri();
-  return uri ? run('acl.runTests', uri) : vscode.window.showInformationMessage('Open a policy or a fixture first.');
+  return uri ? run('aclLsp.runTests', {uri}) : vscode.window.showInformationMessage('Open a policy or a fixture first.');
 }
 
 // The client registers the server's commands with the editor under their own names.

@@ -12,8 +12,9 @@ const rpc = require('vscode-jsonrpc/node');
 
 const root = process.env.ACL_SOURCE || path.join(__dirname, '..', '..', '..', '..');
 
-test('a policy with mistakes is opened, marked, mended and closed', {skip: !process.env.ACL_LSP && 'ACL_LSP names no server'}, async () => {
+test('a policy with mistakes is opened, marked, mended and closed', {skip: !process.env.ACL_LSP && 'ACL_LSP names no server', timeout: 120000}, async (t) => {
   const server = spawn(process.env.ACL_LSP, [], {stdio: ['pipe', 'pipe', 'inherit']});
+  t.after(() => server.kill());
   const ended = new Promise((resolve) => server.on('exit', resolve));
   const connection = rpc.createMessageConnection(new rpc.StreamMessageReader(server.stdout), new rpc.StreamMessageWriter(server.stdin));
   const waiting = [];
@@ -34,13 +35,13 @@ test('a policy with mistakes is opened, marked, mended and closed', {skip: !proc
   assert.ok(capabilities.textDocumentSync);
   connection.sendNotification('initialized', {});
 
-  const marked = published((said) => said.uri === uri && said.diagnostics.some((one) => one.code === 'E0231'));
+  const marked = published((said) => said.uri === uri && said.diagnostics.some((one) => one.code === 'E0301'));
   connection.sendNotification('textDocument/didOpen', {textDocument: {uri, languageId: 'hujson', version: 1, text}});
   const lines = text.split('\n');
-  const {range} = (await marked).diagnostics.find((one) => one.code === 'E0231');
+  const {range} = (await marked).diagnostics.find((one) => one.code === 'E0301');
   assert.match(lines[range.start.line].slice(range.start.character, range.end.character), /tag:servr/);
 
-  const mended = published((said) => said.uri === uri && said.diagnostics.every((one) => one.code !== 'E0231'));
+  const mended = published((said) => said.uri === uri && said.diagnostics.every((one) => one.code !== 'E0301'));
   connection.sendNotification('textDocument/didChange', {
     textDocument: {uri, version: 2}, contentChanges: [{text: text.replace('tag:servr', 'tag:server')}],
   });

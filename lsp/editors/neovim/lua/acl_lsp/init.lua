@@ -6,7 +6,7 @@
 -- vim.lsp.config and vim.lsp.enable.
 local M = {}
 
-local options = { cmd = { 'acl-lsp' }, settings = {}, format_on_save = false }
+local options = { cmd = { 'acl-lsp' }, settings = {}, format_on_save = false, code_lens = true }
 local clients = {} -- by workspace; before 0.11
 local status = {} -- what the server says of each file, by URI: { message, state, inventory, tests = { passed, failed } }
 
@@ -43,7 +43,25 @@ function M.clients(buffer)
   end, vim.tbl_values(vim.lsp.buf_get_clients(buffer)))
 end
 
+-- Lenses are asked for: when the buffer is opened, after typing, and when its tests have run (the status tells).
+local function show_lenses(buffer)
+  if options.code_lens and vim.lsp.codelens and vim.api.nvim_buf_is_loaded(buffer) and #M.clients(buffer) > 0 then
+    vim.api.nvim_buf_call(buffer, vim.lsp.codelens.refresh)
+  end
+end
+
 local function attached(client, buffer)
+  if options.code_lens then
+    local group = vim.api.nvim_create_augroup('acl_lsp_lenses', { clear = false })
+    vim.api.nvim_clear_autocmds({ group = group, buffer = buffer })
+    vim.api.nvim_create_autocmd({ 'BufEnter', 'InsertLeave', 'TextChanged' }, {
+      group = group,
+      buffer = buffer,
+      callback = function()
+        show_lenses(buffer)
+      end,
+    })
+  end
   vim.bo[buffer].omnifunc = 'v:lua.vim.lsp.omnifunc'
   if options.format_on_save then
     M.format_on_save(buffer)
@@ -71,6 +89,10 @@ function M.config()
         status[said.uri] = said
         vim.cmd('redrawstatus!')
         vim.cmd('silent doautocmd <nomodeline> User AclLspStatus')
+        local buffer = vim.fn.bufnr(vim.uri_to_fname(said.uri))
+        if buffer >= 0 then
+          show_lenses(buffer)
+        end
       end,
     },
   }
@@ -103,6 +125,12 @@ end
 
 function M.setup(given)
   options = vim.tbl_extend('force', options, given or {})
+  -- Of code lenses.
+  for _, name in ipairs({ 'aclLsp.runTests', 'aclLsp.showReached' }) do
+    vim.lsp.commands[name] = function(command)
+      M.execute(name, command.arguments[1])
+    end
+  end
   if vim.lsp.config and vim.lsp.enable then
     vim.lsp.config('acl_lsp', M.config())
     vim.lsp.enable('acl_lsp')
@@ -140,20 +168,20 @@ function M.format_on_save(buffer)
   })
 end
 
--- Asks the server to run one of its commands and shows what it answers in a window that q closes.
-function M.execute(command, arguments)
+-- Asks the server to run one of its commands, {"aclLsp.can", {…}}, and shows what it answers in a window that q closes.
+function M.execute(command, argument)
   local client = M.clients(0)[1]
   if not client then
     vim.notify('acl-lsp does not serve this buffer', vim.log.levels.WARN)
     return
   end
-  local parameters = { command = command, arguments = arguments }
+  local parameters = { command = command, arguments = { argument } }
   local function answered(problem, result)
     if problem then
       vim.notify(problem.message, vim.log.levels.ERROR)
     elseif type(result) == 'table' and type(result.text) == 'string' then
       local lines = vim.split(vim.trim(result.text), '\n')
-      local buffer = vim.lsp.util.open_floating_preview(lines, result.language or '', { border = 'single', focus_id = 'acl_lsp' })
+      local buffer = vim.lsp.util.open_floating_preview(lines, '', { border = 'single', focus_id = 'acl_lsp' })
       vim.keymap.set('n', 'q', '<Cmd>close<CR>', { buffer = buffer })
     end
   end
