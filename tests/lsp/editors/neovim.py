@@ -67,13 +67,13 @@ class Diagnostics(InNeovim):
 class Completion(InNeovim):
     def test_names_of_the_policy_complete(self):
         self.nvim.open('policy.hujson')
-        self.nvim.find('"tag:ci"')
+        self.nvim.find('"tag:ci"]')
         self.nvim.keys('ci"tag:web\x18\x0f')
         self.nvim.wait('vim.fn.getline("."):find(\'"tag:webhooks"\', 1, true) ~= nil', 'the only name is there')
 
     def test_a_list_shows_what_may_stand_here(self):
         self.nvim.open('policy.hujson')
-        self.nvim.find('"tag:ci"')
+        self.nvim.find('"tag:ci"]')
         self.nvim.keys('ci"tag:\x18\x0f')
         self.nvim.wait('vim.fn.pumvisible() == 1', 'something is offered')
         words = self.nvim.lua('vim.tbl_map(function(item) return item.word end, vim.fn.complete_info({ "items" }).items)')

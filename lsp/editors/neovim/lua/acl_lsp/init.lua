@@ -175,12 +175,15 @@ function M.execute(command, argument)
     vim.notify('acl-lsp does not serve this buffer', vim.log.levels.WARN)
     return
   end
+  local path = vim.api.nvim_buf_get_name(0)
   local parameters = { command = command, arguments = { argument } }
   local function answered(problem, result)
     if problem then
       vim.notify(problem.message, vim.log.levels.ERROR)
     elseif type(result) == 'table' and type(result.text) == 'string' then
-      local lines = vim.split(vim.trim(result.text), '\n')
+      -- Paths as they are from the file that was asked about.
+      local folder = vim.fn.fnamemodify(path, ':h') .. '/'
+      local lines = vim.split(vim.trim(result.text:gsub(vim.pesc(folder), '')), '\n')
       local buffer = vim.lsp.util.open_floating_preview(lines, '', { border = 'single', focus_id = 'acl_lsp' })
       vim.keymap.set('n', 'q', '<Cmd>close<CR>', { buffer = buffer })
     end
