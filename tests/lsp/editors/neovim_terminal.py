@@ -97,6 +97,7 @@ class Neovim:
                     self.feed.feed(data)
 
     def keys(self, text):
+        """Types; what is asked of Neovim right behind may come before. Wait for what the keys are to do."""
         os.write(self.terminal, text.encode())
 
     def lua(self, expression):

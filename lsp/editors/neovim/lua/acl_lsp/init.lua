@@ -43,10 +43,17 @@ function M.clients(buffer)
   end, vim.tbl_values(vim.lsp.buf_get_clients(buffer)))
 end
 
--- Lenses are asked for: when the buffer is opened, after typing, and when its tests have run (the status tells).
+-- Lenses are asked for: when the buffer is opened, after typing, and when its tests have run (the status tells). Not by
+-- vim.lsp.codelens.refresh, which does nothing while an answer is on its way, though that is one about older tests.
 local function show_lenses(buffer)
-  if options.code_lens and vim.lsp.codelens and vim.api.nvim_buf_is_loaded(buffer) and #M.clients(buffer) > 0 then
-    vim.api.nvim_buf_call(buffer, vim.lsp.codelens.refresh)
+  if not options.code_lens or not vim.api.nvim_buf_is_loaded(buffer) or #M.clients(buffer) == 0 then
+    return
+  end
+  if vim.lsp.codelens.on_codelens then
+    local parameters = { textDocument = { uri = vim.uri_from_bufnr(buffer) } }
+    vim.lsp.buf_request(buffer, 'textDocument/codeLens', parameters, vim.lsp.codelens.on_codelens)
+  else
+    vim.lsp.codelens.refresh({ bufnr = buffer })
   end
 end
 
