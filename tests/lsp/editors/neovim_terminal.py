@@ -30,7 +30,7 @@ except ImportError:  # only pictures need it
 HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.path.normpath(os.path.join(HERE, '..', '..', '..'))
 PLUGIN = os.path.join(SOURCE, 'lsp', 'editors', 'neovim')
-DEADLINE = 10.0  # for what comes at once, on a machine that is busy
+DEADLINE = 60.0  # for what comes at once, on a machine that is busy
 
 
 class Neovim:
