@@ -49,6 +49,7 @@ fuzz-build: deps-build deps-check
 
 test-all: deps-editors lint fuzz ## lint, fuzz, tests under sanitizers, with clang, as released, then the long ones
 	cmake --preset asan && cmake --build --preset asan -j$(JOBS) && ctest --preset asan -LE long --no-tests=error -j$(JOBS)
+	@ctest --preset asan -L sanitized --no-tests=error -j$(JOBS)
 	cmake --preset clang && cmake --build --preset clang -j$(JOBS) && ctest --test-dir build-clang -LE long --no-tests=error --output-on-failure -j$(JOBS)
 	@$(MAKE) --no-print-directory test
 	@ctest --preset release -L long --no-tests=error -j$(JOBS)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures: HuJSON parse and format throughput (aclc_bench), loading of inventories (inventory_bench), resolving and how its
 # cost grows (resolve_bench), releases (release_bench), lookups in tables (lookup_bench; DPDK's ACL library beside them if it is
-# installed) and other structures for them (structures_bench), the packet filter in the kernel (filter_cost; root), sizes of tables (table_sizes), and the time from start to exit of
+# installed) and other structures for them (structures_bench), what a person who types in an editor waits for (lsp_bench), the packet filter in the kernel (filter_cost; root), sizes of tables (table_sizes), and the time from start to exit of
 # aclc at its common jobs, memory included for the large ones.
 #
 # usage: tools/bench.sh [SHARED_DIR]
@@ -17,7 +17,7 @@ shared=${1:-../shared}
 generator=$shared/bench/gen_tailnet.py
 sizes=(S M L)
 [ "${BENCH_XL:-0}" = 1 ] && sizes+=(XL)
-for program in aclc_bench inventory_bench resolve_bench release_bench lookup_bench structures_bench table_sizes filter_cost; do
+for program in aclc_bench inventory_bench resolve_bench release_bench lookup_bench structures_bench table_sizes filter_cost lsp_bench; do
   if [ ! -x build/bin/$program ]; then
     echo "bench: $program is not built (is libbenchmark-dev installed?)" >&2
     exit 1
@@ -53,6 +53,10 @@ ACL_BENCH_XL=${BENCH_XL:-0} build/bin/resolve_bench ${BENCH_ARGS:-}
 echo
 # shellcheck disable=SC2086
 build/bin/release_bench ${BENCH_ARGS:-}
+
+# The language server; BENCH_KEYS says how many keys are typed.
+echo
+build/bin/lsp_bench build/bin/acl-lsp
 
 # Packets and logins against tables of up to a million hosts; the counter ns is per packet.
 echo

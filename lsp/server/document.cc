@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "compiler/hujson/utf8.h"
+#include "lsp/server/rope.h"
 
 namespace acl::lsp {
 namespace {
@@ -157,17 +158,28 @@ TextEdit replace_whole(std::string& text, const std::string& with) {
 }  // namespace
 
 std::vector<TextEdit> apply_changes(std::string& text, const std::vector<Change>& changes, Encoding encoding) {
+  // From here on pieces are worth their making.
+  constexpr std::size_t many = 4;
   std::vector<TextEdit> edits;
-  // What stands before the last whole text is of no account.
+  edits.reserve(changes.size());
+  std::optional<Rope> rope;
   for (const Change& change : changes) {
     if (!change.range) {
+      if (rope) text = rope->text();
+      rope.reset();
       edits.push_back(replace_whole(text, change.text));
+      continue;
+    }
+    if (!rope && changes.size() >= many) rope.emplace(text);
+    if (rope) {
+      edits.push_back({rope->replace(*change.range, change.text, encoding), change.text});
       continue;
     }
     const Span span = Lines(text).span(text, *change.range, encoding);
     text.replace(span.begin, span.end - span.begin, change.text);
     edits.push_back({span, change.text});
   }
+  if (rope) text = rope->text();
   return edits;
 }
 

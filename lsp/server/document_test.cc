@@ -17,6 +17,17 @@ rc::Gen<std::string> texts() {
   });
 }
 
+// Valid UTF-8, as it comes in JSON.
+rc::Gen<std::string> valid_texts() {
+  const auto pieces = rc::gen::elementOf(std::vector<std::string>{
+      "a", " ", "\n", "\r\n", "\r", "é", "€", "😀", "0123456789", std::string(3000, 'x'), std::string(3000, '\n')});
+  return rc::gen::map(rc::gen::container<std::vector<std::string>>(pieces), [](const std::vector<std::string>& parts) {
+    std::string out;
+    for (const std::string& part : parts) out += part;
+    return out;
+  });
+}
+
 RC_GTEST_PROP(Lines, APlaceIsAnOffsetAndBack, ()) {
   const std::string text = *texts();
   const Lines lines(text);
@@ -121,12 +132,11 @@ TEST(Changes, BeyondTheTextAreCut) {
 }
 
 RC_GTEST_PROP(Changes, SayWhatTheyDid, ()) {
-  std::string text = *texts();
-  std::string mirror = text;
+  const std::string text = *valid_texts();
   std::vector<Change> changes;
   const auto count = *rc::gen::inRange(0, 8);
   for (int i = 0; i < count; ++i) {
-    Change change{std::nullopt, *texts()};
+    Change change{std::nullopt, *valid_texts()};
     if (*rc::gen::inRange(0, 4) != 0) {
       const auto number = rc::gen::inRange<std::uint32_t>(0, 6);
       const Point a{*number, *number}, b{*number, *number};
@@ -136,13 +146,32 @@ RC_GTEST_PROP(Changes, SayWhatTheyDid, ()) {
   }
   for (const Encoding encoding : {Encoding::utf8, Encoding::utf16}) {
     std::string one = text;
-    mirror = text;
+    std::string mirror = text;
     for (const TextEdit& edit : apply_changes(one, changes, encoding)) {
       RC_ASSERT(edit.span.end <= mirror.size());
       mirror.replace(edit.span.begin, edit.span.end - edit.span.begin, edit.text);
     }
     RC_ASSERT(mirror == one);
   }
+}
+
+RC_GTEST_PROP(Changes, ManyInOneMessageAreAsManyMessages, ()) {
+  std::string together = *valid_texts();
+  std::string apart = together;
+  std::vector<Change> changes;
+  const auto count = *rc::gen::inRange(4, 30);
+  for (int i = 0; i < count; ++i) {
+    const auto line = rc::gen::oneOf(rc::gen::inRange<std::uint32_t>(0, 6), rc::gen::inRange<std::uint32_t>(0, 9000));
+    const Point a{*line, *line}, b{*rc::gen::element(a.line, a.line + 1, *line), *line};
+    changes.push_back({Range{std::min(a, b), std::max(a, b)}, *valid_texts()});
+  }
+  const Encoding encoding = *rc::gen::element(Encoding::utf8, Encoding::utf16);
+  const auto edits = apply_changes(together, changes, encoding);
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    const auto edit = apply_changes(apart, {changes[i]}, encoding);
+    RC_ASSERT(edit[0].span == edits[i].span);
+  }
+  RC_ASSERT(together == apart);
 }
 
 }  // namespace

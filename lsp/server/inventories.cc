@@ -1,13 +1,12 @@
 #include "lsp/server/inventories.h"
 
 #include <fmt/format.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 
 #include "compiler/inventory/load.h"
 #include "compiler/questions/full_check.h"
-#include "engine/net/file.h"
+#include "lsp/server/disk.h"
 #include "lsp/server/worker.h"
 
 namespace acl::lsp {
@@ -20,7 +19,7 @@ constexpr std::size_t limit = std::size_t{1} << 30;
 std::string file_name(const std::string& path) { return path.substr(path.find_last_of('/') + 1); }
 
 LoadedInventory read_inventory(const std::string& path, Encoding encoding) {
-  auto text = read_file(path, limit);
+  auto text = read_regular(path, limit);
   if (text) return load_inventory_text(path, std::move(*text), encoding);
   LoadedInventory out;
   out.broken = true;
@@ -29,13 +28,6 @@ LoadedInventory read_inventory(const std::string& path, Encoding encoding) {
 }
 
 }  // namespace
-
-std::string disk_identity(const std::string& path) {
-  struct stat status {};
-  if (::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return {};
-  return fmt::format("{}.{}.{}.{}.{}.{}", status.st_dev, status.st_ino, status.st_size, status.st_mtim.tv_sec,
-                     status.st_mtim.tv_nsec, status.st_ctim.tv_nsec);
-}
 
 LoadedInventory load_inventory_text(const std::string& path, std::string text, Encoding encoding) {
   const Lines lines(text);
@@ -94,18 +86,18 @@ const LoadedInventory& Inventories::of_text(const std::string& path, std::uint64
 
 const LoadedInventory& Inventories::on_disk(const std::string& path, Encoding encoding) {
   Entry& entry = entries_[path];
-  std::string identity = "disk " + disk_identity(path);
+  const auto file = identify(path);
+  std::string identity = "disk " + (file ? file->identity : "");
   if (entry.identity == identity) return entry.loaded;
   entry.identity = std::move(identity);
   const std::string key = "inventory:" + path;
   worker_.cancel(key);
-  struct stat status {};
-  if (::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) {
+  if (!file) {
     LoadedInventory loaded;
     loaded.absent = true;
     loaded.reason = fmt::format("there is no file {}", path);
     accept(path, std::move(loaded));
-  } else if (static_cast<std::size_t>(status.st_size) <= small) {
+  } else if (file->size <= small) {
     accept(path, read_inventory(path, encoding));
   } else {
     entry.loaded.loading = true;

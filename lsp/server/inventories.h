@@ -59,7 +59,4 @@ class Inventories {
   std::map<std::string, Entry> entries_;
 };
 
-// Tells one content of a file on the disk from another without reading it; "" if there is no regular file.
-std::string disk_identity(const std::string& path);
-
 }  // namespace acl::lsp

@@ -110,32 +110,40 @@ class Reader {
     thread_ = std::thread([this] { run(); });
   }
   ~Reader() {
-    stop_write_ = Fd();
     inbox_.close();
+    stop_write_ = Fd();
     thread_.join();
   }
   Reader(const Reader&) = delete;
   Reader& operator=(const Reader&) = delete;
 
-  void watch(const std::vector<std::string>& folders) {
-    if (!inotify_) return;
+  // True if there are new ones: what changed before they were watched was not seen.
+  bool watch(const std::vector<std::string>& folders) {
+    if (!inotify_) return false;
+    bool added = false;
     constexpr std::uint32_t events = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE;
     std::unordered_map<std::string, int> now;
     for (const std::string& folder : folders) {
       const auto known = watched_.find(folder);
       const int watch =
           known != watched_.end() ? known->second : ::inotify_add_watch(inotify_.get(), folder.c_str(), events);
-      if (watch >= 0) now.emplace(folder, watch);
+      if (watch < 0) continue;
+      added = added || known == watched_.end();
+      now.emplace(folder, watch);
     }
     for (const auto& [folder, watch] : watched_) {
       if (now.count(folder) == 0) ::inotify_rm_watch(inotify_.get(), watch);
     }
     watched_ = std::move(now);
+    return added;
   }
-  // The reader has it from the next message on.
   void parent(std::int64_t pid) {
-    if (pid <= 1 || parent_ >= 0) return;
-    parent_ = static_cast<int>(::syscall(SYS_pidfd_open, static_cast<pid_t>(pid), 0));
+    if (pid <= 1 || parent_) return;
+    parent_ = Fd(static_cast<int>(::syscall(SYS_pidfd_open, static_cast<pid_t>(pid), 0)));
+    if (!parent_) return;
+    parent_fd_ = parent_.get();
+    // The thread waits for what it knows of: tell it.
+    (void)!::write(stop_write_.get(), "", 1);
   }
 
  private:
@@ -143,12 +151,12 @@ class Reader {
     std::vector<char> buffer(1 << 16);
     for (;;) {
       pollfd fds[] = {
-          {in_, POLLIN, 0}, {stop_read_.get(), POLLIN, 0}, {inotify_.get(), POLLIN, 0}, {parent_.load(), POLLIN, 0}};
+          {in_, POLLIN, 0}, {stop_read_.get(), POLLIN, 0}, {inotify_.get(), POLLIN, 0}, {parent_fd_.load(), POLLIN, 0}};
       if (::poll(fds, 4, -1) < 0) {
         if (errno == EINTR) continue;
         break;
       }
-      if (fds[1].revents != 0) return;
+      if (fds[1].revents != 0 && ::read(stop_read_.get(), buffer.data(), 1) <= 0) return;
       if (fds[2].revents != 0) {
         while (::read(inotify_.get(), buffer.data(), buffer.size()) > 0) {
         }
@@ -195,7 +203,8 @@ class Reader {
   Inbox& inbox_;
   Fd stop_read_, stop_write_;
   Fd inotify_;
-  std::atomic<int> parent_{-1};
+  Fd parent_;
+  std::atomic<int> parent_fd_{-1};
   Framer framer_;
   std::unordered_map<std::string, int> watched_;
   std::thread thread_;
@@ -230,7 +239,10 @@ int serve(int in, int out) {
     auto event = inbox.take(!more, server.wake_at());
     if (!event) {
       more = server.step();
-      if (!more) reader.watch(server.watched_folders());
+      if (!more && reader.watch(server.watched_folders())) {
+        server.files_changed();
+        more = true;
+      }
       continue;
     }
     more = true;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "engine/net/file.h"
+#include "lsp/server/disk.h"
 #include "lsp/server/inventories.h"
 #include "lsp/server/open_file.h"
 #include "lsp/server/worker.h"
@@ -166,7 +167,7 @@ std::string Session::inventory_path(std::string_view uri, const std::string& pat
   const std::filesystem::path folder = std::filesystem::path(path).parent_path();
   for (const char* name : {"inventory.hujson", "inventory.json"}) {
     const std::string beside = (folder / name).string();
-    if (find_path(beside) != nullptr || !disk_identity(beside).empty()) return beside;
+    if (find_path(beside) != nullptr || identify(beside)) return beside;
   }
   return {};
 }
@@ -206,8 +207,8 @@ std::shared_ptr<const Snapshot> Session::snapshot_of(OpenFile& file) {
 }
 
 std::shared_ptr<const Snapshot> Session::snapshot_on_disk(const std::string& uri, const std::string& path) {
-  const std::string identity = disk_identity(path);
-  if (identity.empty()) {
+  const auto id = identify(path);
+  if (!id) {
     disk_.erase(path);
     return nullptr;
   }
@@ -219,16 +220,16 @@ std::shared_ptr<const Snapshot> Session::snapshot_on_disk(const std::string& uri
     if (!beside.empty()) inventory = inventory_at(beside).state;
   }
   auto& file = disk_[path];
-  if (file && file->identity == identity && file->snapshot->kind == kind &&
+  if (file && file->identity == id->identity && file->snapshot->kind == kind &&
       file->snapshot->file->policy.dialect == dialect && file->snapshot->inventory == inventory)
     return file->snapshot;
-  auto text = read_file(path);
+  auto text = read_regular(path, default_file_limit);
   if (!text) {
     disk_.erase(path);
     return nullptr;
   }
   file = std::make_unique<DiskFile>();
-  file->identity = identity;
+  file->identity = id->identity;
   file->snapshot = make_snapshot(path, -1, kind, std::move(*text), dialect, std::move(inventory));
   return file->snapshot;
 }

@@ -102,7 +102,7 @@ class Connection:
         self.processes = {}  # channel -> Popen
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.conversation = ours
-        self.program = start(host.program, theirs, client, host.user)
+        self.program = start(host.program, theirs, client, host.user, host.errors)
         theirs.close()
         client.close()
         self.send(WELCOME, struct.pack("<H", 2) + b"".join(text(kind) + text(blob) for kind, blob in host.keys.public()) +
@@ -157,7 +157,7 @@ class Connection:
         elif kind == OPEN:
             self.open(reader)
         elif kind == SIGNAL:
-            channel, name = reader.number("I"), reader.text().decode()
+            channel, name = reader.number("I"), reader.text().decode(errors="replace")
             self.host.heard.append((SIGNAL, name))
             self.host.before_signal()
             if channel in self.processes:
@@ -179,7 +179,7 @@ class Connection:
 
     def open(self, reader):
         channel, kind, has_terminal = reader.number("I"), reader.number("B"), reader.number("B")
-        term = reader.text().decode()
+        term = reader.text().decode(errors="replace")
         columns, rows, _, _ = (reader.number("I") for _ in range(4))
         modes = reader.text()
         reader.number("B")
@@ -188,16 +188,10 @@ class Connection:
         self.host.heard.append((OPEN, channel, kind, command, term, (columns, rows), modes_of(modes), variables))
         if self.host.refuses:
             return self.send(REFUSED, struct.pack("<I", channel) + text(self.host.refuses))
-        if kind == SHELL:
-            arguments = ["-sh"]
-        elif kind == EXEC:
-            arguments = ["sh", "-c", command]
-        elif command == b"sftp":
-            arguments = ["/usr/lib/openssh/sftp-server"]
-        else:
+        arguments, program = self.host.process(kind, command)
+        if not arguments:
             return self.send(REFUSED, struct.pack("<I", channel) + text("there is no such subsystem"))
-        program = None if kind == SUBSYSTEM else "/bin/sh"
-        environment = dict(os.environb, TERM=term, **{name.decode(): value for name, value in variables.items()})
+        environment = self.host.environment(term, variables)
         if has_terminal:
             master, slave = pty.openpty()
             fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
@@ -241,10 +235,8 @@ class Connection:
     def connect(self, reader):
         channel, name, port = reader.number("I"), reader.text().decode(errors="replace"), reader.number("H")
         self.host.heard.append((CONNECT, name, port))
-        if name != "127.0.0.1":  # names may be any, as tests mutate them; nothing leaves this machine, or waits for a name
-            return self.send(REFUSED, struct.pack("<I", channel) + text("there is no such host here"))
         try:
-            made = socket.create_connection((name, port), timeout=5)
+            made = self.host.connect(name, port)
         except OSError as error:
             return self.send(REFUSED, struct.pack("<I", channel) + text(str(error)))
         made.setblocking(True)
@@ -255,8 +247,8 @@ class Connection:
         self.send(END, text(words))
 
 
-def start(program, conversation, client, user):
-    """aclnode-ssh with descriptors 3 and 4, and no environment."""
+def start(program, conversation, client, user, errors=None):
+    """aclnode-ssh with descriptors 3 and 4, and no environment; its standard error goes to `errors`."""
 
     def place():
         high = [fcntl.fcntl(one.fileno(), fcntl.F_DUPFD, 100) for one in (conversation, client)]
@@ -265,8 +257,8 @@ def start(program, conversation, client, user):
             os.set_inheritable(wanted, True)
 
     arguments = [program] + ([user] if os.geteuid() == 0 else [])
-    return subprocess.Popen(arguments, env={}, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, close_fds=False,
-                            preexec_fn=place)
+    return subprocess.Popen(arguments, env={}, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors,
+                            close_fds=False, preexec_fn=place)
 
 
 class Host:
@@ -275,7 +267,7 @@ class Host:
     def __init__(self, program, **settings):
         self.program = program
         self.keys = HostKeys()
-        self.user = "65534:65534"
+        self.user, self.errors = "65534:65534", None
         self.keepalive_s, self.keepalive_count, self.rekey_bytes, self.formality = 0, 3, 0, 1
         self.forwarding = 1
         self.tell = ""
@@ -290,6 +282,20 @@ class Host:
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self.accept, daemon=True).start()
+
+    def process(self, kind, command):
+        """What runs for a channel, and as which program; nothing where it is refused."""
+        if kind == SUBSYSTEM:
+            return (["/usr/lib/openssh/sftp-server"] if command == b"sftp" else None), None
+        return (["-sh"] if kind == SHELL else ["sh", "-c", command]), "/bin/sh"
+
+    def environment(self, term, variables):
+        return dict(os.environb, TERM=term, **{name.decode(): value for name, value in variables.items()})
+
+    def connect(self, name, port):
+        if name != "127.0.0.1":  # names may be any, as tests mutate them; nothing leaves this machine, or waits for a name
+            raise OSError("there is no such host here")
+        return socket.create_connection((name, port), timeout=5)
 
     def accept(self):
         while True:
