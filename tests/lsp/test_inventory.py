@@ -124,6 +124,7 @@ def test_a_broken_one_leaves_the_last_that_was_whole():
     with Folder({'policy.hujson': POLICY, 'inventory.hujson': BOTH}) as folder, Client(folder) as lsp:
         uri = lsp.open('policy.hujson')
         people = lsp.open('inventory.hujson')
+        assert lsp.status(uri)['state'] == 'ready'
         lsp.change(people, BOTH[:-5])
         status = lsp.status(uri)
         assert (status['state'], status['users']) == ('broken', 2) and 'errors' in status['message'], status
