@@ -58,7 +58,7 @@ TEST(Hover, SaysInASentenceWhatARuleGrants) {
       R"("acls": [{"acti|on": "accept", "src": ["group:eng"], "dst": ["tag:web:22,443", "vault:*"], "proto": "tcp"}]})";
   EXPECT_THAT(
       said(acls),
-      StartsWith("**acls\\[0\\]** Lets `group:eng` (3 nodes, 2 people) reach `tag:web` (1 node) on 22 (ssh) and "
+      StartsWith("**acls[0]** Lets `group:eng` (3 nodes, 2 people) reach `tag:web` (1 node) on 22 (ssh) and "
                  "443 (https) and `vault` by tcp."));
   EXPECT_THAT(
       said(
