@@ -142,7 +142,7 @@ class Editor {
     if (method == "workspace/diagnostic") return {{"previousResultIds", Json::array()}};
     if (method == "workspace/executeCommand") return next_command();
     if (method == "textDocument/references") params["context"] = {{"includeDeclaration", true}};
-    if (method == "textDocument/rename") params["newName"] = "tag:renamed";
+    if (method == "textDocument/rename") params["newName"] = id_ % 2 == 0 ? "tag:renamed" : "group:renamed";
     if (method == "textDocument/selectionRange") params["positions"] = Json::array({json(at)});
     if (method == "textDocument/codeAction") {
       params["range"] = {{"start", json(at)}, {"end", json(at)}};
@@ -202,8 +202,12 @@ void damage(const std::string& file, std::size_t step) {
   ASSERT_TRUE(text) << path;
   Editor editor;
   editor.open(path, *text);
-  editor.ask_everything(static_cast<std::uint32_t>(text->size() / 2));
-  ASSERT_EQ(editor.problem(), "") << "the whole text";
+  // The whole text first, at names of several kinds.
+  for (const char* name : {"\"tag:", "\"group:", "\"autogroup:", "\"src\"", "@"}) {
+    const std::size_t at = text->find(name);
+    if (at != std::string::npos) editor.ask_everything(static_cast<std::uint32_t>(at + 3));
+    ASSERT_EQ(editor.problem(), "") << path << ": at the first " << name;
+  }
   for (std::size_t i = 0; i <= text->size(); i += step) {
     editor.become(text->substr(0, i));
     editor.ask_everything(static_cast<std::uint32_t>(i));
