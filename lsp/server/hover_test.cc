@@ -56,10 +56,9 @@ TEST(Hover, SaysInASentenceWhatARuleGrants) {
   const std::string acls =
       policy +
       R"("acls": [{"acti|on": "accept", "src": ["group:eng"], "dst": ["tag:web:22,443", "vault:*"], "proto": "tcp"}]})";
-  EXPECT_THAT(
-      said(acls),
-      StartsWith("**acls[0]** Lets `group:eng` (3 nodes, 2 people) reach `tag:web` (1 node) on 22 (ssh) and "
-                 "443 (https) and `vault` by tcp."));
+  EXPECT_THAT(said(acls),
+              StartsWith("**acls[0]** Lets `group:eng` (3 nodes, 2 people) reach `tag:web` (1 node) on 22 (ssh) and "
+                         "443 (https) and `vault` by tcp."));
   EXPECT_THAT(
       said(
           policy +
