@@ -246,6 +246,58 @@ class TooManyAddresses(Steer):
         self.assertTrue(wait_for(lambda: self.answers(self.ann, self.server.v4) == "aclnode"), self.server.status())
 
 
+class Enslaved(Steer):
+    """An interface that is enslaved: sockets see what comes in by it come in by its master."""
+
+    def refuses(self, name):
+        self.is_troubled(f'is enslaved to "{name}"')
+        self.assertIn("E1401", self.server.status()["ssh"]["trouble"])
+        self.assertFalse(self.server.status()["ssh"]["listening"])
+
+    def test_of_an_interface_with_a_master_no_logins_are_taken_until_it_has_none(self):
+        """Here a veth, as a TUN device takes no master but a VRF, which not all kernels have."""
+        self.server.ip("link", "add", "veth-wg", "type", "veth", "peer", "name", "veth-far", "netns", self.ann.namespace)
+        self.server.ip("link", "add", "red", "type", "bridge")
+        self.server.ip("link", "set", "veth-wg", "master", "red")
+        for name in ("veth-wg", "red"):
+            self.server.ip("link", "set", name, "up")
+        self.ann.ip("link", "set", "veth-far", "up")
+        self.ann.ip("route", "add", f"{self.server.v4}/32", "dev", "veth-far")  # what comes back may come by WireGuard
+        self.start_sshd()
+        self.assertTrue(wait_for(lambda: self.answers(self.ann, self.server.v4, 1.0) == "sshd"))
+        number = self.lab.publish(policy())
+        settings = {"interface": "veth-wg", "wireguard_socket": f"/var/run/wireguard/{self.server.interface}.sock"}
+        ssh = {"enabled": True, "session_program": STAND_IN, "session_socket": self.socket, "steer_by": self.BY}
+        text = "".join(f"{key} = {json.dumps(value)}\n" for key, value in ssh.items())
+        self.server.write_config(break_glass=f"\n[ssh]\n{text}", **settings)
+        self.server.start_daemon()
+        self.refuses("red")
+        self.assertTrue(self.server.enforces_generation(number))
+        self.assertIn(self.answers(self.ann, self.server.v4, 1.0), ("refused", "nobody"))
+        self.server.ip("link", "set", "veth-wg", "nomaster")
+        self.listens()
+        self.server.ip("link", "set", "veth-wg", "master", "red")
+        self.refuses("red")
+
+    def test_in_a_vrf_nobody_answers(self):
+        if subprocess.run(["ip", "-n", self.server.namespace, "link", "add", "blue", "type", "vrf", "table", "100"], capture_output=True).returncode != 0:
+            self.skipTest("this kernel has no VRF (CONFIG_NET_VRF)")
+        self.server.ip("link", "set", "blue", "up")
+        self.server.exec("sysctl", "-qw", "net.ipv4.tcp_l3mdev_accept=1")  # the sshd of the system would take it
+        self.start_sshd()
+        self.start()
+        self.assertEqual(self.answers(self.ann, self.server.v4), "aclnode")
+        self.server.ip("link", "set", self.server.interface, "master", "blue")
+        self.refuses("blue")
+        self.assertIn(self.answers(self.ann, self.server.v4, 1.0), ("refused", "nobody"))
+        self.server.ip("link", "set", self.server.interface, "nomaster")
+        self.assertTrue(wait_for(lambda: self.answers(self.ann, self.server.v4) == "aclnode"))
+
+
+class EnslavedByRules(Enslaved):
+    BY = "nftables"
+
+
 class WhoAnswersByRules(WhoAnswers):
     """The same by rules of nftables, for kernels without the program."""
     BY = "nftables"
