@@ -374,20 +374,60 @@ class Logins(Steer):
     def test_a_session_that_was_stopped_is_cut_off_and_not_told_to_have_ended(self):
         self.start()
         s = self.login(self.ann, "root")[1]
-        self.wait_for_records("session-start")
-        with open(self.socket + ".pid") as file:
-            supervisor = file.read().strip()
-        with open(f"/proc/{supervisor}/task/{supervisor}/children") as file:
-            (session,) = map(int, file.read().split())
+        started = self.wait_for_records("session-start")[0]
+        session = self.session()
         stop(session)
         self.configure(deny_users=["root"])
         self.assertEqual(self.server.ask("reload").returncode, 0)
         self.assertIsNone(event(s))
         self.wait_for_records("session-stays")
+        self.assertEqual(self.to_be_killed(), [f"{started['connection']} 0"])
         self.assertEqual(self.records("session-end"), [])
         self.assertEqual(self.server.status()["ssh"]["sessions"], 1)
         os.kill(session, signal.SIGKILL)
         self.wait_for_records("session-end")
+
+    def session(self):
+        """The process of the one login."""
+        with open(self.socket + ".pid") as file:
+            supervisor = file.read().strip()
+        with open(f"/proc/{supervisor}/task/{supervisor}/children") as file:
+            (session,) = map(int, file.read().split())
+        return session
+
+    def to_be_killed(self):
+        """Which logins the supervisor was to kill, and with how many descriptors that was said."""
+        try:
+            with open(self.socket + ".kill") as file:
+                return file.read().splitlines()
+        except FileNotFoundError:
+            return []
+
+    def check_cut_off_though_it_came_back(self, address):
+        """Its connection is another process's alone; the kernel ends it."""
+        self.start()
+        s = self.login(self.ann, "root", address=address)[1]
+        started = self.wait_for_records("session-start")[0]
+        self.server.kill_daemon()
+        self.assertEqual(event(s)["event"], "alone")
+        self.server.start_daemon()
+        self.assertEqual(event(s)["event"], "go-on")
+        session = self.session()
+        stop(session)
+        self.configure(deny_users=["root"])
+        self.assertEqual(self.server.ask("reload").returncode, 0)
+        with self.assertRaises(ConnectionResetError):
+            s.recv(1)
+        self.assertTrue(wait_for(self.to_be_killed))
+        self.assertEqual(self.to_be_killed(), [f"{started['connection']} 1"])
+        os.kill(session, signal.SIGKILL)
+        self.wait_for_records("session-end")
+
+    def test_a_session_that_came_back_and_was_stopped_is_cut_off_and_to_be_killed(self):
+        self.check_cut_off_though_it_came_back(self.server.v4)
+
+    def test_so_is_one_over_ipv6(self):
+        self.check_cut_off_though_it_came_back(self.server.v6)
 
     def test_a_new_table_ends_what_it_does_not_allow_within_a_second(self):
         self.start()
