@@ -246,6 +246,19 @@ class TooManyAddresses(Steer):
         self.assertTrue(wait_for(lambda: self.answers(self.ann, self.server.v4) == "aclnode"), self.server.status())
 
 
+class LaterIpv6(Steer):
+    def test_where_ipv6_comes_later_it_is_listened_to_then(self):
+        """Without ::1 there is no listener of IPv6; until there is one, its connections are refused and nobody else's."""
+        self.start_sshd()
+        ipv6 = lambda off: self.server.exec("sysctl", "-qw", f"net.ipv6.conf.lo.disable_ipv6={off}")
+        ipv6(1)
+        self.start()
+        self.assertTrue(wait_for(lambda: self.answers(self.ann, self.server.v4) == "aclnode"))
+        self.assertIn(self.answers(self.ann, self.server.v6, 1.0), ("refused", "nobody"))
+        ipv6(0)
+        self.assertTrue(wait_for(lambda: self.answers(self.ann, self.server.v6, 1.0) == "aclnode"))
+
+
 class Enslaved(Steer):
     """An interface that is enslaved: sockets see what comes in by it come in by its master."""
 
