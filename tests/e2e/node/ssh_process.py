@@ -266,6 +266,7 @@ def the_end_of_a_stream_survives_a_rekey_at_it():
 def a_stalled_reader_holds_the_process_back_and_gets_everything():
     with Lab() as lab:
         client = subprocess.Popen(lab.command("h", "seq 1 3000000"), stdout=subprocess.PIPE)
+        assert wait_for(lambda: lab.host.opened)
         time.sleep(1)
         (program,) = [connection.program.pid for connection in lab.host.connections]
         with open(f"/proc/{program}/statm") as statm:
@@ -580,6 +581,7 @@ def a_running_one_owns_nothing():
         return print("  passed over: not root")
     with Lab() as lab:
         client = raw_client(lab.host.port)
+        assert wait_for(lambda: lab.host.connections)  # it may have spoken before it is in the list
         program = lab.host.connections[0].program.pid
         folder = f"/proc/{program}"
         status = dict(line.split(":\t", 1) for line in open(f"{folder}/status").read().splitlines() if ":\t" in line)
@@ -604,6 +606,7 @@ def a_planted_escape_gets_nowhere():
         return print("  passed over: not root, or no flavour with a planted escape (sanitizers)")
     with Lab() as lab:
         client = raw_client(lab.host.port)
+        assert wait_for(lambda: lab.host.connections)
         sibling = lab.host.connections[0].program
         for attempt in ("open", "write", "socket", "connect", "exec", "fork", "kill", "ptrace", "memory", "user", "unconfined"):
             ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
