@@ -18,10 +18,8 @@ using hujson::Value;
 FixContext::FixContext(const Snapshot& of)
     : snapshot(of), tree(of.file->tree), text(of.text()), ancestry(of.file->tree), names(occurrences(of)) {
   if (of.kind == FileKind::inventory) return;
-  walk(tree, of.kind == FileKind::fixture ? policy::fixture_type() : policy::policy_type(), [&](const Met& met) {
-    met_index_.emplace(met.value.index(), met_.size());
-    met_.push_back(met);
-  });
+  walk(tree, of.kind == FileKind::fixture ? policy::fixture_type() : policy::policy_type(),
+       [&](const Met& met) { met_.push_back(met); });
 }
 
 const Occurrence* FixContext::name_in(Span literal) const {
@@ -31,8 +29,9 @@ const Occurrence* FixContext::name_in(Span literal) const {
 }
 
 const Met* FixContext::met(std::uint32_t node) const {
-  const auto found = met_index_.find(node);
-  return found == met_index_.end() ? nullptr : &met_[found->second];
+  const auto found = std::lower_bound(met_.begin(), met_.end(), node,
+                                      [](const Met& met, std::uint32_t wanted) { return met.value.index() < wanted; });
+  return found != met_.end() && found->value.index() == node ? &*found : nullptr;
 }
 
 std::optional<Value> FixContext::find(Value object, std::string_view name) const {
@@ -93,6 +92,13 @@ std::vector<std::string> all_quoted(std::string_view text) {
 }
 
 TextEdit write(Value literal, std::string_view text) { return {literal.span(), hujson::quote(text)}; }
+
+bool has_error(const FixContext& c, Span span) {
+  return std::any_of(c.snapshot.diagnostics.begin(), c.snapshot.diagnostics.end(), [&](const Diagnostic& d) {
+    return d.severity == Severity::error && d.place && d.place->bytes.begin < span.end &&
+           span.begin < d.place->bytes.end;
+  });
+}
 
 // --- all of them ------------------------------------------------------------------------------------------------------
 
@@ -161,7 +167,9 @@ std::vector<CodeAction> code_actions(const Snapshot& snapshot, Span range, const
     CodeAction all = fix_all(c);
     if (!all.edits.empty()) out.push_back(std::move(all));
   }
-  for (CodeAction& action : out) action.edits = tidy(c.tree, std::move(action.edits));
+  if (!out.empty() && is_formatted(c.tree)) {
+    for (CodeAction& action : out) action.edits = tidy(c.tree, std::move(action.edits));
+  }
   return out;
 }
 

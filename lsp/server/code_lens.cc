@@ -97,7 +97,7 @@ std::vector<std::optional<std::string>> outcome_titles(const Snapshot& snapshot,
   const Snapshot& tested = *understanding->tested;
   if (tested.path != snapshot.path) return out;
   std::map<std::pair<std::string_view, std::uint32_t>, Outcome> outcomes;
-  for (const questions::TestCase& test : understanding->tests.cases) {
+  for (const questions::TestCase& test : understanding->tests->cases) {
     Outcome& outcome = outcomes[{test.kind, test.index}];
     ++(test.ok ? outcome.passed : outcome.failed);
     if (!test.ok && outcome.first == nullptr) outcome.first = &test;

@@ -12,6 +12,15 @@
 
 namespace acl::lsp {
 
+// The rest of the rule that the cursor is in, as far as it says what may stand there.
+struct Around {
+  std::vector<std::string> src_texts, dst_texts;
+  std::vector<policy::Selector> src, dst;  // of the texts
+  bool acl = false;
+  bool check = false;  // an ssh rule's action
+  bool app = false;    // a grant with capabilities
+};
+
 // A text that may stand at the place.
 struct Offer {
   std::string text;
@@ -104,13 +113,13 @@ class Completer {
   // Calls f(text of a selector, kind of item, detail, rank) for every name there is.
   template <class F>
   void each_selector(F f) const;
-  template <class F>
-  void each_login(std::size_t from, F f);
+  template <class Legal, class F>
+  void each_login(std::size_t from, Legal legal, F f);
   template <class F>
   void each_legal(policy::Location location, F f);
   // Mail domains of the tailnet, or those of the logins in the policy.
   [[nodiscard]] std::set<std::string> domains() const;
-  [[nodiscard]] bool fits_rule(const policy::Selector& selector, policy::Location location) const;
+  [[nodiscard]] Around around() const;
 
   std::string_view whole_;
   std::size_t typed_ = 0;

@@ -109,7 +109,7 @@ std::string policy_with(const Column& column, policy::Dialect dialect) {
 template <std::size_t n>
 void compare(const Row (&rows)[n], policy::Dialect dialect) {
   for (std::size_t i = 0; i < std::size(columns); ++i) {
-    const Marked at = marked(policy_with(columns[i], dialect), dialect);
+    const MarkedFile at = marked(policy_with(columns[i], dialect), dialect);
     const auto offered = labels(complete_at(at));
     std::set<std::string> legal, known;
     for (const Row& row : rows) {

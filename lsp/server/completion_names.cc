@@ -83,75 +83,87 @@ void each_written_login(const policy::Policy& policy, F f) {
 
 }  // namespace
 
+Around Completer::around() const {
+  Around rule;
+  rule.acl = section() == "acls";
+  rule.src_texts = near("src");
+  rule.dst_texts = near("dst");
+  rule.src = parsed(rule.src_texts);
+  rule.dst = rule.acl ? parsed_targets(rule.dst_texts) : parsed(rule.dst_texts);
+  rule.app = has_member("app");
+  const auto actions = near("action");
+  rule.check = std::find(actions.begin(), actions.end(), "check") != actions.end();
+  return rule;
+}
+
+namespace {
+
+bool fits_ssh_source(const Around& rule, const Selector& selector) {
+  const auto is_person = [](const Selector& one) { return one.kind == SelectorKind::user; };
+  const auto person = std::find_if(rule.dst.begin(), rule.dst.end(), is_person);
+  // One person's devices are for that person alone.
+  if (person != rule.dst.end() && (!policy::equal_ignoring_case(person->text, selector.text) || !rule.src.empty()))
+    return false;
+  const bool owned = any(rule.dst, [](const Selector& one) {
+    return one.kind == SelectorKind::user || one.autogroup == Autogroup::self || one.autogroup == Autogroup::member;
+  });
+  return !is_device(selector) || (!rule.check && !owned);
+}
+
+bool fits_ssh_destination(const Around& rule, const Selector& selector) {
+  if (selector.kind == SelectorKind::user) {
+    return rule.src.size() == 1 && rule.src[0].kind == SelectorKind::user &&
+           policy::equal_ignoring_case(rule.src[0].text, selector.text);
+  }
+  const bool owned = selector.autogroup == Autogroup::self || selector.autogroup == Autogroup::member;
+  return !owned || !any(rule.src, is_device);
+}
+
 // Whether the rest of the rule allows it (https://tailscale.com/docs/reference/targets-and-selectors on autogroup:self;
 // https://tailscale.com/docs/features/tailscale-ssh on who may log in where).
-bool Completer::fits_rule(const Selector& selector, Location location) const {
-  const bool acl = section() == "acls";
+bool fits_rule(const Around& rule, const Selector& selector, Location location) {
   const auto is_self = [](const Selector& dst) { return dst.autogroup == Autogroup::self; };
   switch (location) {
-    case Location::rule_src: {
-      const auto dst = near("dst");
-      return !any(acl ? parsed_targets(dst) : parsed(dst), is_self) || policy::may_reach_self(selector, acl);
-    }
+    case Location::rule_src: return !any(rule.dst, is_self) || policy::may_reach_self(selector, rule.acl);
     case Location::acl_dst:
     case Location::grant_dst:
-      if (selector.autogroup == Autogroup::internet) return !has_member("app");
+      if (selector.autogroup == Autogroup::internet) return !rule.app;
       return !is_self(selector) ||
-             !any(parsed(near("src")), [&](const Selector& src) { return !policy::may_reach_self(src, acl); });
-    case Location::ssh_src: {
-      const auto actions = near("action");
-      const bool check = std::find(actions.begin(), actions.end(), "check") != actions.end();
-      const std::vector<std::string> dst_texts = near("dst");
-      const std::vector<Selector> dst = parsed(dst_texts);
-      const auto person =
-          std::find_if(dst.begin(), dst.end(), [](const Selector& one) { return one.kind == SelectorKind::user; });
-      if (person != dst.end() && (!policy::equal_ignoring_case(person->text, selector.text) || !near("src").empty()))
-        return false;
-      const bool owned = any(dst, [](const Selector& one) {
-        return one.kind == SelectorKind::user || one.autogroup == Autogroup::self || one.autogroup == Autogroup::member;
-      });
-      return !is_device(selector) || (!check && !owned);
-    }
-    case Location::ssh_dst: {
-      const std::vector<std::string> texts = near("src");
-      const std::vector<Selector> src = parsed(texts);
-      if (selector.kind == SelectorKind::user) {
-        return src.size() == 1 && src[0].kind == SelectorKind::user &&
-               policy::equal_ignoring_case(src[0].text, selector.text);
-      }
-      const bool owned = selector.autogroup == Autogroup::self || selector.autogroup == Autogroup::member;
-      return !owned || !any(src, is_device);
-    }
+             !any(rule.src, [&](const Selector& src) { return !policy::may_reach_self(src, rule.acl); });
+    case Location::ssh_src: return fits_ssh_source(rule, selector);
+    case Location::ssh_dst: return fits_ssh_destination(rule, selector);
     default: return true;
   }
 }
 
-// Logins, each once: those of the inventory, then those that only the policy names. `f` answers whether to go on.
-template <class F>
-void Completer::each_login(std::size_t from, F f) {
+}  // namespace
+
+// Calls f(login, whether the inventory has it) for each login that `legal` accepts and that fits what is typed, each once: those of the
+// inventory, then those that only the policy names.
+template <class Legal, class F>
+void Completer::each_login(std::size_t from, Legal legal, F f) {
   std::size_t offered = 0;
-  std::unordered_set<std::string> seen;
-  const auto one = [&](std::string_view login, bool known_user) {
-    if (offered == most_names) {
-      out.incomplete = true;
-      return false;
-    }
-    if (!fits(login, from) || !is_plain(login, SelectorKind::user)) return true;
-    if (!seen.insert(policy::lower_case(login)).second) return true;
-    if (f(login, known_user)) ++offered;
-    return true;
+  const auto wanted = [&](std::string_view login) {
+    return fits(login, from) && is_plain(login, SelectorKind::user) && legal(login);
   };
   if (known().inventory != nullptr) {
     for (const inventory::User& user : known().inventory->users) {
-      if (!one(user.login, true)) return;
+      if (!wanted(user.login)) continue;
+      if (++offered > most_names) {
+        out.incomplete = true;
+        return;
+      }
+      f(user.login, true);
     }
   }
   if (names() == nullptr) return;
   const policy::Facts* facts = known().facts;
+  std::unordered_set<std::string> seen;
   each_written_login(*names(), [&](std::string_view login) {
-    if (offered == most_names || (facts != nullptr && facts->logins.contains(login))) return;
-    one(login, false);
+    if (seen.size() == most_names || (facts != nullptr && facts->logins.contains(login)) || !wanted(login)) return;
+    if (seen.insert(policy::lower_case(login)).second) f(login, false);
   });
+  out.incomplete = out.incomplete || seen.size() == most_names;
 }
 
 std::set<std::string> Completer::domains() const {
@@ -239,10 +251,11 @@ bool is_of_tests(Location location) noexcept {
 // Every selector that may stand at the place, as an offer of itself.
 template <class F>
 void Completer::each_legal(Location location, F f) {
+  const Around rule = around();
   const auto legal = [&](std::string_view text) {
     const Selector selector = policy::parse_selector(text, {});
     return policy::allowed_at(selector, location, known().dialect) == policy::Allowed::yes &&
-           fits_rule(selector, location) && (!is_of_tests(location) || is_one_host(names(), selector));
+           fits_rule(rule, selector, location) && (!is_of_tests(location) || is_one_host(names(), selector));
   };
   std::size_t of_kind[static_cast<std::size_t>(ItemKind::snippet) + 1] = {};
   each_selector([&](std::string_view text, ItemKind kind, std::string detail, int rank) {
@@ -257,8 +270,11 @@ void Completer::each_legal(Location location, F f) {
     if (kind == ItemKind::autogroup) one.about = std::string(policy::about_autogroup(text));
     f(std::move(one));
   });
-  each_login(0, [&](std::string_view login, bool known_user) {
-    if (!legal(login)) return false;
+  // Of many people only one may be an ssh destination, and none where people may not stand.
+  if (policy::allowed_at(policy::parse_selector("a@b.c", {}), location, known().dialect) != policy::Allowed::yes)
+    return;
+  if (location == Location::ssh_dst && rule.src.size() != 1) return;
+  each_login(0, legal, [&](std::string_view login, bool known_user) {
     f({std::string(login),
        ItemKind::user,
        known_user ? "person" : "person, not in the inventory",
@@ -269,7 +285,6 @@ void Completer::each_legal(Location location, F f) {
        {},
        {},
        {}});
-    return true;
   });
 }
 
@@ -507,10 +522,11 @@ void Completer::parties(bool with_ports) {
     }
     offer_part({std::string(text_of_it), kind, std::move(detail), {}, rank + 1, true, {}, {}, {}, {}}, 0, end);
   });
-  each_login(0, [&](std::string_view login, bool) {
-    offer_part({std::string(login), ItemKind::user, "person", {}, 5, true, {}, {}, {}, {}}, 0, end);
-    return true;
-  });
+  each_login(
+      0, [](std::string_view) { return true; },
+      [&](std::string_view login, bool) {
+        offer_part({std::string(login), ItemKind::user, "person", {}, 5, true, {}, {}, {}, {}}, 0, end);
+      });
 }
 
 // USER@NODE

@@ -10,7 +10,7 @@ namespace {
 
 // The text once the item of this label is taken at the mark; a failure of the test if it is not offered.
 std::string take(const std::string& text, const std::string& label, bool snippets = false) {
-  const Marked at = marked(text);
+  const MarkedFile at = marked(text);
   for (const CompletionItem& item : complete_at(at, snippets).items) {
     if (item.label == label) return taken(std::string(at.snapshot->text()), item);
   }
@@ -121,7 +121,7 @@ TEST(Completion, WorksWithoutAnInventory) {
 }
 
 TEST(Completion, FixturesNameWhatTheirPolicyDefines) {
-  const Marked of = marked(policy + R"("acls": [{}, {}], "ssh": [{}]}|)");
+  const MarkedFile of = marked(policy + R"("acls": [{}, {}], "ssh": [{}]}|)");
   const auto in = [&](const std::string& text) {
     return labels(complete_at(marked(text, policy::Dialect::tailscale, small_inventory(), FileKind::fixture), false,
                               of.snapshot.get()));
@@ -139,7 +139,7 @@ TEST(Completion, FixturesNameWhatTheirPolicyDefines) {
 }
 
 TEST(Completion, SnippetsWithoutTheirStopsAreTheirDefaults) {
-  const Marked at = marked("{|}");
+  const MarkedFile at = marked("{|}");
   for (const CompletionItem& item : complete_at(at).items) {
     EXPECT_EQ(item.text.find('$'), std::string::npos) << item.text;
     // A key on its own is at least read without complaints about its structure.

@@ -55,13 +55,13 @@ inline const std::string hosted_definitions =
     R"("ipsets": {"ipset:dc": ["add 10.8.0.0/14"]}, "postures": {"posture:managed": ["node:os == 'linux'"]},
 )";
 
-struct Marked {
+struct MarkedFile {
   std::shared_ptr<const Snapshot> snapshot;
   std::uint32_t offset = 0;
 };
 
 // The text with its mark taken out; of a policy.
-inline Marked marked(std::string text, policy::Dialect dialect = policy::Dialect::tailscale,
+inline MarkedFile marked(std::string text, policy::Dialect dialect = policy::Dialect::tailscale,
                      std::shared_ptr<const InventoryState> inventory = small_inventory(),
                      FileKind kind = FileKind::policy) {
   const std::size_t mark = text.find('|');
@@ -71,7 +71,7 @@ inline Marked marked(std::string text, policy::Dialect dialect = policy::Dialect
           static_cast<std::uint32_t>(mark)};
 }
 
-inline Completion complete_at(const Marked& at, bool snippets = false, const Snapshot* policy = nullptr) {
+inline Completion complete_at(const MarkedFile& at, bool snippets = false, const Snapshot* policy = nullptr) {
   return complete({*at.snapshot, known_of(*at.snapshot, policy, nullptr), snippets, {}}, at.offset);
 }
 

@@ -1,6 +1,7 @@
 #include "lsp/server/cursor.h"
 
 #include <algorithm>
+#include <array>
 
 #include "compiler/hujson/parse.h"
 
@@ -22,7 +23,28 @@ struct Frame {
   std::uint32_t index = 0;
 };
 
-bool is_space(char c) noexcept { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+// What bytes are to the scanner, which sees every one before the cursor.
+enum Class : std::uint8_t {
+  space = 1,
+  string_end = 2,   // a quote, a line's end; and the backslash, which is looked at
+  punctuation = 4,  // but for the colon, which may stand in a word
+  colon = 8,
+};
+constexpr std::array<std::uint8_t, 256> classes = [] {
+  std::array<std::uint8_t, 256> out{};
+  const auto add = [&](std::string_view bytes, Class one) {
+    for (const char c : bytes)
+      out[static_cast<unsigned char>(c)] = static_cast<std::uint8_t>(out[static_cast<unsigned char>(c)] | one);
+  };
+  add(" \t\n\r", space);
+  add("\"\\\n\r", string_end);
+  add("{}[],\"", punctuation);
+  add(":", colon);
+  return out;
+}();
+
+bool is(char c, int wanted) noexcept { return (classes[static_cast<unsigned char>(c)] & wanted) != 0; }
+bool is_space(char c) noexcept { return is(c, space); }
 
 enum class Kind : std::uint8_t { end, space, comment, string, word, punctuation };
 
@@ -43,11 +65,13 @@ Token token_at(std::string_view text, std::uint32_t at, bool values) {
     return {Kind::space, {at, end}, false};
   }
   if (c == '"') {
-    for (; end < size && text[end] != '\n' && text[end] != '\r'; ++end) {
-      if (text[end] == '"') return {Kind::string, {at, end + 1}, true};
-      if (text[end] == '\\' && end + 1 < size && text[end + 1] != '\n' && text[end + 1] != '\r') ++end;
+    for (;;) {
+      while (end < size && !is(text[end], string_end)) ++end;
+      if (end < size && text[end] == '"') return {Kind::string, {at, end + 1}, true};
+      if (end >= size || text[end] != '\\') return {Kind::string, {at, end}, false};
+      ++end;
+      if (end < size && text[end] != '\n' && text[end] != '\r') ++end;
     }
-    return {Kind::string, {at, end}, false};
   }
   if (c == '/' && end < size && text[end] == '/') {
     const std::size_t line = text.find('\n', at);
@@ -59,9 +83,9 @@ Token token_at(std::string_view text, std::uint32_t at, bool values) {
     return {Kind::comment, {at, static_cast<std::uint32_t>(close) + 2}, true};
   }
   if (c == '/') return {Kind::comment, {at, end}, false};  // the begin of one
-  const std::string_view ends = values ? "{}[],\"" : "{}[],:\"";
-  if (ends.find(c) != std::string_view::npos || c == ':') return {Kind::punctuation, {at, end}, false};
-  while (end < size && !is_space(text[end]) && ends.find(text[end]) == std::string_view::npos) {
+  if (is(c, punctuation | colon)) return {Kind::punctuation, {at, end}, false};
+  const int ends = space | punctuation | (values ? 0 : colon);
+  while (end < size && !is(text[end], ends)) {
     if (text[end] == '/' && end + 1 < size && (text[end + 1] == '/' || text[end + 1] == '*')) break;
     ++end;
   }

@@ -51,10 +51,11 @@ TEST(Outline, TellsSectionsNamesAndRules) {
   std::vector<std::string> lines;
   list(outline(*snapshot_of(policy)), "", lines);
   EXPECT_EQ(lines, (std::vector<std::string>{
-                       "groups | 1 entry", " group:eng | 2 people", "tagOwners | 1 entry", " tag:db | 0 owners", "acls | 2 entries",
-                       " acls[0] | group:eng → tag:db:5432", " acls[1] | * → autogroup:internet:*", "grants | 1 entry",
-                       " grants[0] | autogroup:member → autogroup:self on *", "ssh | 1 entry", " ssh[0] | ana@example.com → tag:db as root",
-                       "tests | 2 entries", " tests[0] | group:eng → tag:db:5432", " tests[1] | group:eng → tag:db:80"}));
+                       "groups | 1 entry", " group:eng | 2 people", "tagOwners | 1 entry", " tag:db | 0 owners",
+                       "acls | 2 entries", " acls[0] | group:eng → tag:db:5432", " acls[1] | * → autogroup:internet:*",
+                       "grants | 1 entry", " grants[0] | autogroup:member → autogroup:self on *", "ssh | 1 entry",
+                       " ssh[0] | ana@example.com → tag:db as root", "tests | 2 entries",
+                       " tests[0] | group:eng → tag:db:5432", " tests[1] | group:eng → tag:db:80"}));
 }
 
 TEST(Outline, IsThereForABrokenText) {
@@ -64,10 +65,12 @@ TEST(Outline, IsThereForABrokenText) {
 }
 
 TEST(Outline, NamesLieInTheirSymbols) {
-  const std::function<void(const std::vector<Symbol>&, Span)> check = [&](const std::vector<Symbol>& symbols, Span around) {
+  const std::function<void(const std::vector<Symbol>&, Span)> check = [&](const std::vector<Symbol>& symbols,
+                                                                          Span around) {
     for (const Symbol& symbol : symbols) {
       EXPECT_TRUE(around.begin <= symbol.span.begin && symbol.span.end <= around.end) << symbol.name;
-      EXPECT_TRUE(symbol.span.begin <= symbol.name_span.begin && symbol.name_span.end <= symbol.span.end) << symbol.name;
+      EXPECT_TRUE(symbol.span.begin <= symbol.name_span.begin && symbol.name_span.end <= symbol.span.end)
+          << symbol.name;
       check(symbol.children, symbol.span);
     }
   };
@@ -77,7 +80,8 @@ TEST(Outline, NamesLieInTheirSymbols) {
 // --- links ------------------------------------------------------------------------------------------------------------
 
 TEST(Links, LeadFromAFixtureToItsFilesAndFromACommentToACodesPage) {
-  const auto fixture = snapshot_of("{\"policy\": \"../p.hujson\", \"inventory\": \"inventory.hujson\"}", "/net/tests/a.test.hujson");
+  const auto fixture =
+      snapshot_of("{\"policy\": \"../p.hujson\", \"inventory\": \"inventory.hujson\"}", "/net/tests/a.test.hujson");
   const auto found = links(*fixture);
   ASSERT_EQ(found.size(), 2U);
   EXPECT_EQ(found[0].path, "/net/p.hujson");
@@ -95,7 +99,8 @@ TEST(Links, LeadFromAFixtureToItsFilesAndFromACommentToACodesPage) {
 std::vector<std::string> tokens(const Snapshot& snapshot, const Snapshot* of = nullptr) {
   std::vector<std::string> out;
   for (const Token& token : semantic_tokens(snapshot, of, {0, 1U << 30})) {
-    std::string line = slice(snapshot, token.span) + " " + std::string(token_types[static_cast<std::size_t>(token.type)]);
+    std::string line =
+        slice(snapshot, token.span) + " " + std::string(token_types[static_cast<std::size_t>(token.type)]);
     for (std::size_t i = 0; i < token_modifiers.size(); ++i) {
       if ((token.modifiers >> i & 1) != 0) line += " " + std::string(token_modifiers[i]);
     }
@@ -105,11 +110,14 @@ std::vector<std::string> tokens(const Snapshot& snapshot, const Snapshot* of = n
 }
 
 TEST(SemanticTokens, FollowTheMeaning) {
-  EXPECT_EQ(tokens(*snapshot_of(R"({"tagOwners": {"tag:db": [], "tag:x": []}, "acls": [{"action": "accept", "users": ["tag:b", "autogroup:member"], "dst": ["tag:db:22,80"]}], "ipsets": {"ipset:a": ["add 10.0.0.1"]}, "odd": 1})")),
-            (std::vector<std::string>{"tagOwners property", "tag:db type definition", "tag:x type definition unused", "acls property",
-                                      "action property", "accept keyword", "users property deprecated", "tag:b type unknown",
-                                      "autogroup:member macro defaultLibrary", "dst property", "tag:db type", "22,80 number", "ipsets property",
-                                      "ipset:a struct definition unused", "add keyword", "10.0.0.1 number", "odd property unknown"}));
+  EXPECT_EQ(
+      tokens(*snapshot_of(
+          R"({"tagOwners": {"tag:db": [], "tag:x": []}, "acls": [{"action": "accept", "users": ["tag:b", "autogroup:member"], "dst": ["tag:db:22,80"]}], "ipsets": {"ipset:a": ["add 10.0.0.1"]}, "odd": 1})")),
+      (std::vector<std::string>{"tagOwners property", "tag:db type definition", "tag:x type definition unused",
+                                "acls property", "action property", "accept keyword", "users property deprecated",
+                                "tag:b type unknown", "autogroup:member macro defaultLibrary", "dst property",
+                                "tag:db type", "22,80 number", "ipsets property", "ipset:a struct definition unused",
+                                "add keyword", "10.0.0.1 number", "odd property unknown"}));
 }
 
 TEST(SemanticTokens, OfAFixtureAskItsPolicy) {
@@ -170,8 +178,9 @@ TEST(CodeLens, TellsWhoIsReachedAndWhatTestsCameTo) {
   const auto snapshot = snapshot_of(policy, "/net/policy.hujson", inventory());
   EXPECT_EQ(titles(*snapshot, *understanding_of(snapshot)),
             (std::vector<std::string>{"acls[0] 2 people, 3 nodes → 1 node", "acls[1] 2 people, all 4 nodes → nothing",
-                                      "grants[0] 2 people, 3 nodes → 3 nodes, people their own", "ssh[0] 1 person, 2 nodes → 1 node",
-                                      "tests[0] ✓ 2 passed", "tests[1] ✗ group:eng -> tag:db:80: expected accept, got deny"}));
+                                      "grants[0] 2 people, 3 nodes → 3 nodes, people their own",
+                                      "ssh[0] 1 person, 2 nodes → 1 node", "tests[0] ✓ 2 passed",
+                                      "tests[1] ✗ group:eng -> tag:db:80: expected accept, got deny"}));
 }
 
 TEST(CodeLens, FindsARuleAgainWhereAnotherOneWasPutInFront) {

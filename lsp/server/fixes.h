@@ -5,7 +5,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "lsp/server/ancestry.h"
@@ -42,8 +41,7 @@ class FixContext {
                                              std::string_view value) const;
 
  private:
-  std::vector<Met> met_;
-  std::unordered_map<std::uint32_t, std::size_t> met_index_;
+  std::vector<Met> met_;  // in the order of their nodes
 };
 
 using Actions = std::vector<CodeAction>;
@@ -60,6 +58,9 @@ void fix_names(const FixContext& c, const Diagnostic& d, hujson::Value literal, 
 void fix_fields(const FixContext& c, const Diagnostic& d, hujson::Value literal, Actions& out);
 void fix_values(const FixContext& c, const Diagnostic& d, hujson::Value literal, Actions& out);
 void fix_entries(const FixContext& c, const Diagnostic& d, hujson::Value literal, Actions& out);
+
+// Whether an error touches the span.
+bool has_error(const FixContext& c, Span span);
 
 // Rewrites of what stands at the offset.
 void rewrite_acl(const FixContext& c, std::uint32_t offset, Actions& out);

@@ -30,25 +30,38 @@ void unknown_field(const FixContext& c, const Diagnostic& d, Value literal, Acti
   out.push_back({fmt::format("Write \"{}\"", *meant), Kind::quick_fix, {write(literal, *meant)}, {}, true});
 }
 
-// Spellings are reported once, at their first place: all of the same spelling are mended. `modern`: old names, else odd letter case.
-void spelling(const FixContext& c, Value literal, bool modern, Actions& out) {
+// Another letter case than the documented one; reported once, at its first place: all of the same spelling are mended.
+void letter_case(const FixContext& c, Value literal, Actions& out) {
   const Met* first = c.met(literal.index());
   if (first == nullptr || first->field == nullptr) return;
   const std::string written = literal.string();
-  const std::string_view wanted = modern ? first->field->modern : first->field->name;
   CodeAction action{"", Kind::quick_fix, {}, {}, true, true};
   for (const Met& met : c.all_met()) {
-    if (met.what != Met::What::field || met.field == nullptr || !policy::in_dialect(*met.field, c.dialect())) continue;
-    if (modern ? met.field->name != first->field->name || met.field->modern != wanted
-               : met.field->name != wanted || met.value.string() != written)
-      continue;
-    if (modern && has_sibling(c, met.value.index(), wanted)) return;
-    action.edits.push_back(write(met.value, wanted));
+    const bool same = met.what == Met::What::field && met.field != nullptr && met.field->name == first->field->name;
+    if (same && met.value.string() == written) action.edits.push_back(write(met.value, first->field->name));
   }
-  if (action.edits.empty()) return;
   const std::string places = action.edits.size() == 1 ? "" : fmt::format(" ({} places)", action.edits.size());
-  action.title = fmt::format("Write \"{}\" for \"{}\"{}", wanted, written, places);
+  action.title = fmt::format("Write \"{}\" for \"{}\"{}", first->field->name, written, places);
   out.push_back(std::move(action));
+}
+
+// Old names, each reported once: all of them in records of this kind, for the old and the new ones do not mix within a rule.
+void old_names(const FixContext& c, Value literal, Actions& out) {
+  const Met* first = c.met(literal.index());
+  if (first == nullptr || first->field == nullptr) return;
+  CodeAction action{"Write", Kind::quick_fix, {}, {}, true, true};
+  std::vector<std::string_view> named;
+  for (const Met& met : c.all_met()) {
+    const bool old =
+        met.what == Met::What::field && met.type == first->type && met.field != nullptr && !met.field->modern.empty();
+    if (!old) continue;
+    if (has_sibling(c, met.value.index(), met.field->modern)) return;
+    action.edits.push_back(write(met.value, met.field->modern));
+    if (std::find(named.begin(), named.end(), met.field->name) != named.end()) continue;
+    action.title += fmt::format("{} \"{}\" for \"{}\"", named.empty() ? "" : ",", met.field->modern, met.field->name);
+    named.push_back(met.field->name);
+  }
+  if (!action.edits.empty()) out.push_back(std::move(action));
 }
 
 // Old and new names in one rule, whose value is `rule`.
@@ -147,8 +160,8 @@ void connector_target(const FixContext& c, Value name, Actions& out) {
 void fix_fields(const FixContext& c, const Diagnostic& d, Value literal, Actions& out) {
   switch (d.code) {
     case Code::E0201: return unknown_field(c, d, literal, out);
-    case Code::W0207: return spelling(c, literal, false, out);
-    case Code::W0209: return spelling(c, literal, true, out);
+    case Code::W0207: return letter_case(c, literal, out);
+    case Code::W0209: return old_names(c, literal, out);
     case Code::E0206: return mixed_names(c, literal, out);
     case Code::E0202: return duplicate(c, d, literal, out);
     case Code::W0208: return null_section(c, literal, out);

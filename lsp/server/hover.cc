@@ -340,7 +340,7 @@ class Hoverer {
     const Understanding* understanding = known_.understanding;
     if (understanding == nullptr || file_.kind != FileKind::policy || understanding->snapshot.get() != &file_)
       return nullptr;
-    return &understanding->tests;
+    return understanding->tests.get();
   }
   static std::string outcome_text(const questions::TestCase& test) {
     std::string out = test.ok ? fmt::format("✓ {}", test.got)

@@ -42,11 +42,7 @@ LoadedInventory load_inventory_text(const std::string& path, std::string text, E
     out.reason = fmt::format("{} has errors: {}", file_name(path), first->message);
     return out;
   }
-  auto state = std::make_shared<InventoryState>();
-  state->path = path;
-  state->inventory = std::move(read.inventory);
-  state->facts = questions::facts_of(state->inventory);
-  out.state = std::move(state);
+  out.state = std::make_shared<InventoryState>(path, std::move(read.inventory));
   return out;
 }
 

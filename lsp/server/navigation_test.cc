@@ -101,9 +101,10 @@ TEST(Definition, NothingIsDefinedForAddressesAndUnknownNames) {
 
 TEST(References, AreFoundInThePolicyItsFixturesAndTheInventory) {
   const Net net("policy.hujson", "tag:db\": [");
-  EXPECT_EQ(shown(references(net.files, net.offset, true)),
-            (List{"policy.hujson:4 tag:db", "policy.hujson:4 tag:db", "policy.hujson:8 tag:db", "policy.hujson:8 TAG:DB",
-                  "a.test.hujson:3 tag:db", "a.test.hujson:4 tag:db", "inventory.hujson:4 tag:db"}));
+  EXPECT_EQ(
+      shown(references(net.files, net.offset, true)),
+      (List{"policy.hujson:4 tag:db", "policy.hujson:4 tag:db", "policy.hujson:8 tag:db", "policy.hujson:8 TAG:DB",
+            "a.test.hujson:3 tag:db", "a.test.hujson:4 tag:db", "inventory.hujson:4 tag:db"}));
   EXPECT_EQ(references(net.files, net.offset, false).size(), 6U);
 }
 
@@ -130,7 +131,8 @@ std::map<std::string, std::string> renamed(const Net& net, std::string_view name
 
 std::string replaced(std::string text, const std::vector<std::pair<std::string, std::string>>& changes) {
   for (const auto& [from, to] : changes) {
-    for (std::size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size()) text.replace(at, from.size(), to);
+    for (std::size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size())
+      text.replace(at, from.size(), to);
   }
   return text;
 }
@@ -166,9 +168,11 @@ TEST(Rename, RefusesNamesThatAreTakenOrIllegalAndSaysWhy) {
   EXPECT_EQ(refused("tag:db", ""), "\"tag:\" cannot be the name of a tag: the name is empty");
   EXPECT_EQ(refused("vault", "10.0.0.2"),
             "\"10.0.0.2\" cannot be the name of a host: a name that is an address itself can never be referred to");
-  EXPECT_EQ(refused("vault", "a:b"), "\"a:b\" cannot be the name of a host: a name with \":\" or \"/\" can be misread in a rule");
+  EXPECT_EQ(refused("vault", "a:b"),
+            "\"a:b\" cannot be the name of a host: a name with \":\" or \"/\" can be misread in a rule");
   EXPECT_EQ(refused("group:eng", "two words"),
-            "\"group:two words\" cannot be the name of a group: white space, quotes, commas and backslashes are not for names");
+            "\"group:two words\" cannot be the name of a group: white space, quotes, commas and backslashes are not "
+            "for names");
 }
 
 TEST(Rename, OfWhatNoPolicyDefinesIsRefused) {
@@ -177,9 +181,12 @@ TEST(Rename, OfWhatNoPolicyDefinesIsRefused) {
     const auto out = prepare_rename(net.files, net.offset);
     return out ? "can be renamed" : out.error();
   };
-  EXPECT_NE(refused("policy.hujson", "ana@example.com").find("is no name of the policy's own (user)"), std::string::npos);
-  EXPECT_EQ(refused("policy.hujson", "\"action\""), "no name stands here: groups, tags, hosts, IP sets and postures can be renamed");
-  EXPECT_EQ(refused("inventory.hujson", "tag:db"), "names are renamed in the policy; an inventory describes what devices carry");
+  EXPECT_NE(refused("policy.hujson", "ana@example.com").find("is no name of the policy's own (user)"),
+            std::string::npos);
+  EXPECT_EQ(refused("policy.hujson", "\"action\""),
+            "no name stands here: groups, tags, hosts, IP sets and postures can be renamed");
+  EXPECT_EQ(refused("inventory.hujson", "tag:db"),
+            "names are renamed in the policy; an inventory describes what devices carry");
   EXPECT_EQ(refused("policy.hujson", "tag:db"), "can be renamed");
 }
 

@@ -1,5 +1,6 @@
 #include "lsp/server/occurrences.h"
 
+#include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
 #include "lsp/server/testing.h"
@@ -24,15 +25,18 @@ std::vector<std::string> found(const std::string& text, const std::string& path 
 using Lines_ = std::vector<std::string>;
 
 TEST(Occurrences, KeysOfTheSectionsOfNamesAreDefinitions) {
-  EXPECT_EQ(found(R"({"groups": {"group:eng": ["ana@example.com"]}, "hosts": {"vault": "10.0.0.1"}})"),
-            (Lines_{"definition group group:eng", "user ana@example.com", "definition host vault", "address 10.0.0.1"}));
+  EXPECT_EQ(
+      found(R"({"groups": {"group:eng": ["ana@example.com"]}, "hosts": {"vault": "10.0.0.1"}})"),
+      (Lines_{"definition group group:eng", "user ana@example.com", "definition host vault", "address 10.0.0.1"}));
   EXPECT_EQ(found(R"({"tagOwners": {"tag:db": []}, "ipsets": {"ipset:dc": []}, "postures": {"posture:ok": []}})"),
             (Lines_{"definition tag tag:db", "definition IP set ipset:dc", "definition posture posture:ok"}));
 }
 
 TEST(Occurrences, PortsAreNoPartOfAName) {
-  EXPECT_EQ(found(R"({"acls": [{"dst": ["tag:db:5432", "vault:22,80", "*:*", "[fd7a::5]:22", "ana@example.com:8000-8010"]}]})"),
-            (Lines_{"tag tag:db", "host vault", "address *", "address fd7a::5", "user ana@example.com"}));
+  EXPECT_EQ(
+      found(
+          R"({"acls": [{"dst": ["tag:db:5432", "vault:22,80", "*:*", "[fd7a::5]:22", "ana@example.com:8000-8010"]}]})"),
+      (Lines_{"tag tag:db", "host vault", "address *", "address fd7a::5", "user ana@example.com"}));
 }
 
 TEST(Occurrences, ATargetWhosePortIsYetToBeWrittenIsThatName) {
@@ -46,14 +50,16 @@ TEST(Occurrences, TagsAndLoginsIgnoreLetterCase) {
 }
 
 TEST(Occurrences, OperationsOfIpsetsNameHostsAndSetsWithoutTheWordsAround) {
-  EXPECT_EQ(found(R"({"ipsets": {"ipset:a": ["add host:vault", "remove 10.0.0.0/8", "ipset:b", "add  ipset:c"]}})"),
-            (Lines_{"definition IP set ipset:a", "host vault", "address 10.0.0.0/8", "IP set ipset:b", "IP set ipset:c"}));
+  EXPECT_EQ(
+      found(R"({"ipsets": {"ipset:a": ["add host:vault", "remove 10.0.0.0/8", "ipset:b", "add  ipset:c"]}})"),
+      (Lines_{"definition IP set ipset:a", "host vault", "address 10.0.0.0/8", "IP set ipset:b", "IP set ipset:c"}));
 }
 
 TEST(Occurrences, PosturesAttributesAndSetsInConditions) {
   EXPECT_EQ(found(R"({"postures": {"posture:a": ["node:os == 'linux'", "ip:public IN 'ipset:dc'"]},
                       "grants": [{"srcPosture": ["posture:a"]}]})"),
-            (Lines_{"definition posture posture:a", "attribute node:os", "attribute ip:public", "IP set ipset:dc", "posture posture:a"}));
+            (Lines_{"definition posture posture:a", "attribute node:os", "attribute ip:public", "IP set ipset:dc",
+                    "posture posture:a"}));
 }
 
 TEST(Occurrences, ViaRecorderTestsApproversAndAttributes) {
@@ -64,14 +70,16 @@ TEST(Occurrences, ViaRecorderTestsApproversAndAttributes) {
                       "autoApprovers": {"routes": {"10.0.0.0/8": ["tag:r"]}, "services": {"svc:web": ["tag:r"]}},
                       "nodeAttrs": [{"target": ["*"], "attr": ["funnel"]}]})"),
             (Lines_{"tag tag:r", "protocol tcp", "address 22", "capability a.example/b", "account root",
-                    "autogroup autogroup:nonroot", "tag tag:rec", "group group:eng", "tag tag:db", "user ana@example.com",
-                    "tag tag:db", "account root", "address 10.0.0.0/8", "tag tag:r", "service svc:web", "tag tag:r",
-                    "address *", "attribute funnel"}));
+                    "autogroup autogroup:nonroot", "tag tag:rec", "group group:eng", "tag tag:db",
+                    "user ana@example.com", "tag tag:db", "account root", "address 10.0.0.0/8", "tag tag:r",
+                    "service svc:web", "tag tag:r", "address *", "attribute funnel"}));
 }
 
 TEST(Occurrences, TagsInTheConfigurationOfAppConnectorsCount) {
-  EXPECT_EQ(found(R"({"nodeAttrs": [{"target": ["*"], "app": {"tailscale.com/app-connectors": [{"connectors": ["tag:c"], "name": "x"}]}}]})"),
-            (Lines_{"address *", "capability tailscale.com/app-connectors", "tag tag:c"}));
+  EXPECT_EQ(
+      found(
+          R"({"nodeAttrs": [{"target": ["*"], "app": {"tailscale.com/app-connectors": [{"connectors": ["tag:c"], "name": "x"}]}}]})"),
+      (Lines_{"address *", "capability tailscale.com/app-connectors", "tag tag:c"}));
 }
 
 TEST(Occurrences, ExpectationsOfFixturesNameNodesAccountsAndRules) {
@@ -83,9 +91,12 @@ TEST(Occurrences, ExpectationsOfFixturesNameNodesAccountsAndRules) {
 }
 
 TEST(Occurrences, WithAnInventoryABareNameThatIsNoNodeIsAHost) {
-  const auto inventory = inventory_state("/net/inventory.hujson", R"({"nodes": [{"name": "laptop", "user": "a@b.c", "addresses": ["100.64.0.1"]}], "users": [{"login": "a@b.c"}]})");
-  EXPECT_EQ(found(R"({"policy": "p", "expect": [{"from": "laptop", "to": "vault:22"}]})", "/net/a.test.hujson", inventory),
-            (Lines_{"node laptop", "host vault"}));
+  const auto inventory = inventory_state(
+      "/net/inventory.hujson",
+      R"({"nodes": [{"name": "laptop", "user": "a@b.c", "addresses": ["100.64.0.1"]}], "users": [{"login": "a@b.c"}]})");
+  EXPECT_EQ(
+      found(R"({"policy": "p", "expect": [{"from": "laptop", "to": "vault:22"}]})", "/net/a.test.hujson", inventory),
+      (Lines_{"node laptop", "host vault"}));
 }
 
 TEST(Occurrences, AnInventoryDefinesUsersNodesAndServices) {
@@ -101,7 +112,8 @@ TEST(Occurrences, AnInventoryDefinesUsersNodesAndServices) {
 
 TEST(Occurrences, EscapesAndWhiteSpaceLeadBackToTheirBytes) {
   EXPECT_EQ(found(R"({"acls": [{"src": [" tag:db ", "group:\u0065ng", "tag\u003ax"], "dst": ["tag:\u0064b:22"]}]})"),
-            (Lines_{"tag tag:db", R"(group group:eng (group:\u0065ng))", R"(tag tag:x (tag\u003ax))", R"(tag tag:db (tag:\u0064b))"}));
+            (Lines_{"tag tag:db", R"(group group:eng (group:\u0065ng))", R"(tag tag:x (tag\u003ax))",
+                    R"(tag tag:db (tag:\u0064b))"}));
 }
 
 TEST(Occurrences, BrokenTextsKeepTheNamesThatStandInThem) {

@@ -92,9 +92,20 @@ tl::expected<Asked, RpcError> asked_place(Session& session, const Json& params) 
   return asked;
 }
 
-Json to_json(Point point) { return {{"line", point.line}, {"character", point.character}}; }
+// Built by hand: answers are mostly ranges, and lists of initializers cost several allocations each.
+Json to_json(Point point) {
+  Json out = Json::object();
+  out.emplace("line", point.line);
+  out.emplace("character", point.character);
+  return out;
+}
 
-Json to_json(Range range) { return {{"start", to_json(range.start)}, {"end", to_json(range.end)}}; }
+Json to_json(Range range) {
+  Json out = Json::object();
+  out.emplace("start", to_json(range.start));
+  out.emplace("end", to_json(range.end));
+  return out;
+}
 
 tl::unexpected<RpcError> missing(std::string_view what) {
   return tl::unexpected(RpcError{invalid_params, fmt::format("the parameters have no valid \"{}\"", what)});

@@ -173,7 +173,7 @@ Answer run_tests(Session& session, const Json& argument) {
   if (snapshot == nullptr) return refuse(fmt::format("\"{}\" is not open and cannot be read", *uri));
   const auto understanding = session.understanding(*uri);
   if (understanding != nullptr && understanding->tested == snapshot) {
-    return tests_answer(understanding->tests, *snapshot, understanding->snapshot->file->policy, one);
+    return tests_answer(*understanding->tests, *snapshot, understanding->snapshot->file->policy, one);
   }
   const auto policy = policy_to_ask(session, *uri);
   if (!policy) return tl::unexpected(policy.error());
@@ -184,7 +184,7 @@ Answer run_tests(Session& session, const Json& argument) {
   }
   const policy::PolicyFile& file = *snapshot->file;
   const auto run =
-      questions::run_tests(file, snapshot->inventory->inventory, file.tree, file.policy.tests, file.policy.ssh_tests);
+      questions::run_tests(file, snapshot->inventory->tailnet, file.tree, file.policy.tests, file.policy.ssh_tests);
   return tests_answer(run, *snapshot, file.policy, one);
 }
 

@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include "lsp/server/completion.h"
+#include "lsp/server/cursor.h"
 #include "lsp/server/handlers.h"
 #include "lsp/server/hover.h"
 #include "lsp/server/params.h"
@@ -83,11 +84,10 @@ Json markdown(const ClientCan& client, std::string text) {
 
 // What a space brings up everywhere else would be in the way.
 bool wants_space(const Snapshot& file, std::uint32_t offset) {
-  const std::string_view before = file.text().substr(0, offset);
-  const std::size_t quote = before.find_last_of("\"\n");
-  if (quote == std::string_view::npos || before[quote] == '\n') return false;
-  const std::string_view typed = before.substr(quote + 1);
-  return typed == "add " || typed == "remove " || typed.find(':') < typed.find(' ');
+  const Cursor cursor = cursor_at(file.text(), offset);
+  if (!cursor.quoted) return false;
+  const bool assertion = cursor.typed.find(':') < cursor.typed.find(' ');
+  return assertion || cursor.typed == "add " || cursor.typed == "remove ";
 }
 
 Answer answer_completion(Session& session, const Json& params) {

@@ -119,10 +119,12 @@ Json hierarchy(const std::vector<Symbol>& symbols, const Snapshot& snapshot, Enc
   Json out = Json::array();
   const auto range = [&](Span span) { return to_json(snapshot.lines.range(snapshot.text(), span, encoding)); };
   for (const Symbol& symbol : symbols) {
-    Json one = {{"name", title(symbol)}, {"kind", kind_number(symbol.kind)}};
-    if (!symbol.detail.empty() && !in_one_line(symbol)) one["detail"] = symbol.detail;
-    one["range"] = range(symbol.span);
-    one["selectionRange"] = range(symbol.name_span);
+    Json one = Json::object();
+    one.emplace("name", title(symbol));
+    one.emplace("kind", kind_number(symbol.kind));
+    if (!symbol.detail.empty() && !in_one_line(symbol)) one.emplace("detail", symbol.detail);
+    one.emplace("range", range(symbol.span));
+    one.emplace("selectionRange", range(symbol.name_span));
     if (!symbol.children.empty()) one["children"] = hierarchy(symbol.children, snapshot, encoding);
     out.push_back(std::move(one));
   }

@@ -65,13 +65,6 @@ bool can_be_grant(const Acl& acl) {
   return !self || std::none_of(acl.src.begin(), acl.src.end(), wildcard);
 }
 
-bool has_error(const FixContext& c, Span span) {
-  return std::any_of(c.snapshot.diagnostics.begin(), c.snapshot.diagnostics.end(), [&](const Diagnostic& d) {
-    return d.severity == Severity::error && d.place && d.place->bytes.begin < span.end &&
-           span.begin < d.place->bytes.end;
-  });
-}
-
 bool has_comment(std::string_view text) { return text.find('/') != std::string_view::npos; }
 
 // Of the entry's object: comments anywhere outside its strings.

@@ -14,15 +14,17 @@ namespace {
 
 constexpr std::size_t most_names = 5;
 
-// The nodes of a selector as the resolved rules have it: no pass over the inventory for each name of a long rule.
+// The nodes of a selector as the resolved rules have it: no pass over a large inventory for each name of a long rule.
 std::string quick_counts(const Known& known, const Selector& selector) {
-  if (known.understanding == nullptr) return counts(members_of(known, selector));
+  constexpr std::size_t most_nodes = 10'000;
+  const bool large = known.inventory != nullptr && known.inventory->nodes.size() > most_nodes;
+  if (known.understanding == nullptr) return large ? "" : counts(members_of(known, selector));
   for (const resolve::SelectorSet& set : known.understanding->resolved.selectors) {
     if (set.text != selector.text) continue;
     if (set.everything || set.wildcard || set.self || set.exits_only || set.nodes.empty()) return {};
     return fmt::format("{} {}", set.nodes.size(), set.nodes.size() == 1 ? "node" : "nodes");
   }
-  return counts(members_of(known, selector));
+  return large ? "" : counts(members_of(known, selector));
 }
 
 std::string named(const Known& known, const Selector& selector) {

@@ -46,6 +46,12 @@ void move_failures(std::vector<Failure>& failures, const TextEdit& edit) {
   }
 }
 
+namespace {
+
+std::string last_name(const auto& file) { return file.name().substr(file.name().find_last_of('/') + 1); }
+
+}  // namespace
+
 // --- runs -------------------------------------------------------------------------------------------------------------
 
 void Session::run_tests(OpenFile& file) {
@@ -65,34 +71,47 @@ void Session::run_policy(OpenFile& file) {
     file.testing = false;
     file.test_inputs.clear();
     worker_.cancel("test:" + file.uri);
+    worker_.cancel("understand:" + file.uri);
     return;
   }
   std::vector<std::shared_ptr<const void>> inputs{snapshot};
   if (file.test_inputs == inputs) return;
   file.test_inputs = std::move(inputs);
   file.testing = true;
-  worker_.post("test:" + file.uri, "Testing " + file.name().substr(file.name().find_last_of('/') + 1),
-               [this, uri = file.uri, snapshot](const std::atomic<bool>& cancelled) -> Worker::Finish {
-                 auto understanding = understand(snapshot, cancelled);
-                 if (!understanding) return {};
-                 return [this, uri, understanding] { take_understanding(uri, understanding); };
+  worker_.cancel("understand:" + file.uri);
+  worker_.post("test:" + file.uri, "Testing " + last_name(file),
+               [this, uri = file.uri, snapshot](const std::atomic<bool>&) -> Worker::Finish {
+                 return [this, uri, snapshot, tests = lsp::run_tests(*snapshot)] { take_tests(uri, snapshot, tests); };
                });
+}
+
+void Session::take_tests(const std::string& uri, const std::shared_ptr<const Snapshot>& snapshot,
+                         const std::shared_ptr<const questions::TestRun>& tests) {
+  OpenFile* file = find(uri);
+  if (file == nullptr || file->snapshot != snapshot || file->snapshot_revision != file->revision) return;
+  file->failures =
+      failures_in(questions::failures_of(*tests, snapshot->file->source), snapshot->text(), snapshot->lines);
+  file->failed = file->failures.size();
+  file->passed = tests->cases.size() - file->failed;
+  file->tested = snapshot->version;
+  file->testing = false;
+  look_at(uri);
+  // What a selector stands for can wait until the typing pauses; the first time it is waited for.
+  const auto pause = std::chrono::milliseconds(file->understanding ? 200 : 0);
+  worker_.post(
+      "understand:" + uri, "Resolving " + last_name(*file),
+      [this, uri, snapshot, tests](const std::atomic<bool>& cancelled) -> Worker::Finish {
+        auto understanding = understand(snapshot, cancelled, tests);
+        if (!understanding) return {};
+        return [this, uri, understanding] { take_understanding(uri, understanding); };
+      },
+      pause);
 }
 
 void Session::take_understanding(const std::string& uri, std::shared_ptr<const Understanding> understanding) {
   OpenFile* file = find(uri);
   if (file == nullptr) return;
-  const auto& snapshot = understanding->snapshot;
-  file->understanding = understanding;
-  if (file->snapshot == snapshot && file->snapshot_revision == file->revision) {
-    const auto& run = understanding->tests;
-    file->failures =
-        failures_in(questions::failures_of(run, snapshot->file->source), snapshot->text(), snapshot->lines);
-    file->failed = file->failures.size();
-    file->passed = run.cases.size() - file->failed;
-    file->tested = snapshot->version;
-    file->testing = false;
-  }
+  file->understanding = std::move(understanding);
   look_at(uri);
 }
 
@@ -127,11 +146,7 @@ std::shared_ptr<const InventoryState> inline_inventory(const SourceText& source,
   const bool usable = read.ok();
   std::move(read.diagnostics.begin(), read.diagnostics.end(), std::back_inserter(problems));
   if (!usable) return nullptr;
-  auto state = std::make_shared<InventoryState>();
-  state->path = source.name();
-  state->inventory = std::move(read.inventory);
-  state->facts = questions::facts_of(state->inventory);
-  return state;
+  return std::make_shared<InventoryState>(source.name(), std::move(read.inventory));
 }
 
 // The policy as it is judged with this inventory; null if it is refused, which is told.
@@ -217,10 +232,10 @@ void Session::run_fixture(OpenFile& file) {
         understanding->views = std::make_unique<resolve::Views>(understanding->resolved);
         run->understanding = understanding;
         if (cancelled) return finish;
-        understanding->tests =
-            questions::run_fixture(*policy->file, inventory->inventory, *job.fixture->file, job.fixture->fixture);
+        understanding->tests = std::make_shared<questions::TestRun>(
+            questions::run_fixture(*policy->file, inventory->inventory, *job.fixture->file, job.fixture->fixture));
         understanding->tested = job.fixture;
-        const auto& tests = understanding->tests;
+        const auto& tests = *understanding->tests;
         auto failures = questions::failures_of(tests, job.fixture->file->source);
         run->failed = failures.size();
         run->passed = tests.cases.size() - run->failed;

@@ -1,7 +1,8 @@
 // Snapshot: one version of one file, understood. Immutable once made; features are functions of it.
 //
 //     text ─ parse/recover ─ decode ─ check ─▶ Snapshot           on every change, before anything is answered (some ms)
-//     Snapshot + inventory ─ resolve ─ run tests ─▶ Understanding  in the background, for a policy without errors
+//     Snapshot + inventory ─ run tests ─▶ TestRun                  in the background, for a policy without errors
+//     Snapshot + inventory ─ resolve ─▶ Understanding              there as well, once the typing pauses
 //
 // Whatever needs names alone works with a Snapshot: it is there for broken text, too (the tree recovers, and what could be
 // decoded is). What resolves (counts, who reaches what, tests) needs an Understanding, which may be of an older version of the text
@@ -18,6 +19,7 @@
 #include "compiler/policy/fixture.h"
 #include "compiler/policy/load.h"
 #include "compiler/questions/policy_tests.h"
+#include "compiler/resolve/tailnet.h"
 #include "compiler/resolve/view.h"
 #include "lsp/server/document.h"
 
@@ -30,9 +32,12 @@ FileKind kind_of(std::string_view path) noexcept;
 
 // An inventory that could be loaded; shared by all that ask about it.
 struct InventoryState {
-  std::string path;
-  inventory::Inventory inventory;
-  policy::Facts facts;
+  explicit InventoryState(std::string of, inventory::Inventory what);
+
+  const std::string path;
+  const inventory::Inventory inventory;
+  const policy::Facts facts;
+  const resolve::Tailnet tailnet;  // of `inventory`
 };
 
 struct Snapshot {
@@ -59,12 +64,17 @@ struct Understanding {
   std::shared_ptr<const Snapshot> snapshot;  // accepted, and with an inventory
   resolve::Resolved resolved;                // Depth::rules
   std::unique_ptr<resolve::Views> views;
-  questions::TestRun tests;
-  std::shared_ptr<const Snapshot> tested;  // whose tests these are: the policy, or a fixture of it
+  std::shared_ptr<const questions::TestRun> tests;  // never null
+  std::shared_ptr<const Snapshot> tested;           // whose tests these are: the policy, or a fixture of it
 };
 
-// Null if the snapshot is not accepted or has no inventory. `cancelled` is asked between steps; null then as well.
+// The outcome of the policy's own tests; null if it is not accepted or there is no inventory.
+std::shared_ptr<const questions::TestRun> run_tests(const Snapshot& policy);
+
+// Null if the snapshot is not accepted or has no inventory. `cancelled` is asked between steps; null then as well. `tests` may be null: then
+// they are run.
 std::shared_ptr<const Understanding> understand(std::shared_ptr<const Snapshot> snapshot,
-                                                const std::atomic<bool>& cancelled);
+                                                const std::atomic<bool>& cancelled,
+                                                std::shared_ptr<const questions::TestRun> tests = nullptr);
 
 }  // namespace acl::lsp

@@ -1,5 +1,6 @@
 #include "lsp/server/structure.h"
 
+#include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
 #include "compiler/hujson/parse.h"
@@ -11,7 +12,8 @@ namespace {
 std::string folded(std::string_view text) {
   std::string out;
   for (const Fold& fold : folds(text)) {
-    out += (out.empty() ? "" : " ") + std::string(fold.comment ? "c" : "") + std::to_string(fold.first) + "-" + std::to_string(fold.last);
+    out += (out.empty() ? "" : " ") + std::string(fold.comment ? "c" : "") + std::to_string(fold.first) + "-" +
+           std::to_string(fold.last);
   }
   return out;
 }
@@ -51,14 +53,16 @@ std::vector<std::string> grown(const std::string& marked) {
   const Marked at(marked);
   const auto snapshot = snapshot_of(at.text);
   std::vector<std::string> out;
-  for (const Span span : selections(snapshot->file->tree, at.text, {at.offset})[0]) out.push_back(slice(*snapshot, span));
+  for (const Span span : selections(snapshot->file->tree, at.text, {at.offset})[0])
+    out.push_back(slice(*snapshot, span));
   return out;
 }
 
 TEST(SelectionRanges, GrowFromTheWordToTheMemberToTheWhole) {
   EXPECT_EQ(grown(R"({"groups": {"group:a": ["an¦a", "bo"]}})"),
-            (std::vector<std::string>{"ana", "\"ana\"", "\"ana\", \"bo\"", "[\"ana\", \"bo\"]", "\"group:a\": [\"ana\", \"bo\"]",
-                                      "{\"group:a\": [\"ana\", \"bo\"]}", "\"groups\": {\"group:a\": [\"ana\", \"bo\"]}",
+            (std::vector<std::string>{"ana", "\"ana\"", "\"ana\", \"bo\"", "[\"ana\", \"bo\"]",
+                                      "\"group:a\": [\"ana\", \"bo\"]", "{\"group:a\": [\"ana\", \"bo\"]}",
+                                      "\"groups\": {\"group:a\": [\"ana\", \"bo\"]}",
                                       "{\"groups\": {\"group:a\": [\"ana\", \"bo\"]}}"}));
 }
 

@@ -198,13 +198,15 @@ class TestWriter {
   const policy::Policy& policy_;
 };
 
-// The index of the rule around the offset.
+// The index of the rule around the offset, if it is without errors.
 template <class Rules>
-std::optional<std::size_t> rule_at(const Rules& rules, std::uint32_t offset) {
+std::optional<std::size_t> rule_at(const FixContext& c, const Rules& rules, std::uint32_t offset) {
   const auto found = std::find_if(rules.begin(), rules.end(), [&](const auto& rule) {
-    return !rule.damaged && rule.span.begin <= offset && offset <= rule.span.end;
+    return rule.span.begin <= offset && offset <= rule.span.end;
   });
-  return found == rules.end() ? std::nullopt : std::optional(static_cast<std::size_t>(found - rules.begin()));
+  return found == rules.end() || found->damaged || has_error(c, found->span)
+             ? std::nullopt
+             : std::optional(static_cast<std::size_t>(found - rules.begin()));
 }
 
 std::vector<TextEdit> append_to(const FixContext& c, std::string_view section, const std::string& entry) {
@@ -227,12 +229,12 @@ void add_test(const FixContext& c, std::uint32_t offset, Actions& out) {
   std::string test;
   std::string_view section = "tests";
   if (policy.acls) {
-    if (const auto rule = rule_at(*policy.acls, offset)) test = writer.packets((*policy.acls)[*rule]);
+    if (const auto rule = rule_at(c, *policy.acls, offset)) test = writer.packets((*policy.acls)[*rule]);
   }
   if (policy.grants && test.empty()) {
-    if (const auto rule = rule_at(*policy.grants, offset)) test = writer.packets((*policy.grants)[*rule]);
+    if (const auto rule = rule_at(c, *policy.grants, offset)) test = writer.packets((*policy.grants)[*rule]);
   }
-  if (const auto rule = rule_at(policy.ssh, offset)) {
+  if (const auto rule = rule_at(c, policy.ssh, offset)) {
     test = writer.logins(policy.ssh[*rule]);
     section = "sshTests";
   }

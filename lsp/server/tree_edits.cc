@@ -190,9 +190,11 @@ std::string apply_edits(std::string_view text, std::vector<TextEdit> edits) {
   return out += text.substr(at);
 }
 
+bool is_formatted(const Tree& tree) { return tree.text.size() <= longest_tidied && hujson::format(tree) == tree.text; }
+
 std::vector<TextEdit> tidy(const Tree& tree, std::vector<TextEdit> edits) {
   const std::string_view text = tree.text;
-  if (edits.empty() || text.size() > longest_tidied || hujson::format(tree) != text) return edits;
+  if (edits.empty()) return edits;
   const std::string edited = apply_edits(text, edits);
   const auto parsed = hujson::parse_strict(edited);
   if (!parsed) return edits;

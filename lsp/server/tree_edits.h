@@ -28,8 +28,10 @@ std::uint32_t entry_count(hujson::Value composite);
 // The text with the edits applied; they do not overlap, in any order.
 std::string apply_edits(std::string_view text, std::vector<TextEdit> edits);
 
-// Edits with the same outcome where the text is not in the standard layout; where it is, edits to the standard layout of the outcome, so
-// that a formatted file stays formatted. What differs is replaced by lines.
+// Whether the text is in the standard layout. Of very large texts false: they are not laid out anew for an edit.
+bool is_formatted(const hujson::Tree& tree);
+// Of a text in the standard layout: edits to the standard layout of the outcome, so that a formatted file stays formatted. What differs
+// is replaced by lines.
 std::vector<TextEdit> tidy(const hujson::Tree& tree, std::vector<TextEdit> edits);
 
 // "\n", or "\r\n" where the text's first line ends so.

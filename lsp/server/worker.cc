@@ -20,11 +20,12 @@ Worker::~Worker() {
   if (thread_.joinable()) thread_.join();
 }
 
-void Worker::post(std::string key, std::string title, Work work) {
+void Worker::post(std::string key, std::string title, Work work, std::chrono::milliseconds after) {
   auto job = std::make_shared<Job>();
   job->key = std::move(key);
   job->title = std::move(title);
   job->work = std::move(work);
+  job->since = std::chrono::steady_clock::now() + after;
   cancel(job->key);
   {
     const std::lock_guard lock(mutex_);
@@ -42,11 +43,12 @@ void Worker::cancel(const std::string& key) {
   }
 }
 
-std::shared_ptr<Worker::Job> Worker::take() {
-  if (queue_.empty()) return nullptr;
-  running_ = std::move(queue_.front());
-  queue_.pop_front();
-  running_->since = std::chrono::steady_clock::now();
+std::shared_ptr<Worker::Job> Worker::take(std::chrono::steady_clock::time_point now) {
+  const auto ready = std::find_if(queue_.begin(), queue_.end(), [&](const auto& job) { return job->since <= now; });
+  if (ready == queue_.end()) return nullptr;
+  running_ = std::move(*ready);
+  queue_.erase(ready);
+  running_->since = now;
   return running_;
 }
 
@@ -55,9 +57,15 @@ void Worker::run() {
     std::shared_ptr<Job> job;
     {
       std::unique_lock lock(mutex_);
-      waiting_.wait(lock, [&] { return ending_ || !queue_.empty(); });
-      if (ending_) return;
-      job = take();
+      while (!ending_ && !(job = take(std::chrono::steady_clock::now()))) {
+        if (queue_.empty()) {
+          waiting_.wait(lock);
+          continue;
+        }
+        const auto earlier = [](const auto& a, const auto& b) { return a->since < b->since; };
+        waiting_.wait_until(lock, (*std::min_element(queue_.begin(), queue_.end(), earlier))->since);
+      }
+      if (!job) return;
     }
     // What a job cannot do for want of memory stays undone; the loop must not end for it.
     try {
@@ -81,7 +89,7 @@ bool Worker::collect() {
     std::shared_ptr<Job> job;
     {
       const std::lock_guard lock(mutex_);
-      job = take();
+      job = take(std::chrono::steady_clock::time_point::max());
     }
     if (job) {
       job->finish = job->work(job->cancelled);

@@ -31,8 +31,9 @@ class Worker {
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
-  // `title` in words, for people who wait: "Reading inventory.hujson".
-  void post(std::string key, std::string title, Work work);
+  // `title` in words, for people who wait: "Reading inventory.hujson". With `after`, it is not begun earlier than that, and
+  // jobs that may run go first.
+  void post(std::string key, std::string title, Work work, std::chrono::milliseconds after = {});
   void cancel(const std::string& key);
 
   // Runs what finished jobs left; true if there was any. By the loop only.
@@ -53,11 +54,12 @@ class Worker {
     std::string title;
     Work work;
     std::atomic<bool> cancelled{false};
-    std::chrono::steady_clock::time_point since;
+    std::chrono::steady_clock::time_point since;  // while it waits: not before
     Finish finish;
   };
   void run();
-  std::shared_ptr<Job> take();  // mutex_ held; null if nothing waits
+  // The first that may run now, null if there is none. With mutex_ held.
+  std::shared_ptr<Job> take(std::chrono::steady_clock::time_point now);
 
   const std::function<void()> wake_;
   mutable std::mutex mutex_;

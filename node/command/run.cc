@@ -3,7 +3,9 @@
 // Exit code: 0 stopped, 2 wrong usage, 3 it could not start.
 #include <fmt/format.h>
 
+#include <sys/prctl.h>
 #include <CLI/CLI.hpp>
+
 #include <csignal>
 #include <memory>
 
@@ -14,6 +16,9 @@ namespace acl::node {
 namespace {
 
 int run(const std::string& path) {
+  // WireGuard's answers and passwords of stores go through its memory: no core, which a limit of its size does not keep from a program that takes
+  // it (core(5)), and no ptrace by who lacks CAP_SYS_PTRACE.
+  ::prctl(PR_SET_DUMPABLE, 0);
   // Read by the daemon's loop, not by handlers; before anything else, so that none is missed.
   sigset_t set;
   sigemptyset(&set);

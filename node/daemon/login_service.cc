@@ -147,6 +147,8 @@ void LoginService::look_after_port(const LoadedTable* next) {
   }
   SteeringFacts facts;
   facts.ifindex = interface_index(config_.interface);
+  const auto master = facts.ifindex != 0 ? interface_master(facts.ifindex) : Expected<unsigned>(0U);
+  facts.master = master.value_or(0);
   facts.own = interface_addresses(config_.interface);
   for (const LoadedTable* table : {enforcer_.table(), next}) {
     if (table == nullptr) continue;
@@ -155,17 +157,19 @@ void LoginService::look_after_port(const LoadedTable* next) {
   std::sort(facts.own.begin(), facts.own.end());
   facts.own.erase(std::unique(facts.own.begin(), facts.own.end()), facts.own.end());
   auto host = host_addresses();
-  if (host) facts.host = *host;
+  // Without either it is not known who is another host.
+  if (host && master) facts.host = *host;
   // First who is of this host, then who is listened to.
   if (host && logins_) logins_->set_host(*host);
   auto set = steering_->set(facts);
   if (!host) set = tl::unexpected(host.error());
+  if (!master) set = tl::unexpected(master.error());
   const bool before = std::exchange(steered_, set.has_value() && facts.ifindex != 0);
   report(steer_trouble_, set);
   if (steered_ && !before)
     decisions_.record(clocks_.wall(), "ssh",
                       {{"port", "22"}, {"interface", config_.interface}, {"by", steering_->backend()}});
-  if (logins_) logins_->listen(steering_->listeners(), has_keys_ && host.has_value());
+  if (logins_) logins_->listen(steering_->listeners(), has_keys_ && facts.host.has_value());
 }
 
 // --- saying so ----------------------------------------------------------------------------------------------------------------

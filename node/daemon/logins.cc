@@ -4,6 +4,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@
 #include <cstring>
 
 #include "engine/release/text.h"
+#include "node/enforce/socket_list.h"
 #include "node/steer/local_addresses.h"
 
 namespace acl::node {
@@ -30,8 +32,9 @@ constexpr std::int64_t supervisor_patience_ms = 5000, hand_over_every_ms = 20;
 // WireGuard answers or is given up within three seconds (enforcer.cc).
 constexpr std::int64_t may_patience_ms = 5000;
 constexpr std::int64_t silence_patience_ms = 10'000;
-// How long a session that is told to end has before the client is cut off: it kills after 300 ms (docs/protocol.md).
-constexpr std::int64_t cut_after_ms = 1000;
+// How long a session that is told to end has before the client is cut off, and before it is killed if it has not said that it ends: it
+// kills after 300 ms (docs/protocol.md).
+constexpr std::int64_t cut_after_ms = 1000, kill_after_ms = 2000;
 constexpr std::int64_t resume_patience_ms = 10'000, end_patience_ms = 10'000;
 // aclnode-session ends at the grace by itself.
 constexpr std::int64_t grace_slack_ms = 5000;
@@ -140,6 +143,8 @@ void Logins::listen(const Listeners& listeners, bool serves) {
     if (fd >= 0 && !paused_until_ms_ && !watch(fd, tag) && errno != EEXIST)
       refuse({}, "the listener cannot be watched");
     listeners_[tag] = fd;
+    socklen_t size = sizeof ifindex_;
+    if (fd >= 0) static_cast<void>(::getsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &ifindex_, &size));
   }
 }
 
@@ -301,6 +306,8 @@ void Logins::accept_sessions() {
     login.states = SessionStates(SessionStates::Start::resumed);
     login.resumed = true;
     login.conversation = std::move(fd);
+    // If it has ended by now, and the number is another's, its conversation ends, and nobody is killed.
+    login.process = Fd(static_cast<int>(::syscall(SYS_pidfd_open, peer.pid, 0)));
     login.since_ms = clocks_.steady_ms();
     login.deadline_ms = login.since_ms + resume_patience_ms;
     if (!watch(login.conversation.get(), key)) close(logins_.find(key), "it cannot be watched");
@@ -341,10 +348,24 @@ std::optional<std::int64_t> Logins::next_ms() const {
   return clocks_.steady_ms() + hand_over_every_ms;
 }
 
-// Whoever else has the connection, nothing goes by it any more.
-void Logins::cut(Login& login) {
-  if (login.client) ::shutdown(login.client.get(), SHUT_RDWR);
+// Whoever else has the connection, nothing goes by it any more. One that is not ours is ended with what waits in it, so only where nobody says that
+// it ends.
+void Logins::cut(Login& login) const {
+  if (std::exchange(login.cut, true)) return;
+  if (login.client) {
+    ::shutdown(login.client.get(), SHUT_RDWR);
+  } else if (login.resumed && login.over.empty()) {
+    destroy_connection(
+        {ACL_PROTOCOL_TCP, true, login.own.address, login.source.address, login.own.port, login.source.port}, ifindex_);
+  }
   login.client = Fd();
+}
+
+// By the supervisor: what a login has started is outside of what this process may touch.
+void Logins::kill(Login& login) {
+  const auto bytes = protocol::encode(protocol::ToSession(protocol::KillLogin{login.number}));
+  const int process = login.process.get();
+  login.killed = bytes && supervisor_.hand_over(*bytes, {&process, process >= 0 ? 1U : 0U});
 }
 
 void Logins::look_at_deadlines() {
@@ -353,7 +374,8 @@ void Logins::look_at_deadlines() {
     const auto here = at++;
     Login& login = here->second;
     if (login.live && !login.ending) continue;
-    if (login.ending && now >= login.cut_ms) cut(login);
+    if (login.ending && now >= login.end_ms + cut_after_ms) cut(login);
+    if (login.live && login.over.empty() && !login.killed && now >= login.end_ms + kill_after_ms) kill(login);
     if (now < login.deadline_ms) continue;
     if (login.live) {
       // Its user may have stopped it. It is there until its conversation ends, and no record says otherwise.
@@ -534,14 +556,14 @@ bool Logins::say(Login& login, const protocol::ToSession& message) {
 void Logins::end(Login& login, const std::string& words) {
   login.ending = true;
   login.deadline_ms = clocks_.steady_ms() + end_patience_ms;
-  login.cut_ms = clocks_.steady_ms() + cut_after_ms;
+  login.end_ms = clocks_.steady_ms();
   if (!say(login, protocol::EndSession{words})) ::shutdown(login.conversation.get(), SHUT_RDWR);
 }
 
 void Logins::close(Place place, const std::string& words) {
   Login& login = place->second;
   if (login.counted) limits_.end(login.origin);
-  if (login.ending) cut(login);
+  if (login.ending && login.client) cut(login);
   if (login.live) record_session(login, "session-end", words);
   logins_.erase(place);
 }

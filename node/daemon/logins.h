@@ -85,6 +85,7 @@ class Logins {
     SocketPlace source, own;
     Fd connection;    // until it is handed over
     Fd client;        // the same from then on, to cut it where the session does not; none of a session that came back
+    Fd process;       // of a session that came back: its process (pidfd_open(2))
     Fd conversation;  // ours
     Fd for_session;   // the other end, until it is handed over
     protocol::SessionStates states{protocol::SessionStates::Start::fresh};
@@ -99,7 +100,8 @@ class Logins {
     LoginAnswer answer;  // of it; its rights are those that the session has
     bool live = false, ending = false;
     std::string over;         // ending: what aclnode-session said last
-    std::int64_t cut_ms = 0;  // when the client is cut off, of one that is ending
+    std::int64_t end_ms = 0;  // when it was told to end, of one that is ending
+    bool cut = false, killed = false;
     std::int64_t since_ms = 0;
     release::Time since = 0;
   };
@@ -134,7 +136,8 @@ class Logins {
   void began(Login& login);
   void close(Place place, const std::string& words);
   void look_at_deadlines();
-  static void cut(Login& login);
+  void cut(Login& login) const;
+  void kill(Login& login);
   bool is_silence_short();
   [[nodiscard]] LoginAnswer decide_living(const Login& login) const;
 
@@ -150,6 +153,7 @@ class Logins {
   WaitingRoom waiting_;
   Fd epoll_, sessions_;
   int listeners_[2] = {-1, -1};
+  unsigned ifindex_ = 0;  // that they, and what is accepted from them, are bound to
   bool serves_ = false;
   std::optional<std::int64_t> paused_until_ms_;  // no room: what is accepted from is not watched until then
   std::optional<std::int64_t> silent_since_ms_;  // WireGuard says nothing, since that was seen

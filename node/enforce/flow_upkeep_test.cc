@@ -318,6 +318,28 @@ TEST(RecordForgetOfTheKernel, DeletesRecordsAndPairRecordsOfTheAddressesAtEither
   EXPECT_EQ(flow_entries(made.marks).size(), 1U) << "marks stay: they can only refuse";
 }
 
+// Who calls has a watchdog to feed between two slices.
+TEST(RecordForgetOfTheKernel, LooksAtNoMoreInASliceThanItMay) {
+  const Maps made;
+  NEED_MAPS(made);
+  const auto maps = FlowMaps::open(made.records, made.marks, made.coarse);
+  ASSERT_TRUE(maps);
+  constexpr std::uint32_t flows = 900, most = 50;
+  for (std::uint16_t i = 0; i < flows; ++i) set(made.records, flow(1, 2, i, ACL_PROTOCOL_UDP), start);
+  const net::Address two = net::Address::v4(0x0a4d0002U);
+  RecordForget forget(*maps, {{two, two}});
+  std::uint32_t slices = 0, taken = 0;
+  for (bool done = false; !done; ++slices) {
+    const auto slice = forget.step(most);
+    ASSERT_TRUE(slice);
+    EXPECT_LE(slice->seen, 2 * most);  // a walk goes by the kernel's portions
+    done = slice->done;
+    taken += slice->taken;
+  }
+  EXPECT_GE(slices, flows / (2 * most));
+  EXPECT_EQ(taken, flows);
+}
+
 // Random records, marks, sweeps and removals, in the kernel's maps and in the document's model.
 class UpkeepModel {
  public:

@@ -15,6 +15,7 @@
 #include <charconv>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -42,6 +43,17 @@ net::Address address_of(int family, const std::uint32_t (&words)[4]) {
   const std::uint64_t low = wide(2);
   if (high == 0 && low >> 32 == 0xffff) return net::Address::v4(static_cast<std::uint32_t>(low));
   return net::Address::v6(high, low);
+}
+
+void put_address(const net::Address& address, std::uint32_t (&words)[4]) {
+  if (address.is_v4()) {
+    words[0] = htonl(static_cast<std::uint32_t>(address.low()));
+    return;
+  }
+  for (unsigned i = 0; i < 4; ++i) {
+    const std::uint64_t half = i < 2 ? address.high() : address.low();
+    words[i] = htonl(static_cast<std::uint32_t>(i % 2 == 0 ? half >> 32 : half));
+  }
 }
 
 class NetlinkSocket {
@@ -82,6 +94,24 @@ Expected<void> dump(int socket, int family, std::uint8_t protocol, std::uint32_t
     if (!whole) return tl::unexpected(whole.error());
     if (*whole) return {};
   }
+}
+
+struct OneSocket {
+  nlmsghdr head;
+  inet_diag_req_v2 question;
+};
+// What the answer begins with, if it is one of that type. The kernel has answered before send() returns.
+template <class T>
+std::optional<T> ask_once(int netlink, const OneSocket& request, std::uint16_t type) noexcept {
+  if (netlink < 0 || ::send(netlink, &request, sizeof request, 0) != sizeof request) return std::nullopt;
+  std::array<std::uint8_t, 4096> answer{};
+  nlmsghdr head{};
+  T value{};
+  const ssize_t got = ::recv(netlink, answer.data(), answer.size(), MSG_DONTWAIT);
+  if (got < static_cast<ssize_t>(sizeof head + sizeof value)) return std::nullopt;
+  std::memcpy(&head, answer.data(), sizeof head);
+  std::memcpy(&value, answer.data() + sizeof head, sizeof value);
+  return head.nlmsg_type == type ? std::optional(value) : std::nullopt;
 }
 
 acl_flow_key key_of(const Socket& socket) {
@@ -154,6 +184,36 @@ Expected<std::vector<Socket>> read_sockets() {
     }
   }
   return sockets;
+}
+
+bool destroy_connection(const Socket& connection, unsigned ifindex) noexcept {
+  OneSocket request{};
+  request.head.nlmsg_len = sizeof request;
+  request.question.sdiag_family = connection.local.is_v4() ? AF_INET : AF_INET6;
+  request.question.sdiag_protocol = ACL_PROTOCOL_TCP;
+  request.question.idiag_states = ~0U;
+  inet_diag_sockid& id = request.question.id;
+  id.idiag_sport = htons(connection.local_port);
+  id.idiag_dport = htons(connection.remote_port);
+  put_address(connection.local, id.idiag_src);
+  put_address(connection.remote, id.idiag_dst);
+  id.idiag_if = ifindex;
+  id.idiag_cookie[0] = id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
+  const NetlinkSocket netlink;
+  // The kernel looks it up like a packet, and finds who listens where there is no such connection (inet_diag_find_one_icsk()): so
+  // it is looked at first, and then named by its cookie.
+  request.head.nlmsg_type = SOCK_DIAG_BY_FAMILY;
+  request.head.nlmsg_flags = NLM_F_REQUEST;
+  const auto found = ask_once<inet_diag_msg>(netlink.fd(), request, SOCK_DIAG_BY_FAMILY);
+  if (!found || found->idiag_state >= 32 || (bit(found->idiag_state) & tcp_connected) == 0 ||
+      found->id.idiag_dport != id.idiag_dport) {
+    return false;
+  }
+  std::copy(std::begin(found->id.idiag_cookie), std::end(found->id.idiag_cookie), id.idiag_cookie);
+  request.head.nlmsg_type = SOCK_DESTROY;
+  request.head.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+  const auto outcome = ask_once<std::int32_t>(netlink.fd(), request, NLMSG_ERROR);
+  return outcome && *outcome == 0;
 }
 
 Expected<PortRange> read_local_ports() {

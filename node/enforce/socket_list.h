@@ -31,6 +31,11 @@ Expected<bool> parse_sockets(std::span<const std::uint8_t> datagram, std::uint8_
 // All of this network namespace. Blocks for as long as the kernel takes to write the list: some 0.3 µs a socket.
 Expected<std::vector<Socket>> read_sockets();
 
+// Ends a TCP connection of this network namespace, whoever has it: both its ends get an error at once (SOCK_DESTROY in sock_diag(7)'s
+// <linux/sock_diag.h>; CONFIG_INET_DIAG_DESTROY). `ifindex`: of the device that it is bound to, 0: none. False: there is no such connection, or
+// the kernel cannot. Needs CAP_NET_ADMIN.
+bool destroy_connection(const Socket& connection, unsigned ifindex) noexcept;
+
 // Ports the kernel gives to sockets that name none (net.ipv4.ip_local_port_range, for IPv6, too), both ends included.
 struct PortRange {
   std::uint16_t first = 32768;

@@ -237,5 +237,26 @@ TEST_F(SocketListInNamespace, TellsWhatThisSideStartedFromWhatTheOtherDid) {
   EXPECT_EQ(seeds.marks[0].remote_port, 5000);
 }
 
+TEST_F(SocketListInNamespace, AConnectionIsEndedAtBothEndsAndNoOther) {
+  for (const auto& [from, to] : {std::pair{"10.77.0.1", "10.77.0.2"}, {"fd77::1", "fd77::2"}}) {
+    server(to, 22);
+    const std::uint16_t port = client(SOCK_STREAM, from, 0, to, 22), other = client(SOCK_STREAM, from, 0, to, 22);
+    const int other_fd = fds_[fds_.size() - 1], fd = fds_[fds_.size() - 2];
+    const auto error_of = [](int socket) {
+      int error = 0;
+      socklen_t size = sizeof error;
+      return ::getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &size) == 0 ? error : -1;
+    };
+    ASSERT_NE(port, other);
+    // As the server's, which nobody has accepted: whose it is does not matter.
+    EXPECT_TRUE(destroy_connection(connected(ACL_PROTOCOL_TCP, to, 22, from, port), 0)) << to;
+    EXPECT_EQ(error_of(fd), ECONNRESET) << to;
+    EXPECT_FALSE(destroy_connection(connected(ACL_PROTOCOL_TCP, to, 22, from, port), 0)) << "it is gone";
+    // Nor is who listens there taken for it.
+    client(SOCK_STREAM, from, 0, to, 22);
+    EXPECT_EQ(error_of(other_fd), 0) << to;
+  }
+}
+
 }  // namespace
 }  // namespace acl::node

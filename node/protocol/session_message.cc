@@ -53,6 +53,8 @@ struct ToSessionFields {
       fields_of_decision(io, m);
     } else if constexpr (std::is_same_v<T, EndSession>) {
       io.text(m.words, longest_text, "words");
+    } else if constexpr (std::is_same_v<T, KillLogin>) {
+      io.number(m.number);
     } else {
       static_assert(std::is_same_v<T, GoOn>);
     }

@@ -62,7 +62,13 @@ struct EndSession {
 // The answer to Resume: go on.
 struct GoOn {};
 
-using ToSession = std::variant<Begin, Decision, EndSession, GoOn>;
+// To the supervisor: a login that was told to end has not said that it does. With a pidfd (pidfd_open(2)) of its process, where aclnode has one:
+// it may be of another supervisor before this one.
+struct KillLogin {
+  std::uint64_t number = 0;  // of its Begin
+};
+
+using ToSession = std::variant<Begin, Decision, EndSession, GoOn, KillLogin>;
 
 // --- from aclnode-session to aclnode ---
 

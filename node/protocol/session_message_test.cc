@@ -26,7 +26,7 @@ Endpoint some_endpoint() {
 }
 
 ToSession some_to_session() {
-  switch (*rc::gen::inRange(0, 4)) {
+  switch (*rc::gen::inRange(0, 5)) {
     case 0: {
       Begin begin;
       begin.number = some<std::uint64_t>();
@@ -48,6 +48,7 @@ ToSession some_to_session() {
       return decision;
     }
     case 2: return EndSession{some_text(100)};
+    case 3: return KillLogin{some<std::uint64_t>()};
     default: return GoOn{};
   }
 }
@@ -95,6 +96,7 @@ TEST(SessionMessages, HaveTheBytesThatTheDocumentGives) {
   EXPECT_EQ(*encode(FromSession(May{3, "ann", true, false, Method::none})),
             (Bytes{80, 3, 0, 0, 0, 3, 0, 'a', 'n', 'n', 1, 0, 1}));
   EXPECT_EQ(*encode(ToSession(GoOn{})), (Bytes{67}));
+  EXPECT_EQ(*encode(ToSession(KillLogin{0x0102})), (Bytes{68, 2, 1, 0, 0, 0, 0, 0, 0}));
   EXPECT_EQ(*encode(ToSession(Decision{3, true, false, true, false, "hi", {"A*"}})),
             (Bytes{65, 3, 0, 0, 0, 1, 0, 1, 0, 2, 0, 'h', 'i', 1, 0, 2, 0, 'A', '*'}));
 }

@@ -24,6 +24,8 @@ namespace {
 constexpr int most_rounds = 50, reaped_in_a_round = 10'000;
 constexpr int between_foreground_and_start = 13;
 constexpr timespec between_rounds{0, 10'000'000};
+// Somebody else waits meanwhile.
+constexpr int tree_rounds = 5;
 
 template <class T>
 bool next_number(std::string_view& text, T& value) {
@@ -111,6 +113,17 @@ bool kill_process(const ProcessLine& seen) noexcept {
   ProcessLine now;
   return process && read_process(seen.pid, now) && now.started == seen.started &&
          syscall(SYS_pidfd_send_signal, process.get(), SIGKILL, nullptr, 0) == 0;
+}
+
+void kill_tree(pid_t root) noexcept {
+  // It makes no more of them; those that do are looked for again. They stay its descendants, as it is their subreaper.
+  kill(root, SIGSTOP);
+  for (int round = 0; round < tree_rounds; ++round) {
+    const auto found = descendants_of(root, read_processes());
+    if (found.empty()) break;
+    for (const ProcessLine& each : found) kill_process(each);
+  }
+  kill(root, SIGKILL);
 }
 
 bool kill_descendants() noexcept {

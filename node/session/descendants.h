@@ -31,5 +31,7 @@ bool kill_process(const ProcessLine& seen) noexcept;
 // SIGKILL to all descendants of this process, again until there are none. Waits for those that are its children. False: after
 // all rounds there still were some: they do not end (a disk), or make others faster than they are found.
 bool kill_descendants() noexcept;
+// SIGKILL to that process and to all its descendants as they are now, which it has no more once it has ended.
+void kill_tree(pid_t root) noexcept;
 
 }  // namespace acl::node::session

@@ -23,6 +23,7 @@
 #include "node/protocol/login_conversation.h"
 #include "node/session/channels.h"
 #include "node/session/connection.h"
+#include "node/session/control_group.h"
 #include "node/session/daemon_link.h"
 #include "node/session/descendants.h"
 #include "node/session/host_keys.h"
@@ -107,6 +108,7 @@ class Login {
   std::optional<protocol::Login> asked_;  // and not yet decided
   std::optional<Account> account_;
   std::string refusal_;  // policy accepted, and this machine did not: asking again changes nothing
+  LoginGroup group_;
   std::optional<OpenedAccount> opened_;
   std::optional<Channels> channels_;
 
@@ -321,10 +323,15 @@ void Login::decide(const protocol::Decision& decision) {
 Expected<void> Login::open(const protocol::Decision& decision) {
   if (!account_)
     return fail(Code::E1406, fmt::format("there is no account \"{}\" here", protocol::shown(asked_->user)));
+  group_ = LoginGroup::enter();
   auto opened = open_account(*account_, begin_.pam_service, source_);
   // Modules that were the user for a while have had this set anew (fs.suid_dumpable in proc(5)).
   prctl(PR_SET_DUMPABLE, 0);
-  if (!opened) return tl::unexpected(opened.error());
+  if (!opened) {
+    group_ = LoginGroup();
+    return tl::unexpected(opened.error());
+  }
+  group_.follow(opened->pam.variable("XDG_SESSION_ID"));
   ChannelRights rights;
   rights.environment.account = *account_;
   rights.environment.patterns = decision.patterns;
@@ -398,6 +405,7 @@ void Login::give_time_to_end() {
 
 void Login::finish() {
   kill_in(goodbye_ms + longest_closing_ms);
+  if (!forced_) prctl(PR_SET_NAME, leaving);
   if (forced_) send(protocol::End{words_});
   if (channels_) channels_->hang_up(forced_ ? Channels::HangUp::all : Channels::HangUp::but_on_pipes);
   daemon_.send(protocol::SessionOver{words_});
@@ -405,13 +413,16 @@ void Login::finish() {
   give_time_to_end();
   ssh_.conversation = Fd();
   end_ssh();
-  // Before all that can take its time: records wait for locks that others may hold, and the timer ends this process.
+  // Before all that can take its time: records wait for locks that others may hold, and the timer ends this process. At once where there is
+  // a group of the login; what has left it by root's hand, and where there is none, by looking.
+  if (forced_) group_.kill();
   if (forced_ && !kill_descendants()) {
     log_diagnostic(make_diagnostic(
         Code::E1404, fmt::format("processes of \"{}\", whose login from {} has ended, cannot all be killed",
                                  account_ ? account_->name : std::string(), text_of(begin_.source))));
   }
   if (channels_) channels_->end_records();
+  group_.leave();
   // Closes PAM's session.
   opened_.reset();
 }

@@ -19,6 +19,9 @@
 
 namespace acl::node::session {
 
+// The name (PR_SET_NAME) of a process whose login has ended by itself: its supervisor, should it be killed now, leaves what it leaves behind.
+inline constexpr const char* leaving = "aclnode-leaving";
+
 struct LoginSettings {
   Milliseconds patience = 60'000;  // without aclnode
   std::string time_zone;           // TZ for the user

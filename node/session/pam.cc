@@ -131,6 +131,11 @@ std::vector<std::string> PamSession::environment() const {
   return variables;
 }
 
+std::string PamSession::variable(const char* name) const {
+  const char* const value = state_ ? pam_getenv(state_->handle, name) : nullptr;
+  return value != nullptr ? value : "";
+}
+
 const std::string& PamSession::texts() const {
   static const std::string none;
   return state_ ? state_->said.all : none;

@@ -31,6 +31,8 @@ class PamSession {
 
   // "NAME=value".
   [[nodiscard]] std::vector<std::string> environment() const;
+  // Empty: not set.
+  [[nodiscard]] std::string variable(const char* name) const;
   // What modules want shown, such as the message of the day; whole lines.
   [[nodiscard]] const std::string& texts() const;
 

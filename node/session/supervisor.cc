@@ -16,11 +16,15 @@
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
+#include <map>
 #include <utility>
 #include <variant>
 #include <vector>
 
+#include "engine/net/file.h"
 #include "node/protocol/channel.h"
+#include "node/session/control_group.h"
+#include "node/session/descendants.h"
 #include "node/session/host_keys.h"
 #include "node/session/log.h"
 
@@ -78,6 +82,20 @@ bool is_root(int fd) {
   return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.uid == 0;
 }
 
+// Of a process that was not waited for: whether what it leaves behind is to stay.
+bool is_leaving(pid_t pid) {
+  const auto name = read_file(fmt::format("/proc/{}/comm", pid), 64);
+  return name && *name == fmt::format("{}\n", leaving);
+}
+
+// Of a pidfd, by its fdinfo (pidfd_open(2)). It keeps its number as long as the process has not been waited for; -1: it has, or is none.
+pid_t pid_of(int process) {
+  const auto text = read_file(fmt::format("/proc/self/fdinfo/{}", process), 4096);
+  if (!text) return -1;
+  const auto at = text->find("\nPid:\t");
+  return at == std::string::npos ? -1 : static_cast<pid_t>(std::strtol(text->c_str() + at + 6, nullptr, 10));
+}
+
 // sd_notify(3): the unit is up once connections are taken.
 void tell_ready() {
   const char* const path = std::getenv("NOTIFY_SOCKET");
@@ -109,13 +127,14 @@ class Supervisor {
   // A login's exit status, in its process.
   std::optional<int> hear(std::size_t connection);
   std::optional<int> begin(const protocol::Begin& begin, Fd connection, Fd conversation);
+  void kill_login(std::uint64_t number, const Fd& process) const;
   [[nodiscard]] int left_ms() const;
 
   const SupervisorSettings& settings_;
   Listening listening_;
   Fd signals_;
   std::vector<Fd> connections_;
-  std::size_t logins_ = 0;
+  std::map<pid_t, std::uint64_t> logins_;  // numbers by their processes, which have not been waited for
   Milliseconds idle_since_ = 0;
   std::vector<std::uint8_t> buffer_;
 };
@@ -128,6 +147,7 @@ Expected<int> Supervisor::run() {
   signals_ = Fd(signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!signals_) return fail(Code::E1404, "signals cannot be watched");
   warm_up_signing();
+  remove_empty_groups();
   tell_ready();
   // Modules of PAM see this environment, users do not.
   clearenv();
@@ -151,7 +171,7 @@ Expected<int> Supervisor::run() {
 }
 
 int Supervisor::left_ms() const {
-  if (!settings_.linger || logins_ != 0 || !connections_.empty()) return -1;
+  if (!settings_.linger || !logins_.empty() || !connections_.empty()) return -1;
   return static_cast<int>(std::clamp<Milliseconds>(idle_since_ + *settings_.linger - now_ms(), 0, 3'600'000));
 }
 
@@ -165,10 +185,14 @@ bool Supervisor::hear_signals() {
 }
 
 void Supervisor::reap() {
-  int status = 0;
-  pid_t pid = 0;
-  while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-    if (logins_ > 0) --logins_;
+  siginfo_t ended{};
+  while (ended = {}, waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT) == 0 && ended.si_pid > 0) {
+    const pid_t pid = ended.si_pid;
+    // Nobody is left who would end what it has started when policy says so.
+    if (ended.si_code != CLD_EXITED && !is_leaving(pid)) kill_login_group(pid);
+    int status = 0;
+    waitpid(pid, &status, 0);
+    if (logins_.erase(pid) != 0 && logins_.empty()) remove_empty_groups();
     idle_since_ = now_ms();
     if (!WIFSIGNALED(status)) continue;
     log_diagnostic(make_diagnostic(
@@ -193,15 +217,33 @@ std::optional<int> Supervisor::hear(std::size_t connection) {
     if (wanted != nullptr && received.count == 2) {
       return begin(*wanted, std::move(received.descriptors[0]), std::move(received.descriptors[1]));
     }
-    log_diagnostic(make_diagnostic(Code::E1403, "aclnode said what is no begin of a login"));
+    const auto* const end = message ? std::get_if<protocol::KillLogin>(&*message) : nullptr;
+    if (end != nullptr && received.count <= 1) {
+      kill_login(end->number, received.descriptors[0]);
+      return std::nullopt;
+    }
+    log_diagnostic(make_diagnostic(Code::E1403, "aclnode said what is neither begin nor end of a login"));
   }
   connections_.erase(connections_.begin() + static_cast<std::ptrdiff_t>(connection));
   idle_since_ = now_ms();
   return std::nullopt;
 }
 
+// One that does not end though it was told to: its user may have stopped it, being root. All that it has started goes with it.
+void Supervisor::kill_login(std::uint64_t number, const Fd& process) const {
+  const auto at = std::find_if(logins_.begin(), logins_.end(), [&](const auto& each) { return each.second == number; });
+  // A number of a process that was not waited for is nobody else's.
+  const pid_t pid = process ? pid_of(process.get()) : at != logins_.end() ? at->first : -1;
+  if (pid <= 0)
+    return log_diagnostic(
+        make_diagnostic(Code::E1404, fmt::format("login {} is to be killed, and is not here", number)));
+  log_diagnostic(
+      make_diagnostic(Code::E1404, fmt::format("login process {} did not end when told, and is killed", pid)));
+  if (!kill_login_group(pid)) kill_tree(pid);
+}
+
 std::optional<int> Supervisor::begin(const protocol::Begin& begin, Fd connection, Fd conversation) {
-  if (logins_ >= most_logins_at_once) {
+  if (logins_.size() >= most_logins_at_once) {
     log_diagnostic(make_diagnostic(Code::E1404, fmt::format("more than {} logins at once", most_logins_at_once)));
     return std::nullopt;
   }
@@ -209,7 +251,7 @@ std::optional<int> Supervisor::begin(const protocol::Begin& begin, Fd connection
   if (pid < 0) {
     log_diagnostic(make_diagnostic(Code::E1404, fmt::format("cannot make a process: {}", std::strerror(errno))));
   }
-  if (pid > 0) ++logins_;
+  if (pid > 0) logins_[pid] = begin.number;
   if (pid != 0) return std::nullopt;
   // The lock and the listening socket are the supervisor's; another one may have to take them while this login lasts.
   connections_.clear();

@@ -1,7 +1,8 @@
 // The supervisor: takes accepted connections from aclnode and makes one process for each login, outside aclnode's sandbox.
 //
 // It listens on a socket that only root's processes may use, forks without exec, so that a login costs little, and reaps. It knows nothing
-// of what happens in a login, and logins know nothing of it: they go on when it ends. E1404 where it cannot listen.
+// of what happens in a login, and logins know nothing of it: they go on when it ends. It kills one that aclnode names, as it does not end when
+// told; and what one whose process was killed has left in its control group (control_group.h). E1404 where it cannot listen.
 #pragma once
 
 #include <optional>

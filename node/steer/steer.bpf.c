@@ -5,6 +5,9 @@
 // is none, since aclnode is not running, the connection is refused: nobody whom policy keeps out meets the sshd of the system instead.
 // All else is looked up as if this program were not there.
 //
+// Of an interface that is enslaved, to a VRF or the like, the index is its master's, for what comes in by others of that, too. Then there are
+// no listeners: port 22 is refused at both.
+//
 // A connection from this host to its own WireGuard address has the interface's index, too, although it comes in by the loopback
 // interface: hence the set of this host's addresses.
 #include <linux/bpf.h>
@@ -67,7 +70,8 @@ int steer(struct bpf_sk_lookup* context) {
   const __u32 zero = 0;
   const struct acl_steer_settings* set = bpf_map_lookup_elem(&settings, &zero);
   if (!set || context->protocol != IPPROTO_TCP || context->local_port != set->port) return SK_PASS;
-  if (set->ifindex == 0 || context->ingress_ifindex != set->ifindex) return SK_PASS;
+  const __u32 ingress = context->ingress_ifindex;
+  if (set->ifindex == 0 || (ingress != set->ifindex && (set->master == 0 || ingress != set->master))) return SK_PASS;
 
   struct acl_steer_address to, from;
   __u32 which = ACL_STEER_V4;

@@ -15,6 +15,7 @@ struct acl_steer_address {
 // The one element of `settings`.
 struct acl_steer_settings {
   __u32 ifindex;  // of the WireGuard interface; 0: there is none, and nothing is steered
+  __u32 master;   // of the one that it is enslaved to (a VRF), which is where sockets see its packets come in; 0: none
   __u32 port;
 };
 

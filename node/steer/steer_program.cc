@@ -132,9 +132,9 @@ SteerProgram::~SteerProgram() {
 int SteerProgram::map(const char* name) const { return bpf_object__find_map_fd_by_name(object_, name); }
 int SteerProgram::program() const { return bpf_program__fd(bpf_object__find_program_by_name(object_, "steer")); }
 
-Expected<void> SteerProgram::set_interface(unsigned ifindex, std::uint16_t port) const {
+Expected<void> SteerProgram::set_interface(unsigned ifindex, unsigned master, std::uint16_t port) const {
   const std::uint32_t zero = 0;
-  const acl_steer_settings value{ifindex, port};
+  const acl_steer_settings value{ifindex, master, port};
   if (bpf_map_update_elem(map("settings"), &zero, &value, BPF_ANY) != 0)
     return cannot("cannot tell the steering program its interface", errno);
   return {};

@@ -26,8 +26,8 @@ class SteerProgram {
   SteerProgram& operator=(const SteerProgram&) = delete;
   ~SteerProgram();
 
-  // `ifindex` 0: nothing is steered.
-  Expected<void> set_interface(unsigned ifindex, std::uint16_t port) const;
+  // `ifindex` 0: nothing is steered. `master` 0: it has none.
+  Expected<void> set_interface(unsigned ifindex, unsigned master, std::uint16_t port) const;
   // Makes the set hold these and no others; those that go make room first.
   Expected<void> set_own(const std::vector<net::Address>& addresses) const;
   Expected<void> set_local(const std::vector<net::Address>& addresses) const;

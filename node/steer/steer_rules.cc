@@ -38,12 +38,16 @@ std::string steer_rules_text(const SteerRules& rules) {
   out += "  chain prerouting {\n    type filter hook prerouting priority mangle; policy accept;\n";
   for (const net::Address& own : rules.own) {
     const std::uint16_t to = own.is_v4() ? rules.listener_v4 : rules.listener_v6;
-    const std::string match = fmt::format("    iifname \"{}\" {} daddr {} tcp dport {} tcp flags & (syn | ack) == syn",
-                                          rules.interface, own.is_v4() ? "ip" : "ip6", own.text(), rules.port);
-    if (to != 0)
-      out += fmt::format("{} tproxy {} to {}:{} accept\n", match, own.is_v4() ? "ip" : "ip6",
-                         own.is_v4() ? "127.0.0.1" : "[::1]", to);
-    out += match + " drop\n";
+    for (const std::string* interface : {&rules.interface, &rules.master}) {
+      if (interface->empty()) continue;
+      const std::string match =
+          fmt::format("    iifname \"{}\" {} daddr {} tcp dport {} tcp flags & (syn | ack) == syn", *interface,
+                      own.is_v4() ? "ip" : "ip6", own.text(), rules.port);
+      if (to != 0)
+        out += fmt::format("{} tproxy {} to {}:{} accept\n", match, own.is_v4() ? "ip" : "ip6",
+                           own.is_v4() ? "127.0.0.1" : "[::1]", to);
+      out += match + " drop\n";
+    }
   }
   return out + "  }\n}\n";
 }

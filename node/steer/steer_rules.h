@@ -1,6 +1,6 @@
 // The steering rules: a table of nftables for kernels without the program (nft(8), tproxy). For steering.cc.
 //
-// By the interface's name, own addresses and port: the beginning of a connection goes to our socket; if there is none, it is dropped. A
+// By the interface's name, and its master's if it has one, own addresses and port: the beginning of a connection goes to our socket; if there is none, it is dropped. A
 // connection from this host never comes in by that interface. E1401 with nftables' words.
 #pragma once
 
@@ -13,7 +13,7 @@
 namespace acl::node {
 
 struct SteerRules {
-  std::string table, interface;
+  std::string table, interface, master;  // `master`: what the interface is enslaved to; empty: nothing
   std::vector<net::Address> own;
   std::uint16_t port = 22;
   std::uint16_t listener_v4 = 0, listener_v6 = 0;  // ports on the loopback addresses; 0: none

@@ -1,11 +1,23 @@
 #include "node/steer/steering.h"
 
+#include <fmt/format.h>
+#include <net/if.h>
+
 #include <algorithm>
+#include <array>
 
 #include "node/steer/steer_program.h"
 #include "node/steer/steer_rules.h"
 
 namespace acl::node {
+namespace {
+
+std::string name_of(unsigned ifindex) {
+  std::array<char, IF_NAMESIZE> name{};
+  return if_indextoname(ifindex, name.data()) != nullptr ? name.data() : fmt::format("{}", ifindex);
+}
+
+}  // namespace
 
 struct Steering::Program {
   SteerProgram in_kernel;
@@ -41,7 +53,18 @@ Expected<void> Steering::set(const SteeringFacts& facts) {
   in_force_ = done.has_value();
   facts_ = facts;
   if (done) taken_ = facts.ifindex;
+  if (done && facts.master != 0) return fail_enslaved(facts);
   return listening ? done : listening;
+}
+
+tl::unexpected<Diagnostic> Steering::fail_enslaved(const SteeringFacts& facts) const {
+  return fail(
+      Code::E1401,
+      fmt::format(
+          "\"{}\" is enslaved to \"{}\" (a VRF, or the like): what comes in by it cannot be told from what comes in by "
+          "others of that, so nobody logs in by policy",
+          options_.interface, name_of(facts.master)),
+      fmt::format("take it out (ip link set {} nomaster), or do without ([ssh] enabled = false)", options_.interface));
 }
 
 // Those of an interface that is gone are closed; one of IPv6 that could not be had is tried again while an own address wants it.
@@ -63,7 +86,7 @@ Expected<void> Steering::set_program(const SteeringFacts& facts) {
   // A set that is not whole may take a process of this host for another host: nothing is steered to a listener until it is.
   if (!filled) static_cast<void>(program.set_listeners(-1, -1));
   // Whatever failed: for the addresses that are in the set, what comes by the interface is refused.
-  if (auto done = program.set_interface(facts.ifindex, options_.port); !done) return done;
+  if (auto done = program.set_interface(facts.ifindex, facts.master, options_.port); !done) return done;
   if (auto done = program.attach(); !done) return done;
   return filled;
 }
@@ -73,13 +96,15 @@ Expected<void> Steering::fill_program(const SteeringFacts& facts) const {
   const Expected<void> owned = program.set_own(facts.own);
   if (!facts.host) return owned ? program.set_listeners(-1, -1) : owned;
   if (auto done = program.set_local(*facts.host); !done) return done;
+  if (facts.master != 0) return owned ? program.set_listeners(-1, -1) : owned;
   return owned ? program.set_listeners(listeners_.v4.get(), listeners_.v6.get()) : owned;
 }
 
 Expected<void> Steering::set_rules(const SteeringFacts& facts) const {
-  const bool listens = facts.host.has_value();
+  const bool listens = facts.host.has_value() && facts.master == 0;
   const SteerRules rules{options_.table,
                          options_.interface,
+                         facts.master != 0 ? name_of(facts.master) : std::string(),
                          facts.own,
                          options_.port,
                          listens ? listeners_.port_v4 : std::uint16_t{0},

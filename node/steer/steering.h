@@ -36,7 +36,10 @@ struct SteeringOptions {
 };
 
 struct SteeringFacts {
-  unsigned ifindex = 0;           // 0: the interface is not there
+  unsigned ifindex = 0;  // 0: the interface is not there
+  // What the interface is enslaved to; 0: nothing. Of a VRF sockets see packets come in by that one, as they do those of its other
+  // interfaces: who came by WireGuard cannot be told. Port 22 of an own address is then refused at both, and set() is an error.
+  unsigned master = 0;
   std::vector<net::Address> own;  // ascending
   // Ascending; nothing: not known, and who is of this host is not, so that there are no listeners.
   std::optional<std::vector<net::Address>> host;
@@ -66,6 +69,7 @@ class Steering {
  private:
   struct Program;
   explicit Steering(SteeringOptions options);
+  [[nodiscard]] tl::unexpected<Diagnostic> fail_enslaved(const SteeringFacts& facts) const;
   Expected<void> look_after_listeners(const SteeringFacts& facts);
   Expected<void> set_program(const SteeringFacts& facts);
   Expected<void> fill_program(const SteeringFacts& facts) const;

@@ -16,7 +16,7 @@ net::Address at(const char* text) { return *net::Address::parse(text); }
 
 TEST(SteerRules, ABeginningGoesToOurSocketAndNowhereElseIfThereIsNone) {
   const std::string text =
-      steer_rules_text({"aclnode_wg0_ssh", "wg0", {at("100.64.0.2"), at("fd7a::2")}, 22, 40001, 40002});
+      steer_rules_text({"aclnode_wg0_ssh", "wg0", "", {at("100.64.0.2"), at("fd7a::2")}, 22, 40001, 40002});
   EXPECT_EQ(text,
             "table inet aclnode_wg0_ssh\n"
             "delete table inet aclnode_wg0_ssh\n"
@@ -34,9 +34,16 @@ TEST(SteerRules, ABeginningGoesToOurSocketAndNowhereElseIfThereIsNone) {
 }
 
 TEST(SteerRules, WithoutAListenerOfTheFamilyItIsDropped) {
-  const std::string text = steer_rules_text({"t", "wg0", {at("fd7a::2")}, 22, 40001, 0});
+  const std::string text = steer_rules_text({"t", "wg0", "", {at("fd7a::2")}, 22, 40001, 0});
   EXPECT_THAT(text, ::testing::Not(HasSubstr("tproxy")));
   EXPECT_THAT(text, HasSubstr("fd7a::2 tcp dport 22 tcp flags & (syn | ack) == syn drop"));
+}
+
+TEST(SteerRules, OfAnInterfaceThatIsEnslavedWhatComesInByItsMasterIsDroppedToo) {
+  const std::string text = steer_rules_text({"t", "wg0", "blue", {at("100.64.0.2")}, 22, 0, 0});
+  for (const char* name : {"wg0", "blue"})
+    EXPECT_THAT(text, HasSubstr(std::string("iifname \"") + name +
+                                "\" ip daddr 100.64.0.2 tcp dport 22 tcp flags & (syn | ack) == syn drop"));
 }
 
 TEST(HostAddresses, LoopbackIsOfTheHostWhateverIsListed) {

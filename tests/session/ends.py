@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """How logins end: by the client, by a policy that no longer allows them, with the machine; and how they outlive aclnode (lab.py)."""
-import fcntl, os, signal, socket, subprocess, time, unittest
+import array, fcntl, os, signal, socket, subprocess, time, unittest
 
-import lab
+import lab, wire
 from lab import Conversation, Login, Supervisor, processes, wait_for
 
 lab.enter()
@@ -114,6 +114,15 @@ class ByPolicy(unittest.TestCase):
         self.assertTrue(ann.daemon.is_closed())
         self.assertTrue(gone("marked-i"))
 
+    def test_a_fork_bomb_and_a_daemon_are_killed_as_well(self):
+        ann = Login(SUPERVISOR).log_in("ann")
+        ann.run("(setsid bash -c 'trap \"\" HUP; : marked-p; while :; do sleep 0.05; done' >/dev/null 2>&1 </dev/null &) &")
+        ann.open("exec", "ulimit -u 300; trap '' HUP TERM; bomb() { : marked-q; bomb | bomb & }; bomb >/dev/null 2>&1; sleep 1000")
+        self.assertTrue(living("marked-p") and wait_for(lambda: len(processes("marked-q")) > 50))
+        ann.daemon.say("end-session", words="no more")
+        self.assertTrue(ann.daemon.is_closed())
+        self.assertTrue(gone("marked-p") and gone("marked-q"))
+
     def test_whoever_locks_the_records_of_terminals_saves_nothing(self):
         ann = Login(SUPERVISOR).log_in("ann")
         ann.open("exec", f"trap '' HUP TERM; : marked-l; {LOOP}", terminal=TERMINAL)
@@ -139,6 +148,64 @@ class ByPolicy(unittest.TestCase):
         login.daemon.say("end-session", words="going")
         self.assertEqual(login.ssh.hear("end").words, "going")
         self.assertTrue(login.ssh.is_closed())
+
+
+def groups_or_skip(test, login):
+    """Where this machine has control groups, a login has one of its own (cgroup v2)."""
+    with open(f"/proc/{login.process()}/cgroup") as file:
+        own = [line for line in file if line.startswith("0::")]
+    if not own or "/aclnode-login-" not in own[0]:
+        test.skipTest("needs cgroup2, writable")
+    return own[0]
+
+
+class Groups(unittest.TestCase):
+    """What a login has started is known by its control group, whatever becomes of its own process."""
+
+    def begin(self, words):
+        """A login of root, and something that it has left behind."""
+        login = Login(SUPERVISOR).log_in("root")
+        groups_or_skip(self, login)
+        login.run(f"(setsid bash -c 'trap \"\" HUP; : {words}; while :; do sleep 0.05; done' >/dev/null 2>&1 </dev/null &) &")
+        self.assertTrue(living(words))
+        return login
+
+    def test_each_login_has_one_and_its_processes_are_in_it(self):
+        first, second = Login(SUPERVISOR).log_in("ann"), Login(SUPERVISOR).log_in("ann")
+        own = groups_or_skip(self, first)
+        self.assertEqual(first.run("grep ^0:: /proc/self/cgroup")[1], own)
+        self.assertNotEqual(second.run("grep ^0:: /proc/self/cgroup")[1], own)
+        first.leave(), second.leave()
+
+    def test_one_whose_process_is_killed_takes_all_that_it_has_started_along(self):
+        login = self.begin("marked-r")
+        os.kill(login.process(), signal.SIGKILL)
+        self.assertTrue(gone("marked-r"))
+
+    def test_one_that_was_stopped_is_killed_with_all_that_it_has_started_when_aclnode_says_so(self):
+        login = self.begin("marked-s")
+        os.kill(login.process(), signal.SIGSTOP)
+        login.daemon.say("end-session", words="no more")
+        SUPERVISOR.connection.send(wire.encode("kill", number=login.number))
+        self.assertTrue(login.daemon.is_closed())
+        self.assertTrue(gone("marked-s"))
+        Login(SUPERVISOR).log_in("ann").leave()
+
+    def test_one_of_another_supervisor_is_known_by_a_descriptor_of_its_process(self):
+        login = self.begin("marked-t")
+        os.kill(login.process(), signal.SIGSTOP)
+        other = Supervisor(socket_name="another.sock")
+        process = array.array("i", [os.pidfd_open(login.process())])
+        other.connection.sendmsg([wire.encode("kill", number=login.number)], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, process)])
+        self.assertTrue(login.daemon.is_closed())
+        self.assertTrue(gone("marked-t"))
+        os.close(process[0])
+        other.stop()
+
+    def test_one_that_nobody_knows_is_nobody_s(self):
+        SUPERVISOR.connection.send(wire.encode("kill", number=99999))
+        self.assertTrue(wait_for(lambda: "login 99999 is to be killed, and is not here" in SUPERVISOR.log()))
+        Login(SUPERVISOR).log_in("ann").leave()
 
 
 class InTime(unittest.TestCase):

@@ -4,7 +4,7 @@ enter() puts the test into namespaces of its own (mounts, network, processes) an
 records of its own; nothing of the machine is changed, and all that was started ends with the test. A second network
 namespace is where clients are. Needs root, namespaces, ip, unshare. Environment: ACLNODE_SESSION names the program.
 """
-import array, atexit, ctypes, json, os, select, shutil, signal, socket, subprocess, sys, time
+import array, atexit, ctypes, glob, json, os, select, shutil, signal, socket, subprocess, sys, time
 
 import wire
 
@@ -64,7 +64,21 @@ def enter():
         sys.exit(SKIPPED)
     environment = dict(os.environ, ACL_SESSION_LAB="1")
     command = ["unshare", "-m", "-n", "-p", "-f", "--mount-proc", "--kill-child", sys.executable, "-B", *sys.argv]
-    sys.exit(subprocess.run(command, env=environment).returncode)
+    status = subprocess.run(command, env=environment).returncode
+    for group in _groups_left():  # of logins that were killed with their supervisor
+        try:
+            os.rmdir(group)
+        except OSError:
+            pass  # another test's
+    sys.exit(status)
+
+
+def _groups_left():
+    with open("/proc/self/mountinfo") as mounts:
+        folders = [line.split()[4] for line in mounts if " - cgroup2 " in line]
+    with open("/proc/self/cgroup") as file:
+        own = "".join(line[3:].strip() for line in file if line.startswith("0::"))
+    return glob.glob(f"{folders[0]}{own}/aclnode-login-*") if folders else []
 
 
 def run(*command):
@@ -343,6 +357,11 @@ class Login:
         exited = self.ssh.hear("exited")
         self.ssh.say("closed", channel=channel)
         return (exited.signal if exited.signalled else exited.status), text
+
+    def process(self):
+        """Of root's, the parent of aclnode-ssh."""
+        with open(f"/proc/{self.about_ssh['pid']}/stat") as file:
+            return int(file.read().rpartition(")")[2].split()[1])
 
     def leave(self):
         """As when the client closes its connection."""

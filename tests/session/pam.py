@@ -144,8 +144,14 @@ class Misbehaviour(unittest.TestCase):
 
     def test_a_module_that_hangs_at_the_end_does_not_hang_for_ever(self):
         ann = Login(SUPERVISOR, pam_service=service("lingers", f"session required {ODD} close hang")).log_in("ann")
-        self.assertEqual(ann.run("echo here")[1], "here\n")
+        killed = lambda: SUPERVISOR.log().count("was killed by signal 9")
+        before = killed()
+        self.assertEqual(ann.run("echo here; nohup sleep 3333 >/dev/null 2>&1 </dev/null &")[1], "here\n")
         ann.leave()
+        # Though the login's process was killed for it, what the user wanted to stay does.
+        self.assertTrue(wait_for(lambda: killed() > before))
+        self.assertTrue(lab.processes("sleep\x003333"))
+        lab.kill_all("sleep\x003333")
 
 
 class Shipped(unittest.TestCase):

@@ -10,6 +10,7 @@ TERMINAL = [("has_terminal", "u8"), ("term", "text"), ("columns", "u32"), ("rows
             ("modes", "blob")]
 
 FIELDS = {
+    "kill": (68, [("number", "u64")]),
     "welcome": (32, [("host_keys", [("type", "text"), ("blob", "blob")]), ("keepalive_s", "u32"), ("keepalive_count", "u32"),
                      ("rekey_bytes", "u64"), ("formality", "u8")]),
     "signature": (33, [("request", "u32"), ("bytes", "blob")]),

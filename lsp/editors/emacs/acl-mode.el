@@ -217,6 +217,8 @@
                        (t (user-error "No language server serves this buffer"))))
          (text (if (hash-table-p result) (gethash "text" result) (plist-get result :text))))
     (when (stringp text)
+      ;; Paths as they are from the file that was asked about.
+      (setq text (string-replace (expand-file-name default-directory) "" text))
       (with-current-buffer (get-buffer-create "*acl-lsp*")
         (let ((inhibit-read-only t))
           (erase-buffer)

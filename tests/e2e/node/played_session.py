@@ -281,7 +281,8 @@ class Host:
             setattr(self, name, value)
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self.accept, daemon=True).start()
+        self.accepting = threading.Thread(target=self.accept, daemon=True)
+        self.accepting.start()
 
     def process(self, kind, command):
         """What runs for a channel, and as which program; nothing where it is refused."""
@@ -308,6 +309,9 @@ class Host:
             threading.Thread(target=connection.serve, daemon=True).start()
 
     def close(self):
+        # Nobody waits at it any more, or that thread would take the connections of who gets the descriptor's number next.
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.accepting.join()
         self.listener.close()
         for connection in self.connections:
             if connection.program.poll() is None:

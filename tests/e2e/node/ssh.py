@@ -265,6 +265,24 @@ class Live(unittest.TestCase):
         lab.publish(self.without_ann())
         self.assertTrue(wait_for(lambda: process.poll() is not None), "it goes on")
 
+    def test_a_session_whose_process_was_stopped_is_ended_with_all_that_it_has_started(self):
+        """As root can stop it; once with the aclnode that let it in, and once with another one after that."""
+        for restarts in (False, True):
+            with self.subTest(restarts=restarts):
+                process = self.session("root", "echo ready; (setsid sh -c 'trap \"\" HUP; exec sleep 4444' &); echo $PPID; exec cat")
+                login = int(process.stdout.readline())
+                self.assertTrue(wait_for(lambda: server.runs("^sleep 4444")))
+                if restarts:
+                    server.kill_daemon()
+                    server.start_daemon()
+                    self.assertTrue(wait_for(lambda: (s := server.status()) and s["ssh"]["sessions"] == 1))
+                stop(login)
+                lab.publish(self.without_ann())
+                self.assertTrue(wait_for(lambda: process.poll() is not None), "it goes on")
+                self.assertTrue(wait_for(lambda: not server.runs("^sleep 4444")), "it has left something")
+                self.assertTrue(wait_for(lambda: server.status()["ssh"]["sessions"] == 0))
+                self.settle(policy())
+
     def test_a_session_ends_when_wireguard_gives_the_address_to_another_key(self):
         process = self.session("ann", "echo ready; sleep 602")
         self.addCleanup(server.add_peer, laptop)

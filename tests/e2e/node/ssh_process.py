@@ -242,16 +242,15 @@ def transfers_are_equal_through_rekeys_from_either_side():
         with Lab(**settings) as lab:
             random_file(lab.path("file"), size)
             began = time.monotonic()
-            for _ in range(rounds):
-                for command in ("cat > {0}/up", "cat {0}/file > {0}/up; cat {0}/up", "cat"):
-                    with open(lab.path("file")) as source, open(lab.path("down"), "wb") as target:
-                        remote = command.format(lab.folder)
-                        done = subprocess.run(lab.command(*options, "h", remote), stdin=source, stdout=target, timeout=300)
-                    same(done.returncode, 0, f"{settings} {options} {command}")
-                    compared = "up" if command.startswith("cat >") else "down"
-                    same(run(["cmp", lab.path(compared), lab.path("file")], seconds=120).stdout, b"", f"{settings} {options} {command}")
+            one_way = ("cat > {0}/up", "cat {0}/file > {0}/up; cat {0}/up")
+            for command in (*one_way, *["cat"] * rounds):
+                with open(lab.path("file")) as source, open(lab.path("down"), "wb") as target:
+                    done = subprocess.run(lab.command(*options, "h", command.format(lab.folder)), stdin=source, stdout=target, timeout=300)
+                same(done.returncode, 0, f"{settings} {options} {command}")
+                compared = "up" if command.startswith("cat >") else "down"
+                same(run(["cmp", lab.path(compared), lab.path("file")], seconds=120).stdout, b"", f"{settings} {options} {command}")
             if LONG:
-                print(f"  {settings} {options}: {rounds} times there, back, and both at once; {time.monotonic() - began:.0f} s", flush=True)
+                print(f"  {settings} {options}: there, back, and {rounds} times both at once; {time.monotonic() - began:.0f} s", flush=True)
 
 
 @check
@@ -267,6 +266,7 @@ def the_end_of_a_stream_survives_a_rekey_at_it():
 def a_stalled_reader_holds_the_process_back_and_gets_everything():
     with Lab() as lab:
         client = subprocess.Popen(lab.command("h", "seq 1 3000000"), stdout=subprocess.PIPE)
+        assert wait_for(lambda: lab.host.opened)
         time.sleep(1)
         (program,) = [connection.program.pid for connection in lab.host.connections]
         with open(f"/proc/{program}/statm") as statm:
@@ -581,6 +581,7 @@ def a_running_one_owns_nothing():
         return print("  passed over: not root")
     with Lab() as lab:
         client = raw_client(lab.host.port)
+        assert wait_for(lambda: lab.host.connections)  # it may have spoken before it is in the list
         program = lab.host.connections[0].program.pid
         folder = f"/proc/{program}"
         status = dict(line.split(":\t", 1) for line in open(f"{folder}/status").read().splitlines() if ":\t" in line)
@@ -605,6 +606,7 @@ def a_planted_escape_gets_nowhere():
         return print("  passed over: not root, or no flavour with a planted escape (sanitizers)")
     with Lab() as lab:
         client = raw_client(lab.host.port)
+        assert wait_for(lambda: lab.host.connections)
         sibling = lab.host.connections[0].program
         for attempt in ("open", "write", "socket", "connect", "exec", "fork", "kill", "ptrace", "memory", "user", "unconfined"):
             ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)

@@ -246,6 +246,71 @@ class TooManyAddresses(Steer):
         self.assertTrue(wait_for(lambda: self.answers(self.ann, self.server.v4) == "aclnode"), self.server.status())
 
 
+class LaterIpv6(Steer):
+    def test_where_ipv6_comes_later_it_is_listened_to_then(self):
+        """Without ::1 there is no listener of IPv6; until there is one, its connections are refused and nobody else's."""
+        self.start_sshd()
+        ipv6 = lambda off: self.server.exec("sysctl", "-qw", f"net.ipv6.conf.lo.disable_ipv6={off}")
+        ipv6(1)
+        self.start()
+        self.assertTrue(wait_for(lambda: self.answers(self.ann, self.server.v4) == "aclnode"))
+        self.assertIn(self.answers(self.ann, self.server.v6, 1.0), ("refused", "nobody"))
+        ipv6(0)
+        self.assertTrue(wait_for(lambda: self.answers(self.ann, self.server.v6, 1.0) == "aclnode"))
+
+
+class Enslaved(Steer):
+    """An interface that is enslaved: sockets see what comes in by it come in by its master."""
+
+    def refuses(self, name):
+        self.is_troubled(f'is enslaved to "{name}"')
+        self.assertIn("E1401", self.server.status()["ssh"]["trouble"])
+        self.assertFalse(self.server.status()["ssh"]["listening"])
+
+    def test_of_an_interface_with_a_master_no_logins_are_taken_until_it_has_none(self):
+        """Here a veth, as a TUN device takes no master but a VRF, which not all kernels have."""
+        self.server.ip("link", "add", "veth-wg", "type", "veth", "peer", "name", "veth-far", "netns", self.ann.namespace)
+        self.server.ip("link", "add", "red", "type", "bridge")
+        self.server.ip("link", "set", "veth-wg", "master", "red")
+        for name in ("veth-wg", "red"):
+            self.server.ip("link", "set", name, "up")
+        self.ann.ip("link", "set", "veth-far", "up")
+        self.ann.ip("route", "add", f"{self.server.v4}/32", "dev", "veth-far")  # what comes back may come by WireGuard
+        self.start_sshd()
+        self.assertTrue(wait_for(lambda: self.answers(self.ann, self.server.v4, 1.0) == "sshd"))
+        number = self.lab.publish(policy())
+        settings = {"interface": "veth-wg", "wireguard_socket": f"/var/run/wireguard/{self.server.interface}.sock"}
+        ssh = {"enabled": True, "session_program": STAND_IN, "session_socket": self.socket, "steer_by": self.BY}
+        text = "".join(f"{key} = {json.dumps(value)}\n" for key, value in ssh.items())
+        self.server.write_config(break_glass=f"\n[ssh]\n{text}", **settings)
+        self.server.start_daemon()
+        self.refuses("red")
+        self.assertTrue(self.server.enforces_generation(number))
+        self.assertIn(self.answers(self.ann, self.server.v4, 1.0), ("refused", "nobody"))
+        self.server.ip("link", "set", "veth-wg", "nomaster")
+        self.listens()
+        self.server.ip("link", "set", "veth-wg", "master", "red")
+        self.refuses("red")
+
+    def test_in_a_vrf_nobody_answers(self):
+        if subprocess.run(["ip", "-n", self.server.namespace, "link", "add", "blue", "type", "vrf", "table", "100"], capture_output=True).returncode != 0:
+            self.skipTest("this kernel has no VRF (CONFIG_NET_VRF)")
+        self.server.ip("link", "set", "blue", "up")
+        self.server.exec("sysctl", "-qw", "net.ipv4.tcp_l3mdev_accept=1")  # the sshd of the system would take it
+        self.start_sshd()
+        self.start()
+        self.assertEqual(self.answers(self.ann, self.server.v4), "aclnode")
+        self.server.ip("link", "set", self.server.interface, "master", "blue")
+        self.refuses("blue")
+        self.assertIn(self.answers(self.ann, self.server.v4, 1.0), ("refused", "nobody"))
+        self.server.ip("link", "set", self.server.interface, "nomaster")
+        self.assertTrue(wait_for(lambda: self.answers(self.ann, self.server.v4) == "aclnode"))
+
+
+class EnslavedByRules(Enslaved):
+    BY = "nftables"
+
+
 class WhoAnswersByRules(WhoAnswers):
     """The same by rules of nftables, for kernels without the program."""
     BY = "nftables"
@@ -322,20 +387,60 @@ class Logins(Steer):
     def test_a_session_that_was_stopped_is_cut_off_and_not_told_to_have_ended(self):
         self.start()
         s = self.login(self.ann, "root")[1]
-        self.wait_for_records("session-start")
-        with open(self.socket + ".pid") as file:
-            supervisor = file.read().strip()
-        with open(f"/proc/{supervisor}/task/{supervisor}/children") as file:
-            (session,) = map(int, file.read().split())
+        started = self.wait_for_records("session-start")[0]
+        session = self.session()
         stop(session)
         self.configure(deny_users=["root"])
         self.assertEqual(self.server.ask("reload").returncode, 0)
         self.assertIsNone(event(s))
         self.wait_for_records("session-stays")
+        self.assertEqual(self.to_be_killed(), [f"{started['connection']} 0"])
         self.assertEqual(self.records("session-end"), [])
         self.assertEqual(self.server.status()["ssh"]["sessions"], 1)
         os.kill(session, signal.SIGKILL)
         self.wait_for_records("session-end")
+
+    def session(self):
+        """The process of the one login."""
+        with open(self.socket + ".pid") as file:
+            supervisor = file.read().strip()
+        with open(f"/proc/{supervisor}/task/{supervisor}/children") as file:
+            (session,) = map(int, file.read().split())
+        return session
+
+    def to_be_killed(self):
+        """Which logins the supervisor was to kill, and with how many descriptors that was said."""
+        try:
+            with open(self.socket + ".kill") as file:
+                return file.read().splitlines()
+        except FileNotFoundError:
+            return []
+
+    def check_cut_off_though_it_came_back(self, address):
+        """Its connection is another process's alone; the kernel ends it."""
+        self.start()
+        s = self.login(self.ann, "root", address=address)[1]
+        started = self.wait_for_records("session-start")[0]
+        self.server.kill_daemon()
+        self.assertEqual(event(s)["event"], "alone")
+        self.server.start_daemon()
+        self.assertEqual(event(s)["event"], "go-on")
+        session = self.session()
+        stop(session)
+        self.configure(deny_users=["root"])
+        self.assertEqual(self.server.ask("reload").returncode, 0)
+        with self.assertRaises(ConnectionResetError):
+            s.recv(1)
+        self.assertTrue(wait_for(self.to_be_killed))
+        self.assertEqual(self.to_be_killed(), [f"{started['connection']} 1"])
+        os.kill(session, signal.SIGKILL)
+        self.wait_for_records("session-end")
+
+    def test_a_session_that_came_back_and_was_stopped_is_cut_off_and_to_be_killed(self):
+        self.check_cut_off_though_it_came_back(self.server.v4)
+
+    def test_so_is_one_over_ipv6(self):
+        self.check_cut_off_though_it_came_back(self.server.v6)
 
     def test_a_new_table_ends_what_it_does_not_allow_within_a_second(self):
         self.start()

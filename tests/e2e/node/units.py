@@ -213,6 +213,14 @@ class Units(unittest.TestCase):
         self.assertEqual(ask("why", self.laptop.v4, f"self:{DENIED}/udp").returncode, 1)
         self.assertNotEqual(ask("reload").returncode, 0)
 
+    def test_its_memory_is_nobody_s_not_even_of_root_s_without_the_right_to_trace(self):
+        without = ["setpriv", "--bounding-set=-sys_ptrace", "--inh-caps=-sys_ptrace"]
+        opens = lambda pid: self.server.inside(*without, "sh", "-c", f": </proc/{pid}/mem")
+        self.assertIn("Permission denied", opens(self.pid()).stderr)
+        other = self.server.inside(*without, "sh", "-c", "sleep 600 >/dev/null 2>&1 & echo $!").stdout.strip()
+        self.assertEqual(opens(other).stderr, "", "it could not fail")
+        self.server.inside("kill", other)
+
     def test_the_state_is_the_daemon_s_alone(self):
         for path, mode in (("/var/lib/aclnode", "700 root"), ("/sys/fs/bpf/aclnode", "700 root"), ("/run/aclnode", "755 root")):
             self.assertEqual(self.server.inside("stat", "-L", "-c", "%a %U", path).stdout.strip(), mode, path)

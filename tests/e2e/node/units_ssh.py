@@ -227,6 +227,36 @@ class UnitsSsh(unittest.TestCase):
         self.assertTrue(wait_for(lambda: process.poll() is not None), "it goes on although no rule allows it")
         self.takes_logins(lab.publish(POLICY))
 
+    def test_a_login_whose_process_was_stopped_is_ended_all_the_same_with_all_that_it_has_started(self):
+        """By who may be root here; also after aclnode was started anew, and with a supervisor that knows nothing of it."""
+        process = self.session("(setsid sh -c 'trap \"\" HUP; exec sleep 4444' &) ; echo $PPID; exec cat")
+        login = int(process.stdout.readline())
+        self.assertTrue(wait_for(lambda: "sleep 4444" in server.inside("ps", "-eo", "args").stdout))
+        self.restart("aclnode", "aclnode-session")
+        self.assertTrue(wait_for(lambda: self.count_of_sessions() == 1))
+        server.inside("kill", "-STOP", str(login))
+        self.addCleanup(lambda: self.takes_logins(lab.publish(POLICY)))
+        self.takes_logins(lab.publish(policy("root")))
+        self.assertTrue(wait_for(lambda: process.poll() is not None), "it goes on although no rule allows it")
+        self.assertTrue(wait_for(lambda: "sleep 4444" not in server.inside("ps", "-eo", "args").stdout), "it has left something")
+        self.assertTrue(wait_for(lambda: self.count_of_sessions() == 0))
+
+    def test_pam_systemd_s_session_is_closed_by_who_opened_it(self):
+        """However it ended: by the person, or by policy."""
+        journal = lambda: server.inside("journalctl", "--no-pager", "--boot").stdout
+        left_open = lambda: sum(1 if word == "opened" else -1 for word in re.findall(r"pam_unix\(aclnode:session\): session (\w+) for user ann", journal()))
+        before = left_open()
+        self.said("true")
+        process = self.session("exec cat")
+        self.assertTrue(self.echoes(process, b"here"))
+        self.assertTrue(wait_for(lambda: left_open() == before + 1), journal())
+        self.addCleanup(lambda: self.takes_logins(lab.publish(POLICY)))
+        self.takes_logins(lab.publish(policy("root")))
+        self.assertTrue(wait_for(lambda: process.poll() is not None), "it goes on although no rule allows it")
+        self.assertTrue(wait_for(lambda: self.count_of_sessions() == 0))
+        self.assertTrue(wait_for(lambda: left_open() == before), journal())
+        self.assertNotIn("Failed to release session", journal())
+
     def test_host_keys_are_the_same_after_a_restart_and_a_boot_which_tells_people_that_it_ends_their_logins(self):
         keys = lambda: server.ask("host-keys").stdout
         before = keys()

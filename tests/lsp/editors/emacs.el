@@ -15,7 +15,7 @@
 (require 'flymake)
 (require 'xref)
 
-(defconst acl-test-deadline 5 "Seconds after which what should come at once does not come.")
+(defconst acl-test-deadline 60 "Seconds after which what should come at once does not come.")
 
 (setq acl-lsp-command (list (expand-file-name (getenv "ACL_LSP")))
       create-lockfiles nil

@@ -30,7 +30,7 @@ except ImportError:  # only pictures need it
 HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.path.normpath(os.path.join(HERE, '..', '..', '..'))
 PLUGIN = os.path.join(SOURCE, 'lsp', 'editors', 'neovim')
-DEADLINE = 10.0  # for what comes at once, on a machine that is busy
+DEADLINE = 60.0  # for what comes at once, on a machine that is busy
 
 
 class Neovim:
@@ -59,7 +59,7 @@ class Neovim:
         fcntl.ioctl(self.terminal, termios.TIOCSWINSZ, struct.pack('HHHH', lines, columns, 0, 0))
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
-        self._until(lambda: os.path.exists(self.socket), 'Neovim listens')
+        self.until(lambda: os.path.exists(self.socket), 'Neovim listens')
 
     def path(self, name):
         return os.path.join(self.scratch.name, name)
@@ -97,6 +97,7 @@ class Neovim:
                     self.feed.feed(data)
 
     def keys(self, text):
+        """Types; what is asked of Neovim right behind may come before. Wait for what the keys are to do."""
         os.write(self.terminal, text.encode())
 
     def lua(self, expression):
@@ -132,9 +133,9 @@ class Neovim:
         self.run(f'vim.fn.cursor(1, 1); assert(vim.fn.search({json.dumps(chr(92) + "V" + pattern)}, "cW") > 0, "not in the text")')
 
     def wait(self, condition, what):
-        self._until(lambda: self.lua(condition) is True, what)
+        self.until(lambda: self.lua(condition) is True, what)
 
-    def _until(self, holds, what):
+    def until(self, holds, what):
         end = time.monotonic() + DEADLINE
         while not holds():
             if time.monotonic() > end:
@@ -144,12 +145,12 @@ class Neovim:
 
     def screen(self, holds, what, waiting=False):
         """The cells once the screen shows what it should, and the cursor. `waiting`: Neovim waits for a key and answers nothing."""
-        self._until(lambda: self._shows(holds), what)
+        self.until(lambda: self._shows(holds), what)
         if not waiting:
             # All that was drawn before the title has arrived when the title has.
             title = f'drawn {time.monotonic_ns()}'
             self.run(f'vim.o.title = true; vim.o.titlestring = {json.dumps(title)}; vim.cmd("redraw!")')
-            self._until(lambda: self.view.title == title, 'the screen is drawn')
+            self.until(lambda: self.view.title == title, 'the screen is drawn')
         with self.lock:
             return [[self.view.buffer[y][x] for x in range(self.columns)] for y in range(self.lines)], \
                 (self.view.cursor.x, self.view.cursor.y)

@@ -22,7 +22,8 @@ def picture(cells, cursor, title, foreground='d8dee9', background='20242c'):
         for x, count, text, style in row:
             left = 12 + x * WIDTH
             if style['background'] != background:
-                out.append(f'<rect x="{left:g}" y="{top:g}" width="{count * WIDTH:g}" height="{HEIGHT}" fill="#{style["background"]}"/>')
+                out.append(f'<rect x="{left:g}" y="{top:g}" width="{count * WIDTH:g}" height="{HEIGHT}" fill="#{style["background"]}" '
+                           'shape-rendering="crispEdges"/>')
             if not text.strip():
                 continue
             # The text without its blanks at both ends, in the cells that are left.

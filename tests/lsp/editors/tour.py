@@ -67,6 +67,7 @@ look('DiagnosticUnderlineWarn', { underline = true, fg = '#ebcb8b' })
 look('LspCodeLens', { fg = '#7b88a1', italic = true })
 look('LspCodeLensSeparator', { fg = '#4c566a' })
 look('Title', { fg = '#88c0d0', bold = true })
+vim.lsp.handlers['textDocument/hover'] = vim.lsp.with(vim.lsp.handlers.hover, { border = 'single', max_width = 84 })
 vim.keymap.set('n', 'K', vim.lsp.buf.hover)
 vim.keymap.set('n', '<leader>d', vim.diagnostic.open_float)
 vim.keymap.set('n', '<leader>a', vim.lsp.buf.code_action)
@@ -104,11 +105,11 @@ class Tour:
             self.take(nvim, 'fixes', 'What mends the mistake under the cursor', 'tag:server', 'Type number and', waiting=True)
 
     def completion(self):
-        with self.nvim() as nvim:
+        with self.nvim(setup='code_lens = false') as nvim:
             nvim.open('policy.hujson')
             self.understood(nvim)
             nvim.find('// CI: deploys')
-            nvim.keys('zt')
+            nvim.run('vim.cmd("normal! zt")')
             nvim.find('"src": ["tag:ci"]')
             nvim.keys('f[ci[""\x1b')
             nvim.keys('itag:\x18\x0f')
@@ -119,7 +120,7 @@ class Tour:
             nvim.open('policy.hujson')
             self.understood(nvim)
             nvim.find('// Production, from healthy')
-            nvim.keys('zt')
+            nvim.run('vim.cmd("normal! zt")')
             nvim.find('"src":        ["group:oncall"]')
             nvim.keys('fgK')
             self.take(nvim, 'hover', 'Whom a rule really reaches', 'ana@paperkite.example', 'chidi')
@@ -129,7 +130,7 @@ class Tour:
     def rename(self):
         # Without what depends on tests: they run again while the picture is taken.
         with self.nvim(lines=26, setup='code_lens = false') as nvim:
-            nvim.run('vim.o.statusline = " %f"')
+            nvim.run('vim.o.statusline = " %f"; vim.diagnostic.disable()')
             nvim.open('access.test.hujson')
             nvim.open('policy.hujson')
             self.understood(nvim)

@@ -4,7 +4,7 @@ if exists('b:current_syntax')
 endif
 
 syntax region hujsonString start=/"/ skip=/\\\\\|\\"/ end=/"/ oneline contains=hujsonEscape,hujsonName,hujsonAutogroup
-syntax region hujsonKey start=/"/ skip=/\\\\\|\\"/ end=/"\ze\s*:/ oneline contains=hujsonEscape,hujsonName
+syntax match hujsonKey /"\%([^"\\]\|\\.\)*"\ze\s*:/ contains=hujsonEscape,hujsonName
 syntax match hujsonEscape /\\["\\\/bfnrt]\|\\u\x\{4}/ contained
 syntax match hujsonName /"\@1<=\%(group\|tag\|ipset\|posture\|svc\|host\):[^":[:space:]\\]*/ contained
 syntax match hujsonAutogroup /"\@1<=autogroup:[A-Za-z0-9-]*/ contained

@@ -2,6 +2,7 @@
 // commands a face. All that is known of policies is in the server; nothing is parsed or judged here.
 'use strict';
 
+const path = require('node:path');
 const vscode = require('vscode');
 const {LanguageClient, State} = require('vscode-languageclient/node');
 
@@ -106,7 +107,11 @@ function showStatus() {
 async function showResult(command, args, next) {
   const result = await next(command, args);
   if (result && typeof result.text === 'string') {
-    const document = await vscode.workspace.openTextDocument({content: result.text});
+    // Paths as they are from the file that was asked about.
+    const editor = vscode.window.activeTextEditor;
+    const folder = editor && editor.document.uri.scheme === 'file' ? path.dirname(editor.document.uri.fsPath) + path.sep : undefined;
+    const content = folder ? result.text.replaceAll(folder, '') : result.text;
+    const document = await vscode.workspace.openTextDocument({content});
     await vscode.window.showTextDocument(document, {viewColumn: vscode.ViewColumn.Beside, preview: true, preserveFocus: true});
   }
   return result;

@@ -65,7 +65,7 @@ const steps = {
 
   async 'the quick fix mends it, and the mark goes'() {
     await select('tag:servr');
-    await page.keyboard.press('Control+.');
+    await page.keyboard.press('Control+Period');
     const fix = page.locator('.action-widget .monaco-list-row', {hasText: 'tag:server'}).first();
     await fix.waitFor(patience);
     await fix.click();

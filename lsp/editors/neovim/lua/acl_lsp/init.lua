@@ -43,10 +43,17 @@ function M.clients(buffer)
   end, vim.tbl_values(vim.lsp.buf_get_clients(buffer)))
 end
 
--- Lenses are asked for: when the buffer is opened, after typing, and when its tests have run (the status tells).
+-- Lenses are asked for: when the buffer is opened, after typing, and when its tests have run (the status tells). Not by
+-- vim.lsp.codelens.refresh, which does nothing while an answer is on its way, though that is one about older tests.
 local function show_lenses(buffer)
-  if options.code_lens and vim.lsp.codelens and vim.api.nvim_buf_is_loaded(buffer) and #M.clients(buffer) > 0 then
-    vim.api.nvim_buf_call(buffer, vim.lsp.codelens.refresh)
+  if not options.code_lens or not vim.api.nvim_buf_is_loaded(buffer) or #M.clients(buffer) == 0 then
+    return
+  end
+  if vim.lsp.codelens.on_codelens then
+    local parameters = { textDocument = { uri = vim.uri_from_bufnr(buffer) } }
+    vim.lsp.buf_request(buffer, 'textDocument/codeLens', parameters, vim.lsp.codelens.on_codelens)
+  else
+    vim.lsp.codelens.refresh({ bufnr = buffer })
   end
 end
 
@@ -175,12 +182,15 @@ function M.execute(command, argument)
     vim.notify('acl-lsp does not serve this buffer', vim.log.levels.WARN)
     return
   end
+  local path = vim.api.nvim_buf_get_name(0)
   local parameters = { command = command, arguments = { argument } }
   local function answered(problem, result)
     if problem then
       vim.notify(problem.message, vim.log.levels.ERROR)
     elseif type(result) == 'table' and type(result.text) == 'string' then
-      local lines = vim.split(vim.trim(result.text), '\n')
+      -- Paths as they are from the file that was asked about.
+      local folder = vim.fn.fnamemodify(path, ':h') .. '/'
+      local lines = vim.split(vim.trim(result.text:gsub(vim.pesc(folder), '')), '\n')
       local buffer = vim.lsp.util.open_floating_preview(lines, '', { border = 'single', focus_id = 'acl_lsp' })
       vim.keymap.set('n', 'q', '<Cmd>close<CR>', { buffer = buffer })
     end
