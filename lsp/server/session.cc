@@ -201,9 +201,20 @@ std::shared_ptr<const Snapshot> Session::snapshot_of(OpenFile& file) {
   if (last && file.snapshot_revision == file.revision && last->kind == kind && last->file->policy.dialect == dialect &&
       last->inventory == inventory)
     return last;
+  retire(std::move(file.snapshot));
   file.snapshot = make_snapshot(file.name(), file.version, kind, file.text, dialect, std::move(inventory));
   file.snapshot_revision = file.revision;
   return file.snapshot;
+}
+
+// Taking a large snapshot apart costs as much as a third of making one: the worker does it.
+void Session::retire(std::shared_ptr<const void> last) {
+  if (last == nullptr) return;
+  worker_.post("retired:" + std::to_string(++retired_), "Freeing memory",
+               [last = std::move(last)](const std::atomic<bool>&) mutable -> Worker::Finish {
+                 last.reset();
+                 return {};
+               });
 }
 
 std::shared_ptr<const Snapshot> Session::snapshot_on_disk(const std::string& uri, const std::string& path) {

@@ -136,6 +136,7 @@ class Session {
   std::string inventory_path(std::string_view uri, const std::string& path);
   const LoadedInventory& inventory_at(const std::string& path);
   std::shared_ptr<const Snapshot> snapshot_of(OpenFile& file);
+  void retire(std::shared_ptr<const void> last);
   std::shared_ptr<const Snapshot> snapshot_on_disk(const std::string& uri, const std::string& path);
   void look_at(std::string_view uri);
   void run_tests(OpenFile& file);
@@ -158,6 +159,7 @@ class Session {
   std::map<std::string, std::unique_ptr<OpenFile>, std::less<>> open_;
   std::map<std::string, std::unique_ptr<DiskFile>> disk_;
   std::unique_ptr<Inventories> inventories_;
+  std::uint64_t retired_ = 0;
   std::uint64_t revision_ = 0;          // of texts, over all files
   std::deque<std::string> to_look_at_;  // open files, the next first
   std::deque<Told> to_tell_;            // of files that were closed
