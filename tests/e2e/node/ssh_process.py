@@ -284,9 +284,10 @@ def many_sessions_share_a_connection():
         assert wait_for(lambda: os.path.exists(lab.path("socket")))
         stalled = subprocess.Popen(lab.command("-S", lab.path("socket"), "h", "yes"), stdout=subprocess.PIPE)
         sessions = [subprocess.Popen(lab.command("-S", lab.path("socket"), "h", f"head -c 500000 /dev/zero | wc -c; exit {number}"),
-                                     stdout=subprocess.PIPE, stdin=subprocess.DEVNULL) for number in range(9)]
+                                     stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL) for number in range(9)]
         for number, session in enumerate(sessions):
-            same((session.communicate(timeout=PATIENCE)[0].strip(), session.returncode), (b"500000", number))
+            out, error = session.communicate(timeout=PATIENCE)
+            same((out.strip(), session.returncode), (b"500000", number), f"{error!r}, and heard {[one for one in lab.host.heard if one[0] == played.CLOSED]}")
         stalled.kill()
         stalled.stdout.close()
         stalled.wait()
