@@ -15,7 +15,6 @@
 namespace acl::policy {
 namespace {
 
-
 constexpr Dialect dialects[] = {Dialect::tailscale, Dialect::headscale};
 
 // What is said about a text, decoded as a policy or as a fixture.

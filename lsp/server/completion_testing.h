@@ -62,8 +62,8 @@ struct MarkedFile {
 
 // The text with its mark taken out; of a policy.
 inline MarkedFile marked(std::string text, policy::Dialect dialect = policy::Dialect::tailscale,
-                     std::shared_ptr<const InventoryState> inventory = small_inventory(),
-                     FileKind kind = FileKind::policy) {
+                         std::shared_ptr<const InventoryState> inventory = small_inventory(),
+                         FileKind kind = FileKind::policy) {
   const std::size_t mark = text.find('|');
   EXPECT_NE(mark, std::string::npos) << text;
   if (mark != std::string::npos) text.erase(mark, 1);

@@ -98,7 +98,8 @@ TEST(Hover, ExplainsKeysAndWords) {
 }
 
 TEST(Hover, TellsHowATestCameOut) {
-  const MarkedFile place = marked(policy + R"("acls": [{"action": "accept", "src": ["group:eng"], "dst": ["tag:web:443"]}],
+  const MarkedFile place =
+      marked(policy + R"("acls": [{"action": "accept", "src": ["group:eng"], "dst": ["tag:web:443"]}],
     "tests": [{"src": "ana@example.com", "accept": ["tag:web:4|43", "tag:web:22"]}]})");
   const std::atomic<bool> cancelled = false;
   const auto understanding = understand(place.snapshot, cancelled);

@@ -58,7 +58,7 @@ class Known {
 
 class Tokens {
  public:
-  Tokens(const Snapshot& snapshot, Span range) : snapshot_(snapshot), range_(range) {}
+  explicit Tokens(Span range) : range_(range) {}
 
   void add(Span span, TokenType type, std::uint32_t modifiers = 0) {
     if (span.begin >= span.end || span.end < range_.begin || range_.end < span.begin) return;
@@ -121,7 +121,6 @@ class Tokens {
     if (port.size() < behind.size()) add(literal.span(behind.substr(port.size() + 1)), TokenType::keyword);
   }
 
-  const Snapshot& snapshot_;
   Span range_;
   std::vector<Token> out_;
 };
@@ -148,7 +147,7 @@ std::vector<Token> semantic_tokens(const Snapshot& snapshot, const Snapshot* pol
   if (policy != nullptr && policy != &snapshot) there.emplace(*policy, occurrences(*policy));
   // Without its policy nothing can be said of a fixture's names, nor of an inventory's.
   const bool told = snapshot.kind == FileKind::policy || there;
-  Tokens out(snapshot, range);
+  Tokens out(range);
   for (const Occurrence& one : all) {
     const std::uint32_t modifiers = modifiers_of(one, here, there ? &*there : nullptr);
     const std::uint32_t certain = modifier::definition | modifier::built_in;

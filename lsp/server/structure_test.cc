@@ -53,8 +53,8 @@ std::vector<std::string> grown(const std::string& marked) {
   const Marked at(marked);
   const auto snapshot = snapshot_of(at.text);
   std::vector<std::string> out;
-  for (const Span span : selections(snapshot->file->tree, at.text, {at.offset})[0])
-    out.push_back(slice(*snapshot, span));
+  const auto all = selections(snapshot->file->tree, at.text, {at.offset});
+  for (const Span span : all[0]) out.push_back(slice(*snapshot, span));
   return out;
 }
 

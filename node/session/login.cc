@@ -153,6 +153,8 @@ Expected<void> Login::start(Fd connection) {
   welcome.rekey_bytes = begin_.rekey_bytes;
   welcome.formality = begin_.formality;
   if (!send(welcome)) return fail(Code::E1404, "aclnode-ssh ended at once");
+  // Entering a group waits for all processors (some 10 ms); aclnode-ssh has to begin meanwhile, and is in none: it ends otherwise.
+  group_ = LoginGroup::enter();
   return {};
 }
 
@@ -323,14 +325,10 @@ void Login::decide(const protocol::Decision& decision) {
 Expected<void> Login::open(const protocol::Decision& decision) {
   if (!account_)
     return fail(Code::E1406, fmt::format("there is no account \"{}\" here", protocol::shown(asked_->user)));
-  group_ = LoginGroup::enter();
   auto opened = open_account(*account_, begin_.pam_service, source_);
   // Modules that were the user for a while have had this set anew (fs.suid_dumpable in proc(5)).
   prctl(PR_SET_DUMPABLE, 0);
-  if (!opened) {
-    group_ = LoginGroup();
-    return tl::unexpected(opened.error());
-  }
+  if (!opened) return tl::unexpected(opened.error());
   group_.follow(opened->pam.variable("XDG_SESSION_ID"));
   ChannelRights rights;
   rights.environment.account = *account_;

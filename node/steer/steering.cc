@@ -74,7 +74,7 @@ Expected<void> Steering::look_after_listeners(const SteeringFacts& facts) {
   const bool had_v4 = static_cast<bool>(listeners_.v4), had_v6 = static_cast<bool>(listeners_.v6);
   const bool wants_v6 = std::any_of(facts.own.begin(), facts.own.end(), [](const auto& own) { return !own.is_v4(); });
   if (had_v4 && (had_v6 || !wants_v6)) return {};
-  const Expected<void> opened = open_missing(listeners_, options_.interface, program_ == nullptr);
+  Expected<void> opened = open_missing(listeners_, options_.interface, program_ == nullptr);
   if (had_v4 != static_cast<bool>(listeners_.v4) || had_v6 != static_cast<bool>(listeners_.v6)) in_force_ = false;
   return opened;
 }
@@ -82,7 +82,7 @@ Expected<void> Steering::look_after_listeners(const SteeringFacts& facts) {
 Expected<void> Steering::set_program(const SteeringFacts& facts) {
   SteerProgram& program = program_->in_kernel;
   if (in_force_) return program.attach();
-  const Expected<void> filled = fill_program(facts);
+  Expected<void> filled = fill_program(facts);
   // A set that is not whole may take a process of this host for another host: nothing is steered to a listener until it is.
   if (!filled) static_cast<void>(program.set_listeners(-1, -1));
   // Whatever failed: for the addresses that are in the set, what comes by the interface is refused.
