@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "compiler/hujson/parse.h"
 #include "compiler/inventory/load.h"
@@ -111,7 +112,7 @@ void Session::take_tests(const std::string& uri, const std::shared_ptr<const Sna
 void Session::take_understanding(const std::string& uri, std::shared_ptr<const Understanding> understanding) {
   OpenFile* file = find(uri);
   if (file == nullptr) return;
-  file->understanding = std::move(understanding);
+  retire(std::exchange(file->understanding, std::move(understanding)));
   look_at(uri);
 }
 
@@ -247,7 +248,7 @@ void Session::run_fixture(OpenFile& file) {
 void Session::take_fixture_run(const std::string& uri, const FixtureRun& run) {
   OpenFile* file = find(uri);
   if (file == nullptr) return;
-  if (run.understanding) file->understanding = run.understanding;
+  if (run.understanding) retire(std::exchange(file->understanding, run.understanding));
   if (file->snapshot == run.fixture && file->snapshot_revision == file->revision) {
     file->failures = failures_in(run.diagnostics, run.fixture->text(), run.fixture->lines);
     file->failed = run.failed;

@@ -10,24 +10,27 @@ from client import Client, Folder, codes, main
 def apply_edits(text, edits, encoding):
     """The text with the edits of an answer."""
     starts = [0]
-    original = data = text.encode()
+    data = text.encode()
     for i, byte in enumerate(data):
         if byte == 10 or (byte == 13 and data[i + 1:i + 2] != b'\n'):
             starts.append(i + 1)
 
     def offset(position):
         begin = starts[position['line']]
-        end = starts[position['line'] + 1] if position['line'] + 1 < len(starts) else len(original)
-        line = original[begin:end].decode()
+        end = starts[position['line'] + 1] if position['line'] + 1 < len(starts) else len(data)
+        line = data[begin:end].decode()
         if encoding == 'utf-8':
             return begin + position['character']
         units = line.encode('utf-16-le')[:2 * position['character']]
         return begin + len(units.decode('utf-16-le').encode())
 
-    for edit in reversed(edits):
-        a, b = offset(edit['range']['start']), offset(edit['range']['end'])
-        data = data[:a] + edit['newText'].encode() + data[b:]
-    return data.decode()
+    pieces, at = [], 0
+    for edit in edits:
+        begin, end = offset(edit['range']['start']), offset(edit['range']['end'])
+        assert at <= begin <= end, 'edits are in order and do not overlap'
+        pieces += [data[at:begin], edit['newText'].encode()]
+        at = end
+    return b''.join([*pieces, data[at:]]).decode()
 
 
 def formatted(text):
