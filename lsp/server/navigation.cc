@@ -188,6 +188,12 @@ OrReason<Occurrence> renamed(Index& index, std::uint32_t offset) {
                     shown(meant.name), name_of(meant.kind)));
   }
   if (policy_of(files) == nullptr) return refuse("the policy that this fixture names cannot be read");
+  // Of a broken text some names are not found: they would keep the old name and be undefined.
+  for (const File& file : files) {
+    if (file.snapshot->whole || file.snapshot->kind == FileKind::inventory) continue;
+    return refuse(fmt::format("{} has syntax errors: mend them first, so that no use of \"{}\" is missed",
+                              shown(file.snapshot->path), shown(meant.name)));
+  }
   if (!index.defined(meant)) {
     return refuse(fmt::format("{} \"{}\" is not defined in the policy", name_of(meant.kind), shown(meant.name)));
   }

@@ -190,6 +190,32 @@ TEST(Rename, OfWhatNoPolicyDefinesIsRefused) {
   EXPECT_EQ(refused("policy.hujson", "tag:db"), "can be renamed");
 }
 
+// What the recovered tree does not have would be left with the old name.
+TEST(Rename, IsRefusedWhileAFileThatMayUseTheNameHasASyntaxError) {
+  Net net("policy.hujson", "tag:db:5432");
+  const auto break_file = [&](const std::string& name) {
+    for (File& file : net.files) {
+      if (file.snapshot->path != name) continue;
+      std::string text(file.snapshot->text());
+      text.insert(text.rfind('"'), "\" \"");
+      file = file_of(text, name, file.snapshot->inventory);
+      EXPECT_FALSE(file.snapshot->whole);
+    }
+  };
+  const Net whole = net;
+  break_file("/net/a.test.hujson");
+  const std::string why = " has syntax errors: mend them first, so that no use of \"tag:db\" is missed";
+  EXPECT_EQ(renamed(net, "tag:pg").at("refused"), "/net/a.test.hujson" + why);
+  EXPECT_EQ(prepare_rename(net.files, net.offset).error(), "/net/a.test.hujson" + why);
+  net = whole;
+  break_file("/net/policy.hujson");
+  EXPECT_EQ(renamed(net, "tag:pg").at("refused"), "/net/policy.hujson" + why);
+  // Inventories are not written to.
+  net = whole;
+  break_file("/net/inventory.hujson");
+  EXPECT_EQ(renamed(net, "tag:pg").count("policy.hujson"), 1U);
+}
+
 TEST(Rename, ToTheSameNameChangesNothing) { EXPECT_TRUE(renamed(Net("policy.hujson", "tag:db"), "db").empty()); }
 
 }  // namespace
