@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 
 #include "compiler/policy/places.h"
@@ -183,7 +184,10 @@ class TestWriter {
       const policy::PostureOperand& operand = assertion->operands.front();
       std::string value;
       if (const auto* text = std::get_if<std::string>(&operand)) value = hujson::quote(*text);
-      if (const auto* number = std::get_if<double>(&operand)) value = fmt::format("{}", *number);
+      if (const auto* number = std::get_if<double>(&operand)) {
+        if (!std::isfinite(*number)) return std::nullopt;  // 1e999 is a number for a condition, but JSON has none such
+        value = fmt::format("{}", *number);
+      }
       if (const auto* boolean = std::get_if<bool>(&operand)) value = *boolean ? "true" : "false";
       if (!values.try_emplace(assertion->attribute, value).second) return std::nullopt;
     }
