@@ -167,6 +167,25 @@ TEST(AddedTests, AreNotOfferedForNumbersThatJsonCannotWrite) {
   EXPECT_EQ(test_with_posture("custom:n >= -1e999"), "not offered");
 }
 
+// A rule with "check" is tried before one that accepts: for admins the accepting rule is not what decides.
+TEST(AddedTests, OfAnAcceptingLoginRuleSpeakOfSomebodyWhomNoOtherRuleChecks) {
+  const auto inventory = inventory_state("/net/inventory.hujson", R"({
+    "users": [{"login": "admin@example.com", "role": "admin"}, {"login": "bo@example.com"}],
+    "nodes": [{"name": "desk", "user": "admin@example.com", "addresses": ["100.64.0.1"]},
+              {"name": "laptop", "user": "bo@example.com", "addresses": ["100.64.0.2"]},
+              {"name": "web", "tags": ["tag:web"], "addresses": ["100.64.0.3"]}]})");
+  const auto offered = [&](const std::string& checked) {
+    return added_test(R"({"tagOwners": {"tag:web": []}, "acls": [], "ssh": [
+      {¦"action": "accept", "src": ["autogroup:member"], "dst": ["tag:web"], "users": ["deploy"]},
+      {"action": "check", "src": [")" +
+                          checked + R"("], "dst": ["tag:web"], "users": ["autogroup:nonroot"]}]})",
+                      inventory);
+  };
+  EXPECT_NE(offered("autogroup:admin").find(R"({"src": "bo@example.com", "dst": ["tag:web"], "accept": ["deploy"]})"),
+            std::string::npos);
+  EXPECT_EQ(offered("autogroup:member"), "not offered");
+}
+
 // --- one fix for each diagnostic that has one -------------------------------------------------------------------------
 
 struct Mistake {
