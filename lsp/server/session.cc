@@ -120,6 +120,7 @@ bool Session::change(const std::string& uri, std::int64_t version, const std::ve
 
 void Session::close(const std::string& uri) {
   if (open_.erase(uri) == 0) return;
+  asked_inventories_.clear();
   std::erase(to_look_at_, uri);
   worker_.cancel("test:" + uri);
   Told told;
@@ -348,7 +349,7 @@ std::optional<Session::Told> Session::step() {
 // --- inventories that are not open ------------------------------------------------------------------------------------
 
 std::vector<std::string> Session::inventories_in_use() {
-  std::vector<std::string> out;
+  std::vector<std::string> out(asked_inventories_.begin(), asked_inventories_.end());
   for (const auto& [uri, file] : open_) {
     std::string path = inventory_path(uri, file->path);
     if (!path.empty()) out.push_back(std::move(path));
