@@ -104,6 +104,18 @@ bool has_error(const FixContext& c, Span span) {
 
 namespace {
 
+// Laying out an edited text anew costs as much as reading it. So much of that one request may take, in bytes of text.
+constexpr std::size_t most_tidied = 2 << 20;
+
+// So that a formatted text stays one. What rewrites most goes first: fix_all, rewrites, then the fixes; the rest stays as it is.
+void tidy_all(const hujson::Tree& tree, Actions& actions) {
+  if (actions.empty() || !is_formatted(tree)) return;
+  std::size_t left = most_tidied / std::max<std::size_t>(tree.text.size(), 1);
+  for (auto action = actions.rbegin(); action != actions.rend() && left > 0; ++action, --left) {
+    action->edits = tidy(tree, std::move(action->edits));
+  }
+}
+
 bool touches(Span a, Span b) noexcept { return a.begin <= b.end && b.begin <= a.end; }
 
 void fix(const FixContext& c, std::uint32_t index, Actions& out) {
@@ -167,9 +179,7 @@ std::vector<CodeAction> code_actions(const Snapshot& snapshot, Span range, const
     CodeAction all = fix_all(c);
     if (!all.edits.empty()) out.push_back(std::move(all));
   }
-  if (!out.empty() && is_formatted(c.tree)) {
-    for (CodeAction& action : out) action.edits = tidy(c.tree, std::move(action.edits));
-  }
+  tidy_all(c.tree, out);
   return out;
 }
 

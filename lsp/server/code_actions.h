@@ -26,6 +26,7 @@ struct Wanted {
   bool quick_fixes = true, rewrites = true, fix_all = false;
 };
 
+// A formatted text stays one, but where many actions are offered for a large one: the layout of the last is then not looked after.
 // Those for the diagnostics that touch the range, and for what stands at its begin. fix_all: one action for all safe fixes of the file.
 std::vector<CodeAction> code_actions(const Snapshot& snapshot, Span range, const Wanted& wanted);
 

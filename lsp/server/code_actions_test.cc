@@ -362,6 +362,33 @@ TEST(Fixes, NothingIsOfferedForATextThatDoesNotParse) {
   EXPECT_TRUE(code_actions(*snapshot, {0, 100}, {true, true, true}).empty());
 }
 
+// Each layout costs as much as reading the text does: minutes for a thousand actions of a large one.
+TEST(Fixes, OfALargeTextAreLaidOutForSomeActionsOnly) {
+  std::string text = "{\n\t\"tagOwners\": {\n\t\t\"tag:a\": [],\n\t},\n\t\"acls\": [\n";
+  for (int i = 0; i < 10; ++i) {
+    text += "\t\t{\"action\": \"accept\", \"src\": [\"tag:wanted" + std::to_string(i) + "\"], \"dst\": [\"*:*\"]},\n";
+  }
+  for (int i = 0; i < 7000; ++i) {
+    text +=
+        "\t\t{\"action\": \"accept\", \"src\": [\"tag:a\"], \"dst\": [\"10.1.2.3:" + std::to_string(i + 1) + "\"]},\n";
+  }
+  text += "\t],\n}\n";
+  const auto snapshot = snapshot_of(text);
+  ASSERT_TRUE(is_formatted(snapshot->file->tree));
+  std::size_t offered = 0, laid_out = 0;
+  for (const CodeAction& action :
+       code_actions(*snapshot, {0, static_cast<std::uint32_t>(text.size())}, {true, false, false})) {
+    if (action.title.substr(0, 6) != "Define") continue;
+    const auto after = snapshot_of(apply_edits(text, action.edits));
+    EXPECT_TRUE(after->whole);
+    ++offered;
+    laid_out += is_formatted(after->file->tree) ? 1 : 0;
+  }
+  EXPECT_EQ(offered, 10U);
+  EXPECT_GT(laid_out, 0U);
+  EXPECT_LT(laid_out, offered);
+}
+
 // --- lists ------------------------------------------------------------------------------------------------------------
 
 std::string sorted(const std::string& marked) {

@@ -1,7 +1,9 @@
 // Requests: code actions.
 #include <algorithm>
 #include <array>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <tuple>
 
 #include "lsp/server/code_actions.h"
 #include "lsp/server/edits_json.h"
@@ -36,23 +38,38 @@ Wanted wanted_of(const Json& params) {
   return {asks(CodeAction::Kind::quick_fix), asks(CodeAction::Kind::rewrite), asks(CodeAction::Kind::fix_all)};
 }
 
-// The client's own diagnostics that the action is for, as it sent them: same code, same range.
-Json fixed_of(const CodeAction& action, const Snapshot& snapshot, const Json& params, Encoding encoding) {
-  Json out = Json::array();
-  const Json* known = member(params, {"context", "diagnostics"});
-  if (known == nullptr || !known->is_array()) return out;
-  for (const Json& one : *known) {
-    const auto code = text_of(one, "code");
-    const auto range = range_of(member(one, "range"));
-    const bool fixed = std::any_of(action.fixes.begin(), action.fixes.end(), [&](std::uint32_t index) {
-      const Diagnostic& d = snapshot.diagnostics[index];
-      return code && range && *code == code_name(d.code) &&
-             *range == snapshot.lines.range(snapshot.text(), d.place->bytes, encoding);
-    });
-    if (fixed) out.push_back(one);
+// The client's own diagnostics, as it sent them, by what tells them apart: code and range.
+class Sent {
+ public:
+  explicit Sent(const Json& params) {
+    const Json* known = member(params, {"context", "diagnostics"});
+    if (known == nullptr || !known->is_array()) return;
+    for (const Json& one : *known) {
+      const auto code = text_of(one, "code");
+      const auto range = range_of(member(one, "range"));
+      if (code && range) known_.emplace(key(*code, *range), &one);
+    }
   }
-  return out;
-}
+
+  // Those that the action is for.
+  [[nodiscard]] Json fixed_by(const CodeAction& action, const Snapshot& snapshot, Encoding encoding) const {
+    Json out = Json::array();
+    if (known_.empty()) return out;
+    for (const std::uint32_t index : action.fixes) {
+      const Diagnostic& d = snapshot.diagnostics[index];
+      const auto found =
+          known_.find(key(code_name(d.code), snapshot.lines.range(snapshot.text(), d.place->bytes, encoding)));
+      if (found != known_.end()) out.push_back(*found->second);
+    }
+    return out;
+  }
+
+ private:
+  using Key = std::tuple<std::string, Point, Point>;
+  static Key key(std::string_view code, const Range& range) { return {std::string(code), range.start, range.end}; }
+
+  std::map<Key, const Json*> known_;
+};
 
 Answer actions(Session& session, const Json& params) {
   const auto asked = asked_file(session, params);
@@ -64,12 +81,12 @@ Answer actions(Session& session, const Json& params) {
   const Snapshot& snapshot = *asked->snapshot;
   const Encoding encoding = session.client().encoding;
   const File file{asked->uri, asked->snapshot};
+  const Sent sent(params);
   for (const CodeAction& action :
        code_actions(snapshot, snapshot.lines.span(snapshot.text(), *range, encoding), wanted_of(params))) {
     const std::array edits = {FileEdits{&file, action.edits}};
     Json one = {{"title", action.title}, {"kind", kind_name(action.kind)}};
-    if (Json fixed = fixed_of(action, snapshot, params, encoding); !fixed.empty())
-      one["diagnostics"] = std::move(fixed);
+    if (Json fixed = sent.fixed_by(action, snapshot, encoding); !fixed.empty()) one["diagnostics"] = std::move(fixed);
     if (action.preferred) one["isPreferred"] = true;
     one["edit"] = workspace_edit(session.client(), edits);
     out.push_back(std::move(one));
