@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <charconv>
 #include <nlohmann/json.hpp>
 #include <unordered_set>
@@ -18,6 +19,7 @@
 #include "compiler/emit/display.h"
 #include "compiler/emit/people.h"
 #include "compiler/emit/registry.h"
+#include "compiler/questions/can.h"
 #include "lsp/server/code_lens.h"
 #include "lsp/server/params.h"
 #include "lsp/server/reached.h"
@@ -52,10 +54,42 @@ tl::expected<std::shared_ptr<const Snapshot>, RpcError> policy_to_ask(Session& s
   return refuse("there is no inventory: put inventory.hujson beside the policy, or configure \"aclLsp.inventory\"");
 }
 
+// What the worker made of this policy, so that the loop does not resolve it again; made here where there is none yet.
+std::shared_ptr<const Understanding> understanding_of(Session& session, const std::string& uri,
+                                                      const std::shared_ptr<const Snapshot>& policy) {
+  if (auto known = session.understanding(uri); known != nullptr && known->snapshot == policy) return known;
+  const std::atomic<bool> cancelled{false};
+  // Its tests are not asked about.
+  return understand(policy, cancelled, std::make_shared<questions::TestRun>());
+}
+
 // --- can --------------------------------------------------------------------------------------------------------------
 
+constexpr std::string_view ssh = "ssh ";
+
+// How many devices and ports a question is about; nothing if it cannot be read, which its answer then says.
+std::optional<std::size_t> asked_pairs(const resolve::Resolved& resolved, std::string_view source,
+                                       std::string_view target) {
+  const bool login = target.substr(0, ssh.size()) == ssh;
+  std::string name(target);
+  std::size_t ports = 1;
+  if (login) {
+    const std::size_t at = target.find('@');
+    if (at == std::string_view::npos) return std::nullopt;
+    name = target.substr(at + 1);
+  } else {
+    const auto parsed = questions::parse_target(target);
+    if (!parsed) return std::nullopt;
+    name = parsed->name;
+    if (parsed->ports) ports += parsed->ports->last - parsed->ports->first;
+  }
+  const auto from = questions::find_party(resolved, source);
+  const auto to = questions::find_party(resolved, name);
+  if (!from || !to) return std::nullopt;
+  return from->members.size() * to->members.size() * ports;
+}
+
 Expected<questions::Answer> ask(const resolve::Views& views, std::string_view source, std::string_view target) {
-  constexpr std::string_view ssh = "ssh ";
   if (target.substr(0, ssh.size()) != ssh) return questions::can_reach(views, source, target);
   const std::string_view login = target.substr(ssh.size());
   const std::size_t at = login.find('@');
@@ -72,10 +106,19 @@ Answer can(Session& session, const Json& argument) {
   if (!uri || !source || !target) return missing("arguments: [{uri, source, target}]");
   const auto policy = policy_to_ask(session, *uri);
   if (!policy) return tl::unexpected(policy.error());
-  // All of it: an Understanding leaves out who sees which route.
   const policy::PolicyFile& file = *(*policy)->file;
-  const resolve::Resolved resolved = resolve::resolve(file, (*policy)->inventory->inventory);
-  const resolve::Views views(resolved);
+  const auto understanding = understanding_of(session, *uri, *policy);
+  if (understanding == nullptr) return refuse("the policy has errors, or there is no inventory");
+  const resolve::Views& views = *understanding->views;
+  // Each pair may take a look at every node, and nobody else is answered meanwhile.
+  constexpr std::size_t most = 100'000'000;
+  const std::size_t pairs = asked_pairs(understanding->resolved, *source, *target).value_or(0);
+  if (pairs > most / std::max<std::size_t>(understanding->resolved.node_count(), 100)) {
+    return refuse(
+        fmt::format("\"{}\" and \"{}\" stand for {} pairs of devices and ports: too many to answer while the editor "
+                    "waits; ask about fewer, or ask `aclc can`",
+                    emit::printable(*source), emit::printable(*target), pairs));
+  }
   const auto answer = ask(views, *source, *target);
   if (!answer) return refuse(answer.error());
   return answered(Json::parse(emit::answer_json(file, *answer), nullptr, false), emit::answer_text(file, *answer));
@@ -160,6 +203,19 @@ Json tests_answer(const questions::TestRun& run, const Snapshot& tested, const p
                   std::move(text));
 }
 
+// What running the tests costs is at most the one times the other.
+std::size_t names_looked_up(const policy::Policy& policy) {
+  std::size_t out = 0;
+  for (const policy::PolicyTest& test : policy.tests) out += 1 + test.accept.size() + test.deny.size();
+  for (const policy::SshTest& test : policy.ssh_tests) {
+    out += 1 + test.dst.size() * (1 + test.accept.size() + test.check.size() + test.deny.size());
+  }
+  return out;
+}
+std::size_t names_defined(const policy::Policy& policy) {
+  return policy.groups.size() + policy.hosts.size() + policy.tag_owners.size() + policy.ipsets.size();
+}
+
 Answer run_tests(Session& session, const Json& argument) {
   const auto uri = text_of(argument, "uri");
   if (!uri) return missing("arguments: [{uri}]");
@@ -183,9 +239,15 @@ Answer run_tests(Session& session, const Json& argument) {
                       : "the file has errors: mend them first");
   }
   const policy::PolicyFile& file = *snapshot->file;
-  const auto run =
-      questions::run_tests(file, snapshot->inventory->tailnet, file.tree, file.policy.tests, file.policy.ssh_tests);
-  return tests_answer(run, *snapshot, file.policy, one);
+  // The worker runs the tests of an open file anyway; those that could keep others waiting are left to it.
+  constexpr std::size_t most = 20'000'000;
+  if (names_looked_up(file.policy) > most / std::max<std::size_t>(names_defined(file.policy), 100)) {
+    return refuse(
+        "there are too many tests to run them while the editor waits: those of an open file run by themselves, ask "
+        "again then");
+  }
+  const auto run = lsp::run_tests(*snapshot);
+  return tests_answer(*run, *snapshot, file.policy, one);
 }
 
 // --- reached ----------------------------------------------------------------------------------------------------------

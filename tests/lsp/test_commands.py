@@ -2,6 +2,7 @@
 """workspace/executeCommand: can, explain, run tests, who is reached; as aclc answers."""
 import json
 import os
+import pathlib
 import subprocess
 
 from client import Client, Folder, main
@@ -32,6 +33,45 @@ def test_can_answers_as_aclc_can():
             assert answer['text'] == aclc('can', path, source, target), answer
         answer = command(lsp, 'can', uri=uri, source='laptop', target='ssh root@db-1')
         assert answer['answer'] == json.loads(aclc('can', path, 'laptop', 'ssh', 'root@db-1', '--json')), answer
+
+
+def test_can_answers_about_the_examples_as_aclc_can():
+    """Also once the worker has resolved the policy, when the answer is made of what it left."""
+    examples = pathlib.Path(__file__).resolve().parents[2] / 'examples' / 'policies'
+    questions = {'company': [('autogroup:member', 'tag:prod:22'), ('group:eng', '10.0.0.1:443'), ('autogroup:member', '8.8.8.8:53/udp')],
+                 'plain-wireguard': [('tag:bastion', 'idrac-web1:443'), ('group:dba', 'tag:db:5432'), ('priya@example.com', 'ssh deploy@tag:server'),
+                                     ('tag:hub', 'tag:hub:*/esp'), ('autogroup:member', 'git:22-443')]}
+    for name, asked in questions.items():
+        files = {one: (examples / name / one).read_text() for one in ('policy.hujson', 'inventory.hujson')}
+        with Folder(files) as folder, Client(folder) as lsp:
+            uri, path = lsp.open('policy.hujson'), folder.path / 'policy.hujson'
+            lsp.settled()
+            for source, target in asked:
+                words = (source, *target.split(' '))
+                out = aclc('can', path, *words, '--json')
+                if not out:
+                    assert refused(lsp, 'can', uri=uri, source=source, target=target).code == -32803
+                    continue
+                assert command(lsp, 'can', uri=uri, source=source, target=target)['answer'] == json.loads(out), (source, target)
+
+
+def test_can_refuses_what_would_keep_others_waiting():
+    nodes = ['{"name": "laptop-%d", "user": "ana@example.com", "addresses": ["100.64.1.%d"]}' % (i, i) for i in range(1, 21)]
+    nodes += ['{"name": "db-%d", "tags": ["tag:db"], "addresses": ["100.64.2.%d"]}' % (i, i) for i in range(1, 21)]
+    inventory = '{"users": [{"login": "ana@example.com"}], "nodes": [%s]}' % ', '.join(nodes)
+    with Folder({'policy.hujson': GOOD['policy.hujson'], 'inventory.hujson': inventory}) as folder, Client(folder) as lsp:
+        uri = lsp.open('policy.hujson')
+        assert len(command(lsp, 'can', uri=uri, source='ana@example.com', target='tag:db:22')['answer']) > 0
+        error = refused(lsp, 'can', uri=uri, source='ana@example.com', target='tag:db:1-65535')
+        assert '26214000 pairs' in error.message, error
+
+
+def test_tests_that_would_keep_others_waiting_are_left_to_the_worker():
+    hosts = ', '.join('"host-%d": "10.0.%d.%d"' % (i, i // 250, i % 250 + 1) for i in range(5000))
+    tests = ', '.join('{"src": "ana@example.com", "deny": ["host-%d:22"]}' % i for i in range(3000))
+    files = {**FILES, 'policy.hujson': '{"hosts": {%s}, "acls": [], "tests": [%s]}' % (hosts, tests)}
+    with Folder(files) as folder, Client(folder) as lsp:
+        assert 'too many tests' in refused(lsp, 'runTests', uri=lsp.uri('policy.hujson')).message
 
 
 def test_can_says_what_it_does_not_know():
