@@ -7,6 +7,7 @@
 
 #include "compiler/hujson/format.h"
 #include "compiler/hujson/parse.h"
+#include "compiler/questions/full_check.h"
 #include "engine/net/file.h"
 #include "lsp/server/testing.h"
 #include "lsp/server/tree_edits.h"

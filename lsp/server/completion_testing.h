@@ -12,7 +12,6 @@
 #include <vector>
 
 #include "compiler/inventory/load.h"
-#include "compiler/questions/full_check.h"
 #include "engine/net/file.h"
 #include "lsp/server/completion.h"
 
@@ -22,11 +21,7 @@ inline std::shared_ptr<const InventoryState> inventory_of(const std::string& tex
   const SourceText source("inventory.hujson", text);
   auto loaded = inventory::load_inventory({&source});
   EXPECT_TRUE(loaded.ok()) << text;
-  auto state = std::make_shared<InventoryState>();
-  state->path = "inventory.hujson";
-  state->inventory = std::move(loaded.inventory);
-  state->facts = questions::facts_of(state->inventory);
-  return state;
+  return std::make_shared<InventoryState>("inventory.hujson", std::move(loaded.inventory));
 }
 
 // Two people with devices, a server with tag:web, a service, a group of the identity provider.

@@ -11,7 +11,6 @@
 #include <vector>
 
 #include "compiler/inventory/load.h"
-#include "compiler/questions/full_check.h"
 #include "lsp/server/related.h"
 #include "lsp/server/snapshot.h"
 
@@ -33,11 +32,7 @@ inline std::shared_ptr<const InventoryState> inventory_state(const std::string& 
   const SourceText source(path, text);
   auto loaded = inventory::load_inventory({&source});
   EXPECT_TRUE(loaded.ok()) << text;
-  auto state = std::make_shared<InventoryState>();
-  state->path = path;
-  state->inventory = std::move(loaded.inventory);
-  state->facts = questions::facts_of(state->inventory);
-  return state;
+  return std::make_shared<InventoryState>(path, std::move(loaded.inventory));
 }
 
 inline std::shared_ptr<const Snapshot> snapshot_of(std::string text, std::string path = "/net/policy.hujson",
