@@ -120,8 +120,11 @@ std::vector<std::string> Inventories::paths() const {
 }
 
 void Inventories::keep(const std::vector<std::string>& paths) {
-  std::erase_if(entries_,
-                [&](const auto& entry) { return std::find(paths.begin(), paths.end(), entry.first) == paths.end(); });
+  std::erase_if(entries_, [&](const auto& entry) {
+    if (std::find(paths.begin(), paths.end(), entry.first) != paths.end()) return false;
+    if (entry.second.loaded.loading) worker_.cancel("inventory:" + entry.first);
+    return true;
+  });
 }
 
 }  // namespace acl::lsp

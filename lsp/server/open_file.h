@@ -36,6 +36,7 @@ struct Session::OpenFile {
   // What the tests were last run on, or are being; and what came of the last run that ended.
   std::vector<std::shared_ptr<const void>> test_inputs;
   bool testing = false;
+  std::vector<std::string> inventories;  // a fixture's: paths that its last run asked for
   std::shared_ptr<const Understanding> understanding;
   std::vector<Failure> failures;
   std::optional<std::int64_t> tested;

@@ -354,10 +354,7 @@ std::vector<std::string> Session::inventories_in_use() {
     if (!path.empty()) out.push_back(std::move(path));
     if (!file->path.empty()) out.push_back(file->path);
     if (!file->snapshot || file->snapshot->kind != FileKind::fixture) continue;
-    for (const std::string& named : inventories_->paths()) {
-      // Those of fixtures, and of policies that fixtures name.
-      if (is_within(named, std::filesystem::path(file->path).parent_path().string())) out.push_back(named);
-    }
+    out.insert(out.end(), file->inventories.begin(), file->inventories.end());
   }
   std::sort(out.begin(), out.end());
   out.erase(std::unique(out.begin(), out.end()), out.end());

@@ -187,8 +187,12 @@ void Session::run_fixture(OpenFile& file) {
   const OpenFile* open = find_path(job.policy_path);
   const std::string policy_uri = open == nullptr ? uri_of(job.policy_path) : open->uri;
   job.policy = this->snapshot(policy_uri);
-  const std::string inventory_file =
-      path_of(uri_of(named->inventory.empty() ? inventory_path(policy_uri, job.policy_path) : named->inventory));
+  const std::string of_policy = inventory_path(policy_uri, job.policy_path);
+  const std::string inventory_file = path_of(uri_of(named->inventory.empty() ? of_policy : named->inventory));
+  file.inventories.clear();
+  for (const std::string& path : {of_policy, inventory_file}) {
+    if (!path.empty()) file.inventories.push_back(path);
+  }
   if (!named->inline_inventory && !inventory_file.empty()) {
     const LoadedInventory& loaded = inventory_at(inventory_file);
     job.inventory = loaded.state;

@@ -190,6 +190,17 @@ def test_a_large_one_is_read_beside_the_typing():
         assert states[0] == 'loading'
 
 
+def test_a_large_one_that_only_a_fixture_asks_for_is_read_once():
+    fixture = '{"policy": "../policy.hujson", "expect": []}\n'
+    users = [f'u{i}@example.com' for i in range(6000)]
+    files = {'tests/a.test.hujson': fixture, 'policy.hujson': POLICY, 'inventory.hujson': inventory(*users)}
+    assert len(files['inventory.hujson']) > 256 << 10
+    with Folder(files) as folder, Client(folder) as lsp:
+        uri = lsp.open('tests/a.test.hujson')
+        assert lsp.diagnostics(uri) == []
+        assert lsp.status(uri)['tests'] == {'version': 1, 'passed': 0, 'failed': 0}
+
+
 def test_untitled_documents_have_none_unless_it_is_configured():
     with Folder({'people.json': BOTH}) as folder:
         with Client(folder) as lsp:
