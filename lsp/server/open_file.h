@@ -42,6 +42,7 @@ struct Session::OpenFile {
   std::optional<std::int64_t> tested;
   std::size_t passed = 0;
   std::size_t failed = 0;
+  std::string untested;  // why the last run came to nothing
 
   std::optional<std::vector<Shown>> told;
   std::int64_t told_version = 0;

@@ -213,6 +213,7 @@ void Server::tell(const Session::Told& told) {
               {"users", status.users},
               {"state", states[static_cast<std::size_t>(status.state)]},
               {"message", status.message}};
+  if (!status.untested.empty()) params["message"] = status.message + "; the tests could not be run: " + status.untested;
   if (status.tested) {
     params["tests"] = {{"version", *status.tested}, {"passed", status.passed}, {"failed", status.failed}};
   }

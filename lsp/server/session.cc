@@ -214,7 +214,8 @@ void Session::retire(std::shared_ptr<const void> last) {
                [last = std::move(last)](const std::atomic<bool>&) mutable -> Worker::Finish {
                  last.reset();
                  return {};
-               });
+               },
+               {});
 }
 
 std::shared_ptr<const Snapshot> Session::snapshot_on_disk(const std::string& uri, const std::string& path) {
@@ -281,6 +282,7 @@ Status Session::status_of(OpenFile& file) {
   status.tested = file.tested;
   status.passed = file.passed;
   status.failed = file.failed;
+  status.untested = file.untested;
   const bool is_inventory = file.snapshot && file.snapshot->kind == FileKind::inventory;
   status.inventory = is_inventory ? file.name() : inventory_path(file.uri, file.path);
   if (status.inventory.empty()) {

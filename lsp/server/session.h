@@ -69,6 +69,7 @@ struct Status {
   std::optional<std::int64_t> tested;  // the version whose tests have run
   std::size_t passed = 0;
   std::size_t failed = 0;
+  std::string untested;  // why the tests could not be run, though they were to be
 
   friend bool operator==(const Status&, const Status&) = default;
 };
@@ -146,6 +147,7 @@ class Session {
                   const std::shared_ptr<const questions::TestRun>& tests);
   void take_understanding(const std::string& uri, std::shared_ptr<const Understanding> understanding);
   void take_fixture_run(const std::string& uri, const FixtureRun& run);
+  void tests_failed(const std::string& uri, const std::string& reason);
   [[nodiscard]] Status status_of(OpenFile& file);
   [[nodiscard]] std::vector<Shown> shown_of(OpenFile& file);
   std::optional<Told> tell(OpenFile& file);

@@ -70,6 +70,7 @@ void Session::run_policy(OpenFile& file) {
   }
   if (!snapshot->accepted || !snapshot->inventory) {
     file.testing = false;
+    file.untested.clear();
     file.test_inputs.clear();
     worker_.cancel("test:" + file.uri);
     worker_.cancel("understand:" + file.uri);
@@ -79,11 +80,27 @@ void Session::run_policy(OpenFile& file) {
   if (file.test_inputs == inputs) return;
   file.test_inputs = std::move(inputs);
   file.testing = true;
+  file.untested.clear();
   worker_.cancel("understand:" + file.uri);
-  worker_.post("test:" + file.uri, "Testing " + last_name(file),
-               [this, uri = file.uri, snapshot](const std::atomic<bool>&) -> Worker::Finish {
-                 return [this, uri, snapshot, tests = lsp::run_tests(*snapshot)] { take_tests(uri, snapshot, tests); };
-               });
+  worker_.post(
+      "test:" + file.uri, "Testing " + last_name(file),
+      [this, uri = file.uri, snapshot](const std::atomic<bool>&) -> Worker::Finish {
+        return [this, uri, snapshot, tests = lsp::run_tests(*snapshot)] { take_tests(uri, snapshot, tests); };
+      },
+      [this, uri = file.uri](const std::string& reason) { tests_failed(uri, reason); });
+}
+
+// What was asked of the tests stays asked, so that they are run again when their input changes and not before: an outcome is not made up,
+// and that there is none is told.
+void Session::tests_failed(const std::string& uri, const std::string& reason) {
+  OpenFile* file = find(uri);
+  if (file == nullptr) return;
+  file->testing = false;
+  file->failures.clear();
+  file->tested.reset();
+  file->passed = file->failed = 0;
+  file->untested = reason;
+  look_at(uri);
 }
 
 void Session::take_tests(const std::string& uri, const std::shared_ptr<const Snapshot>& snapshot,
@@ -106,7 +123,7 @@ void Session::take_tests(const std::string& uri, const std::shared_ptr<const Sna
         if (!understanding) return {};
         return [this, uri, understanding] { take_understanding(uri, understanding); };
       },
-      pause);
+      {}, pause);
 }
 
 void Session::take_understanding(const std::string& uri, std::shared_ptr<const Understanding> understanding) {
@@ -175,6 +192,7 @@ void Session::run_fixture(OpenFile& file) {
   const auto snapshot = file.snapshot;
   if (!snapshot->accepted || file.path.empty()) {
     file.testing = false;
+    file.untested.clear();
     file.test_inputs.clear();
     worker_.cancel("test:" + file.uri);
     return;
@@ -207,6 +225,7 @@ void Session::run_fixture(OpenFile& file) {
   if (file.test_inputs == inputs) return;
   file.test_inputs = std::move(inputs);
   file.testing = true;
+  file.untested.clear();
   worker_.post(
       "test:" + file.uri, "Testing " + file.path.substr(file.path.find_last_of('/') + 1),
       [this, uri = file.uri, job, named](const std::atomic<bool>& cancelled) -> Worker::Finish {
@@ -246,7 +265,8 @@ void Session::run_fixture(OpenFile& file) {
         run->passed = tests.cases.size() - run->failed;
         std::move(failures.begin(), failures.end(), std::back_inserter(run->diagnostics));
         return finish;
-      });
+      },
+      [this, uri = file.uri](const std::string& reason) { tests_failed(uri, reason); });
 }
 
 void Session::take_fixture_run(const std::string& uri, const FixtureRun& run) {
