@@ -1,6 +1,7 @@
 // OpenFile: what the session keeps of one open file; no one but session.cc and session_tests.cc includes this.
 #pragma once
 
+#include <list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -44,6 +45,7 @@ struct Session::OpenFile {
   std::size_t failed = 0;
   std::string untested;  // why the last run came to nothing
 
+  std::optional<std::list<OpenFile*>::iterator> queued;  // its place among those to be looked at
   std::optional<std::vector<Shown>> told;
   std::int64_t told_version = 0;
   std::optional<Status> told_status;

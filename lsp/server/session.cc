@@ -76,12 +76,9 @@ Session::OpenFile* Session::find(std::string_view uri) {
   return found == open_.end() ? nullptr : found->second.get();
 }
 
-Session::OpenFile* Session::find_path(std::string_view path) {
-  if (path.empty()) return nullptr;
-  for (const auto& [uri, file] : open_) {
-    if (file->path == path) return file.get();
-  }
-  return nullptr;
+Session::OpenFile* Session::find_path(const std::string& path) {
+  const auto found = open_paths_.lower_bound(path);
+  return found == open_paths_.end() || found->first != path ? nullptr : found->second;
 }
 
 std::vector<std::string> Session::open_files() const {
@@ -96,6 +93,7 @@ void Session::open(const std::string& uri, std::int64_t version, std::string tex
     file = std::make_unique<OpenFile>();
     file->uri = uri;
     file->path = path_of(uri);
+    if (!file->path.empty()) open_paths_.emplace(file->path, file.get());
   }
   file->version = version;
   file->revision = ++revision_;
@@ -103,7 +101,7 @@ void Session::open(const std::string& uri, std::int64_t version, std::string tex
   file->failures.clear();
   // Others may be about it.
   look_again();
-  look_at(uri);
+  look_at(*file);
 }
 
 bool Session::change(const std::string& uri, std::int64_t version, const std::vector<Change>& changes) {
@@ -114,13 +112,20 @@ bool Session::change(const std::string& uri, std::int64_t version, const std::ve
   file->revision = ++revision_;
   worker_.cancel("test:" + uri);
   look_again();
-  look_at(uri);
+  look_at(*file);
   return true;
 }
 
 void Session::close(const std::string& uri) {
-  if (open_.erase(uri) == 0) return;
-  std::erase(to_look_at_, uri);
+  const auto found = open_.find(uri);
+  if (found == open_.end()) return;
+  const OpenFile* file = found->second.get();
+  if (file->queued) to_look_at_.erase(*file->queued);
+  const auto [first, last] = open_paths_.equal_range(file->path);
+  if (const auto path = std::find_if(first, last, [&](const auto& one) { return one.second == file; }); path != last) {
+    open_paths_.erase(path);
+  }
+  open_.erase(found);
   worker_.cancel("test:" + uri);
   Told told;
   told.uri = uri;
@@ -129,14 +134,17 @@ void Session::close(const std::string& uri) {
   look_again();
 }
 
-void Session::look_at(std::string_view uri) {
-  std::erase(to_look_at_, uri);
-  to_look_at_.emplace_front(uri);
+void Session::look_at(OpenFile& file) {
+  if (file.queued) {
+    to_look_at_.splice(to_look_at_.begin(), to_look_at_, *file.queued);
+  } else {
+    file.queued = to_look_at_.insert(to_look_at_.begin(), &file);
+  }
 }
 
 void Session::look_again() {
   for (const auto& [uri, file] : open_) {
-    if (std::find(to_look_at_.begin(), to_look_at_.end(), uri) == to_look_at_.end()) to_look_at_.push_back(uri);
+    if (!file->queued) file->queued = to_look_at_.insert(to_look_at_.end(), file.get());
   }
   look_at_inventories_ = true;
 }
@@ -338,11 +346,10 @@ std::optional<Session::Told> Session::step() {
     return told;
   }
   while (!to_look_at_.empty()) {
-    const std::string uri = std::move(to_look_at_.front());
+    OpenFile& file = *to_look_at_.front();
     to_look_at_.pop_front();
-    OpenFile* file = find(uri);
-    if (file == nullptr) continue;
-    if (auto told = tell(*file)) return told;
+    file.queued.reset();
+    if (auto told = tell(file)) return told;
   }
   return look_at_inventories_ ? tell_inventory() : std::nullopt;
 }

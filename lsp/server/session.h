@@ -6,6 +6,7 @@
 #pragma once
 
 #include <deque>
+#include <list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -131,7 +132,7 @@ class Session {
   struct FixtureRun;
 
   OpenFile* find(std::string_view uri);
-  OpenFile* find_path(std::string_view path);
+  OpenFile* find_path(const std::string& path);
   [[nodiscard]] FileKind kind_of_file(std::string_view uri, const std::string& path) const;
   // Of the policy at this path: configured, else beside it; "" if there is none.
   std::string inventory_path(std::string_view uri, const std::string& path);
@@ -139,7 +140,7 @@ class Session {
   std::shared_ptr<const Snapshot> snapshot_of(OpenFile& file);
   void retire(std::shared_ptr<const void> last);
   std::shared_ptr<const Snapshot> snapshot_on_disk(const std::string& uri, const std::string& path);
-  void look_at(std::string_view uri);
+  void look_at(OpenFile& file);
   void run_tests(OpenFile& file);
   void run_policy(OpenFile& file);
   void run_fixture(OpenFile& file);
@@ -159,12 +160,13 @@ class Session {
   std::vector<Folder> folders_;
   Settings default_settings_;
   std::map<std::string, std::unique_ptr<OpenFile>, std::less<>> open_;
+  std::multimap<std::string, OpenFile*> open_paths_;  // those of `open_` that are files
   std::map<std::string, std::unique_ptr<DiskFile>> disk_;
   std::unique_ptr<Inventories> inventories_;
   std::uint64_t retired_ = 0;
-  std::uint64_t revision_ = 0;          // of texts, over all files
-  std::deque<std::string> to_look_at_;  // open files, the next first
-  std::deque<Told> to_tell_;            // of files that were closed
+  std::uint64_t revision_ = 0;        // of texts, over all files
+  std::list<OpenFile*> to_look_at_;   // open files, each once, the next first
+  std::deque<Told> to_tell_;          // of files that were closed
   bool look_at_inventories_ = false;
   std::map<std::string, std::vector<Shown>> told_inventories_;  // of closed ones, by path
 };

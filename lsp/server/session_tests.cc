@@ -100,7 +100,7 @@ void Session::tests_failed(const std::string& uri, const std::string& reason) {
   file->tested.reset();
   file->passed = file->failed = 0;
   file->untested = reason;
-  look_at(uri);
+  look_at(*file);
 }
 
 void Session::take_tests(const std::string& uri, const std::shared_ptr<const Snapshot>& snapshot,
@@ -113,7 +113,7 @@ void Session::take_tests(const std::string& uri, const std::shared_ptr<const Sna
   file->passed = tests->cases.size() - file->failed;
   file->tested = snapshot->version;
   file->testing = false;
-  look_at(uri);
+  look_at(*file);
   // What a selector stands for can wait until the typing pauses; the first time it is waited for.
   const auto pause = std::chrono::milliseconds(file->understanding ? 200 : 0);
   worker_.post(
@@ -130,7 +130,7 @@ void Session::take_understanding(const std::string& uri, std::shared_ptr<const U
   OpenFile* file = find(uri);
   if (file == nullptr) return;
   retire(std::exchange(file->understanding, std::move(understanding)));
-  look_at(uri);
+  look_at(*file);
 }
 
 // --- fixtures ---------------------------------------------------------------------------------------------------------
@@ -280,7 +280,7 @@ void Session::take_fixture_run(const std::string& uri, const FixtureRun& run) {
     file->tested = run.fixture->version;
     file->testing = false;
   }
-  look_at(uri);
+  look_at(*file);
 }
 
 }  // namespace acl::lsp
