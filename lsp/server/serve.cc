@@ -7,12 +7,15 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <condition_variable>
+#include <cstring>
 #include <deque>
 #include <mutex>
 #include <thread>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <variant>
 
@@ -155,19 +158,20 @@ class Reader {
   // True if there are new ones: what changed before they were watched was not seen.
   bool watch(const std::vector<std::string>& folders) {
     if (!inotify_) return false;
+    forget_gone();
     bool added = false;
-    constexpr std::uint32_t events = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE;
     std::unordered_map<std::string, int> now;
-    for (const std::string& folder : folders) {
-      const auto known = watched_.find(folder);
-      const int watch =
-          known != watched_.end() ? known->second : ::inotify_add_watch(inotify_.get(), folder.c_str(), events);
-      if (watch < 0) continue;
-      added = added || known == watched_.end();
-      now.emplace(folder, watch);
+    for (std::string folder : folders) {
+      // In place of a folder that is not there the nearest above it that is: there it will be seen to come.
+      while (!watch_one(folder, now, added) && folder.size() > 1) {
+        folder.resize(std::max<std::size_t>(folder.find_last_of('/'), 1));
+      }
     }
+    // Two paths may lead to one folder, which then has one watch.
+    std::unordered_set<int> used;
+    for (const auto& [folder, watch] : now) used.insert(watch);
     for (const auto& [folder, watch] : watched_) {
-      if (now.count(folder) == 0) ::inotify_rm_watch(inotify_.get(), watch);
+      if (used.count(watch) == 0) ::inotify_rm_watch(inotify_.get(), watch);
     }
     watched_ = std::move(now);
     return added;
@@ -182,6 +186,48 @@ class Reader {
   }
 
  private:
+  // False if there is no such folder.
+  bool watch_one(const std::string& folder, std::unordered_map<std::string, int>& now, bool& added) {
+    if (now.count(folder) != 0) return true;
+    constexpr std::uint32_t events = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE |
+                                     IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
+    const auto known = watched_.find(folder);
+    const int watch =
+        known != watched_.end() ? known->second : ::inotify_add_watch(inotify_.get(), folder.c_str(), events);
+    if (watch < 0) return errno != ENOENT && errno != ENOTDIR;
+    added = added || known == watched_.end();
+    now.emplace(folder, watch);
+    return true;
+  }
+  // Watches of folders that were deleted or moved: at their paths, others may come.
+  void forget_gone() {
+    std::vector<int> gone;
+    {
+      const std::lock_guard lock(gone_mutex_);
+      gone.swap(gone_);
+    }
+    for (const int watch : gone) {
+      // One that was moved is still there; of others this is refused, which does no harm.
+      ::inotify_rm_watch(inotify_.get(), watch);
+      std::erase_if(watched_, [&](const auto& one) { return one.second == watch; });
+    }
+  }
+  // Of what was read from inotify(7). True if something is not as it was.
+  bool take_events(std::string_view bytes) {
+    bool changed = false;
+    while (bytes.size() >= sizeof(inotify_event)) {
+      inotify_event event{};
+      std::memcpy(&event, bytes.data(), sizeof event);
+      bytes.remove_prefix(std::min(bytes.size(), sizeof event + event.len));
+      if ((event.mask & (IN_IGNORED | IN_DELETE_SELF | IN_MOVE_SELF)) != 0) {
+        const std::lock_guard lock(gone_mutex_);
+        gone_.push_back(event.wd);
+      }
+      changed = changed || (event.mask & IN_IGNORED) == 0;
+    }
+    return changed;
+  }
+
   void run() {
     std::vector<char> buffer(1 << 16);
     for (;;) {
@@ -193,9 +239,11 @@ class Reader {
       }
       if (fds[1].revents != 0 && ::read(stop_read_.get(), buffer.data(), 1) <= 0) return;
       if (fds[2].revents != 0) {
-        while (::read(inotify_.get(), buffer.data(), buffer.size()) > 0) {
+        bool changed = false;
+        for (ssize_t got; (got = ::read(inotify_.get(), buffer.data(), buffer.size())) > 0;) {
+          changed = take_events({buffer.data(), static_cast<std::size_t>(got)}) || changed;
         }
-        inbox_.files_changed();
+        if (changed) inbox_.files_changed();
       }
       if (fds[3].revents != 0) break;
       if (fds[0].revents == 0) continue;
@@ -229,7 +277,9 @@ class Reader {
   Fd parent_;
   std::atomic<int> parent_fd_{-1};
   Framer framer_;
-  std::unordered_map<std::string, int> watched_;
+  std::unordered_map<std::string, int> watched_;  // the loop's
+  std::mutex gone_mutex_;
+  std::vector<int> gone_;  // watches of folders that are no more where they were
   std::thread thread_;
 };
 

@@ -167,6 +167,21 @@ def test_it_is_watched_where_the_client_watches_nothing():
         changed_on_disk(lsp, folder, 'inventory.json', BOTH, lambda s: s['users'] == 2)
 
 
+def test_it_is_still_watched_when_its_folder_was_deleted_and_made_again():
+    with Folder({'a/policy.hujson': POLICY, 'b/c/people.json': BOTH}) as folder:
+        with Client(folder, options={'inventory': 'b/c/people.json'}) as lsp:
+            assert lsp.status(lsp.open('a/policy.hujson'))['users'] == 2
+            for _ in range(3):
+                lsp.notifications.clear()
+                (folder.path / 'b/c/people.json').unlink()
+                (folder.path / 'b/c').rmdir()
+                (folder.path / 'b').rmdir()
+                changed_on_disk(lsp, folder, 'a/x', '', lambda s: s['state'] == 'none')
+                changed_on_disk(lsp, folder, 'b/c/people.json', inventory('ana@example.com'), lambda s: s['users'] == 1)
+                lsp.settled()
+                changed_on_disk(lsp, folder, 'b/c/people.json', BOTH, lambda s: s['users'] == 2)
+
+
 def test_the_client_watches_where_it_can():
     capabilities = everything()
     capabilities['workspace']['didChangeWatchedFiles'] = {'dynamicRegistration': True}
