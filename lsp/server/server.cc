@@ -138,9 +138,12 @@ bool Server::step() {
       tell(*told);
       return true;
     }
-    if (std::exchange(refresh_, false)) {
-      const ClientCan& can = session_.client();
-      if (pulls()) request("workspace/diagnostic/refresh", nullptr, &Server::ignore);
+    const ClientCan& can = session_.client();
+    if (std::exchange(refresh_diagnostics_, false)) {
+      request("workspace/diagnostic/refresh", nullptr, &Server::ignore);
+    }
+    if (session_.take_understood()) {
+      if (can.refresh_semantic_tokens) request("workspace/semanticTokens/refresh", nullptr, &Server::ignore);
       if (can.refresh_code_lens) request("workspace/codeLens/refresh", nullptr, &Server::ignore);
       if (can.refresh_inlay_hints) request("workspace/inlayHint/refresh", nullptr, &Server::ignore);
     }

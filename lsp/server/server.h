@@ -87,7 +87,7 @@ class Server {
   std::vector<std::string> configured_folders_;      // that the last workspace/configuration asked about
   std::vector<std::string> settling_;                // requests that are answered once nothing is left to do
   bool settled_ = false;
-  bool refresh_ = false;  // the client is to ask for diagnostics again
+  bool refresh_diagnostics_ = false;  // the client is to ask for them again
   std::string progress_;  // the token of the progress that is shown; "" if none is
   std::uint64_t progress_count_ = 0;
 };

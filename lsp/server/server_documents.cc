@@ -203,7 +203,7 @@ void Server::tell(const Session::Told& told) {
     params["diagnostics"] = diagnostics_json(*told.diagnostics, session_.client());
     notify("textDocument/publishDiagnostics", params);
   }
-  if (told.settled && told.status && told.status->tested) refresh_ = true;
+  if (told.diagnostics && told.differs && pulls()) refresh_diagnostics_ = true;
   if (!told.status) return;
   constexpr const char* states[] = {"none", "loading", "ready", "broken"};
   const Status& status = *told.status;

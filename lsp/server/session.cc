@@ -323,9 +323,9 @@ std::optional<Session::Told> Session::tell(OpenFile& file) {
   Told told;
   told.uri = file.uri;
   told.version = file.version;
-  told.settled = !file.testing;
   auto shown = shown_of(file);
-  if (!file.told || file.told_version != file.version || *file.told != shown) {
+  told.differs = !file.told || *file.told != shown;
+  if (told.differs || file.told_version != file.version) {
     file.told = shown;
     file.told_version = file.version;
     told.diagnostics = std::move(shown);

@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "lsp/server/shown.h"
@@ -118,11 +119,13 @@ class Session {
     std::optional<std::int64_t> version;
     std::optional<std::vector<Shown>> diagnostics;
     std::optional<Status> status;
-    bool settled = false;  // nothing more comes for this version
+    bool differs = false;  // the diagnostics are others than were told before, not only those of a newer version
   };
   // Does one piece of what is to be done when no message waits: a file whose text, policy or inventory is new is looked at, and what
   // became of it is told. Nothing if all is done that can be done before the worker is.
   [[nodiscard]] std::optional<Told> step();
+  // Whether understanding() gives another for some file than it did when this was asked last: hints and lenses are then others, too.
+  [[nodiscard]] bool take_understood() noexcept { return std::exchange(understood_, false); }
   // Folders whose files matter, for whoever watches them.
   [[nodiscard]] std::vector<std::string> watched_folders() const;
 
@@ -147,6 +150,7 @@ class Session {
   void take_tests(const std::string& uri, const std::shared_ptr<const Snapshot>& snapshot,
                   const std::shared_ptr<const questions::TestRun>& tests);
   void take_understanding(const std::string& uri, std::shared_ptr<const Understanding> understanding);
+  void set_understanding(OpenFile& file, std::shared_ptr<const Understanding> understanding);
   void take_fixture_run(const std::string& uri, const FixtureRun& run);
   void tests_failed(const std::string& uri, const std::string& reason);
   [[nodiscard]] Status status_of(OpenFile& file);
@@ -168,6 +172,7 @@ class Session {
   std::list<OpenFile*> to_look_at_;   // open files, each once, the next first
   std::deque<Told> to_tell_;          // of files that were closed
   bool look_at_inventories_ = false;
+  bool understood_ = false;
   std::map<std::string, std::vector<Shown>> told_inventories_;  // of closed ones, by path
 };
 

@@ -65,7 +65,7 @@ void Session::run_policy(OpenFile& file) {
   const auto snapshot = file.snapshot;
   if (!snapshot->inventory) {
     file.failures.clear();
-    file.understanding.reset();
+    set_understanding(file, nullptr);
     file.tested.reset();
   }
   if (!snapshot->accepted || !snapshot->inventory) {
@@ -129,8 +129,14 @@ void Session::take_tests(const std::string& uri, const std::shared_ptr<const Sna
 void Session::take_understanding(const std::string& uri, std::shared_ptr<const Understanding> understanding) {
   OpenFile* file = find(uri);
   if (file == nullptr) return;
-  retire(std::exchange(file->understanding, std::move(understanding)));
+  set_understanding(*file, std::move(understanding));
   look_at(*file);
+}
+
+void Session::set_understanding(OpenFile& file, std::shared_ptr<const Understanding> understanding) {
+  if (file.understanding == understanding) return;
+  retire(std::exchange(file.understanding, std::move(understanding)));
+  understood_ = true;
 }
 
 // --- fixtures ---------------------------------------------------------------------------------------------------------
@@ -272,7 +278,7 @@ void Session::run_fixture(OpenFile& file) {
 void Session::take_fixture_run(const std::string& uri, const FixtureRun& run) {
   OpenFile* file = find(uri);
   if (file == nullptr) return;
-  if (run.understanding) retire(std::exchange(file->understanding, run.understanding));
+  if (run.understanding) set_understanding(*file, run.understanding);
   if (file->snapshot == run.fixture && file->snapshot_revision == file->revision) {
     file->failures = failures_in(run.diagnostics, run.fixture->text(), run.fixture->lines);
     file->failed = run.failed;

@@ -193,6 +193,23 @@ def test_who_can_ask_is_not_sent_them_and_is_told_when_to_ask_again():
         assert report['kind'] == 'full' and 'E0103' in codes(report['items'])
 
 
+def test_who_asks_is_told_to_ask_again_when_another_file_makes_them_others():
+    """Also of a policy without tests: what its inventory holds decides."""
+    policy = '{"acls": [{"action": "accept", "src": ["cy@example.com"], "dst": ["*:*"]}]}\n'
+    with Folder({'policy.hujson': policy, 'inventory.hujson': INVENTORY}) as folder, Client(folder, pulling()) as lsp:
+        uri = lsp.open('policy.hujson')
+        lsp.settled()
+        ask = lambda: codes(lsp.request('textDocument/diagnostic', {'textDocument': {'uri': uri}})['items'])
+        before = ask()
+        people = lsp.open('inventory.hujson')
+        lsp.settled()
+        lsp.requests.clear()
+        lsp.change(people, INVENTORY.replace('bob@example.com', 'cy@example.com'))
+        lsp.settled()
+        assert ask() != before
+        assert any(r['method'] == 'workspace/diagnostic/refresh' for r in lsp.requests), lsp.requests
+
+
 def test_of_the_workspace_with_ids_of_results():
     wrong = INVENTORY.replace('100.64.0.2', '100.64.0.x')
     with Folder({'policy.hujson': POLICY, 'inventory.hujson': wrong}) as folder, Client(folder, pulling()) as lsp:
