@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <mutex>
 #include <utility>
 
 #include "engine/net/file.h"
@@ -15,6 +16,7 @@
 namespace acl::lsp {
 
 Session::Session(Worker& worker) : worker_(worker) {
+  retired_ = std::make_shared<Retired>();
   inventories_ = std::make_unique<Inventories>(worker, [this](const std::string&) { look_again(); });
 }
 Session::~Session() = default;
@@ -215,15 +217,32 @@ std::shared_ptr<const Snapshot> Session::snapshot_of(OpenFile& file) {
   return file.snapshot;
 }
 
-// Taking a large snapshot apart costs as much as a third of making one: the worker does it.
+// What waits to be taken apart.
+struct Session::Retired {
+  std::mutex mutex;
+  std::vector<std::shared_ptr<const void>> waiting;
+};
+
+// Taking a large snapshot apart costs as much as a third of making one: the worker does it. Behind a long job they must not pile up: what
+// would be one too many is taken apart here.
 void Session::retire(std::shared_ptr<const void> last) {
+  constexpr std::size_t most = 3;
   if (last == nullptr) return;
-  worker_.post("retired:" + std::to_string(++retired_), "Freeing memory",
-               [last = std::move(last)](const std::atomic<bool>&) mutable -> Worker::Finish {
-                 last.reset();
-                 return {};
-               },
-               {});
+  {
+    const std::lock_guard lock(retired_->mutex);
+    if (retired_->waiting.size() >= most) return;
+    retired_->waiting.push_back(std::move(last));
+    if (retired_->waiting.size() > 1) return;
+  }
+  worker_.post(
+      "retired", "Freeing memory",
+      [retired = retired_](const std::atomic<bool>&) -> Worker::Finish {
+        std::vector<std::shared_ptr<const void>> waiting;
+        const std::lock_guard lock(retired->mutex);
+        waiting.swap(retired->waiting);
+        return {};
+      },
+      {});
 }
 
 std::shared_ptr<const Snapshot> Session::snapshot_on_disk(const std::string& uri, const std::string& path) {

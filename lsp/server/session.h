@@ -133,6 +133,7 @@ class Session {
   struct OpenFile;
   struct DiskFile;
   struct FixtureRun;
+  struct Retired;
 
   OpenFile* find(std::string_view uri);
   OpenFile* find_path(const std::string& path);
@@ -167,7 +168,7 @@ class Session {
   std::multimap<std::string, OpenFile*> open_paths_;  // those of `open_` that are files
   std::map<std::string, std::unique_ptr<DiskFile>> disk_;
   std::unique_ptr<Inventories> inventories_;
-  std::uint64_t retired_ = 0;
+  std::shared_ptr<Retired> retired_;
   std::uint64_t revision_ = 0;        // of texts, over all files
   std::list<OpenFile*> to_look_at_;   // open files, each once, the next first
   std::deque<Told> to_tell_;          // of files that were closed
