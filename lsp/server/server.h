@@ -49,10 +49,10 @@ class Server {
  private:
   enum class Phase : std::uint8_t { fresh, running, shut_down };
   using Notified = void (Server::*)(const Json& params);
-  using Answered = void (Server::*)(const Message& response);
+  using Answered = std::function<void(const Message& response)>;
 
   void notify(std::string_view method, const Json& params);
-  void request(std::string_view method, const Json& params, Answered answered);
+  void request(std::string_view method, const Json& params, Answered answered = {});
   void receive_request(const Message& message, bool cancelled);
   void receive_notification(const Message& message);
   Answer answer(const Message& message);
@@ -67,9 +67,8 @@ class Server {
   void did_change_configuration(const Json& params);
   void did_change_folders(const Json& params);
   void did_change_watched_files(const Json& params);
-  void take_configuration(const Message& response);
-  void ignore(const Message& response);
   void ask_configuration();
+  void take_configuration(const Message& response, const std::vector<std::string>& folders);
 
   void tell(const Session::Told& told);
   void tell_progress();
@@ -84,7 +83,8 @@ class Server {
   std::int64_t parent_ = 0;
   std::uint64_t next_id_ = 0;
   std::unordered_map<std::string, Answered> asked_;  // requests of ours that wait for an answer
-  std::vector<std::string> configured_folders_;      // that the last workspace/configuration asked about
+  Settings initial_;                                 // of `initialize`: what is configured comes on top of them
+  std::uint64_t configurations_asked_ = 0;
   std::vector<std::string> settling_;                // requests that are answered once nothing is left to do
   bool settled_ = false;
   bool refresh_diagnostics_ = false;  // the client is to ask for them again

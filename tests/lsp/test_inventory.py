@@ -80,9 +80,49 @@ def test_by_did_change_configuration():
         assert lsp.status(uri)['state'] == 'none'
         lsp.notify('workspace/didChangeConfiguration', {'settings': {'aclLsp': {'inventory': 'people.json'}}})
         assert lsp.status(uri)['state'] == 'ready'
-        for settings in (None, [], {'aclLsp': 3}, {'aclLsp': {'inventory': 3, 'dialect': []}}):
+        for settings in (None, []):
             lsp.notify('workspace/didChangeConfiguration', {'settings': settings})
             assert lsp.status(uri)['state'] == 'ready'
+        for settings in ({'aclLsp': {}}, {'aclLsp': 3}, {'aclLsp': {'inventory': 3, 'dialect': []}}):
+            lsp.notify('workspace/didChangeConfiguration', {'settings': settings})
+            assert lsp.status(uri)['state'] == 'none', 'taken back'
+            lsp.notify('workspace/didChangeConfiguration', {'settings': {'aclLsp': {'inventory': 'people.json'}}})
+            assert lsp.status(uri)['state'] == 'ready'
+
+
+def test_what_is_configured_no_more_is_as_initialize_had_it():
+    with Folder({'policy.hujson': POLICY, 'a.json': BOTH, 'b.json': inventory('ana@example.com')}) as folder:
+        with Client(folder, options={'inventory': 'a.json'}) as lsp:
+            uri = lsp.open('policy.hujson')
+            lsp.notify('workspace/didChangeConfiguration', {'settings': {'aclLsp': {'inventory': 'b.json'}}})
+            assert lsp.status(uri)['users'] == 1
+            lsp.notify('workspace/didChangeConfiguration', {'settings': {'aclLsp': {}}})
+            assert lsp.status(uri)['users'] == 2
+
+
+def test_an_answer_about_configuration_is_about_the_folders_that_were_asked_for():
+    """Two questions under way, with other folders each; the first is answered behind the second."""
+    capabilities = everything()
+    capabilities['workspace']['configuration'] = True
+    with Folder({'one/policy.hujson': POLICY, 'two/policy.hujson': POLICY, 'one/a.json': BOTH,
+                 'two/b.json': inventory('ana@example.com')}) as folder:
+        with Client(folder, initialize=False) as lsp:
+            questions = []
+            send = lsp.send
+            # The client answers by itself: hold back what it says to these.
+            lsp.send = lambda message: None if message.get('id') in [q['id'] for q in questions] else send(message)
+            lsp.answers['workspace/configuration'] = lambda params: questions.append(lsp.requests[-1])
+            lsp.initialize(capabilities, folders=[folder.uri('one'), folder.uri('two')])
+            two = lsp.open('two/policy.hujson')
+            lsp.notify('workspace/didChangeWorkspaceFolders', {
+                'event': {'added': [], 'removed': [{'uri': folder.uri('one'), 'name': 'one'}]}})
+            lsp.settled()
+            first, second = questions
+            settings = {folder.uri('one'): {'inventory': 'a.json'}, folder.uri('two'): {'inventory': 'b.json'}}
+            for question in (second, first):
+                send({'id': question['id'],
+                      'result': [settings.get(item.get('scopeUri')) for item in question['params']['items']]})
+            assert lsp.status(two)['users'] == 1
 
 
 def test_folders_come_and_go():
