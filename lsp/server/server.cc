@@ -124,6 +124,8 @@ bool Server::pulls() const noexcept {
 }
 
 std::optional<std::chrono::steady_clock::time_point> Server::wake_at() const {
+  // Only step() tells of it, and it does nothing in another phase.
+  if (phase_ != Phase::running) return std::nullopt;
   const auto busy = worker_.busy();
   if (!busy || !progress_.empty() || !session_.client().work_done_progress) return std::nullopt;
   return busy->since + long_work;
@@ -174,7 +176,7 @@ void Server::tell_progress() {
 }
 
 std::vector<std::string> Server::watched_folders() const {
-  if (phase_ != Phase::running || session_.client().dynamic_watch) return {};
+  if (phase_ != Phase::running) return {};
   return session_.watched_folders();
 }
 

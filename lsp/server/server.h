@@ -43,7 +43,8 @@ class Server {
   [[nodiscard]] std::optional<int> exit_code() const noexcept { return exit_code_; }
   // The process that started us, from `initialize`; when it ends, so do we. 0: unknown.
   [[nodiscard]] std::int64_t parent() const noexcept { return parent_; }
-  // Folders to be watched for changes because the client cannot; empty while it can.
+  // Folders to be watched for changes. Also when the client watches: it does so by patterns, in its own folders, and an inventory may
+  // be elsewhere and be called anything.
   [[nodiscard]] std::vector<std::string> watched_folders() const;
 
  private:

@@ -235,6 +235,16 @@ def test_the_client_watches_where_it_can():
         assert lsp.status(uri)['users'] == 1
 
 
+def test_one_outside_of_what_the_client_watches_is_watched_as_well():
+    capabilities = everything()
+    capabilities['workspace']['didChangeWatchedFiles'] = {'dynamicRegistration': True}
+    with Folder({'people': BOTH}) as elsewhere, Folder({'policy.hujson': POLICY}) as folder:
+        with Client(folder, capabilities, options={'inventory': str(elsewhere.path / 'people')}) as lsp:
+            assert lsp.status(lsp.open('policy.hujson'))['users'] == 2
+            lsp.notifications.clear()
+            changed_on_disk(lsp, elsewhere, 'people', inventory('ana@example.com'), lambda s: s['users'] == 1)
+
+
 def test_a_large_one_is_read_beside_the_typing():
     users = [f'u{i}@example.com' for i in range(20000)]
     with Folder({'policy.hujson': POLICY, 'inventory.json': inventory(*users)}) as folder, Client(folder) as lsp:
