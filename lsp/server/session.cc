@@ -284,11 +284,11 @@ std::shared_ptr<const Understanding> Session::understanding(std::string_view uri
 
 // --- what is told -----------------------------------------------------------------------------------------------------
 
-std::vector<Shown> Session::shown_of(OpenFile& file) {
+std::optional<std::vector<Shown>> Session::shown_of(OpenFile& file) {
   const auto snapshot = snapshot_of(file);
   if (snapshot->kind == FileKind::inventory) {
     const LoadedInventory& loaded = inventory_at(file.name());
-    return loaded.loading && file.told ? *file.told : loaded.problems;
+    return loaded.loading ? std::nullopt : std::optional(loaded.problems);
   }
   const ShownText text{file.name(), snapshot->text(), &snapshot->lines, client_.encoding};
   std::vector<Shown> out;
@@ -299,7 +299,7 @@ std::vector<Shown> Session::shown_of(OpenFile& file) {
 }
 
 std::vector<Shown> Session::diagnostics(std::string_view uri) {
-  if (OpenFile* file = find(uri)) return shown_of(*file);
+  if (OpenFile* file = find(uri)) return shown_of(*file).value_or(std::vector<Shown>());
   const std::string path = path_of(uri);
   if (const LoadedInventory* inventory = inventories_->known(path)) return inventory->problems;
   const auto snapshot = this->snapshot(uri);
@@ -346,8 +346,10 @@ std::optional<Session::Told> Session::tell(OpenFile& file) {
   told.uri = file.uri;
   told.version = file.version;
   auto shown = shown_of(file);
-  told.differs = !file.told || *file.told != shown;
-  if (told.differs || file.told_version != file.version) {
+  // Whoever asked meanwhile got nothing: what comes then differs from that.
+  if (!shown) file.told.reset();
+  told.differs = shown && (!file.told || *file.told != *shown);
+  if (shown && (told.differs || file.told_version != file.version)) {
     file.told = shown;
     file.told_version = file.version;
     told.diagnostics = std::move(shown);

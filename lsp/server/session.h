@@ -155,7 +155,8 @@ class Session {
   void take_fixture_run(const std::string& uri, const FixtureRun& run);
   void tests_failed(const std::string& uri, const std::string& reason);
   [[nodiscard]] Status status_of(OpenFile& file);
-  [[nodiscard]] std::vector<Shown> shown_of(OpenFile& file);
+  // Nothing while an inventory is being loaded: what is known of it is of an older text, with other places.
+  [[nodiscard]] std::optional<std::vector<Shown>> shown_of(OpenFile& file);
   std::optional<Told> tell(OpenFile& file);
   std::optional<Told> tell_inventory();
   [[nodiscard]] std::vector<std::string> inventories_in_use();

@@ -266,6 +266,24 @@ def test_a_large_one_that_only_a_fixture_asks_for_is_read_once():
         assert lsp.status(uri)['tests'] == {'version': 1, 'passed': 0, 'failed': 0}
 
 
+def test_while_a_large_open_one_is_read_no_places_of_its_older_text_are_told():
+    users = [f'u{i}@example.com' for i in range(6000)]
+    text = inventory(*users).replace('"login": "u9@', '"legin": "u9@')
+    line = text[:text.index('"legin"')].count('\n')
+    with Folder({'inventory.hujson': text}) as folder, Client(folder) as lsp:
+        uri = lsp.open('inventory.hujson')
+        lsp.settled()
+        for _ in range(3):
+            lsp.change(uri, (0, 0, 0, 0, '\n'))
+            lsp.wait(lambda m: m['method'] == 'aclLsp/status' and m['params']['state'] == 'loading')
+            lsp.settled()
+        told = [m['params'] for m in lsp.notifications
+                if m['method'] == 'textDocument/publishDiagnostics' and m['params']['uri'] == uri]
+        assert [one['version'] for one in told] == [1, 2, 3, 4]
+        for one in told:
+            assert one['diagnostics'][0]['range']['start']['line'] == line + one['version'] - 1, one
+
+
 def test_untitled_documents_have_none_unless_it_is_configured():
     with Folder({'people.json': BOTH}) as folder:
         with Client(folder) as lsp:
