@@ -163,8 +163,10 @@ class Reader {
     std::unordered_map<std::string, int> now;
     for (std::string folder : folders) {
       // In place of a folder that is not there the nearest above it that is: there it will be seen to come.
-      while (!watch_one(folder, now, added) && folder.size() > 1) {
-        folder.resize(std::max<std::size_t>(folder.find_last_of('/'), 1));
+      while (!watch_one(folder, now, added)) {
+        const std::size_t slash = folder.find_last_of('/');
+        if (slash == std::string::npos || folder.size() == 1) break;
+        folder.resize(std::max<std::size_t>(slash, 1));
       }
     }
     // Two paths may lead to one folder, which then has one watch.

@@ -116,6 +116,22 @@ def test_failures_move_with_the_text_and_go_when_their_line_is_edited():
         assert failures() == [{'line': 4, 'character': 42}]
 
 
+def test_failures_go_when_many_of_them_would_be_moved_by_many_edits():
+    failing = '{"src": "bob@example.com", "accept": ["100.64.0.2:22"]},\n'
+    with Folder({'policy.hujson': '{"tests": [\n' + failing * 2000 + '],\n"acls": [\n]}\n',
+                 'inventory.hujson': INVENTORY}) as folder, Client(folder) as lsp:
+        uri = lsp.open('policy.hujson')
+        failures = lambda: codes(lsp.diagnostics(uri)).count('E0605')
+        assert failures() == 2000
+        # Broken, so that no test runs.
+        lsp.change(uri, (2001, 0, 2001, 0, '[\n'), *[(2001, 0, 2001, 0, '\n')] * 10)
+        assert failures() == 2000
+        lsp.change(uri, *[(2001, 0, 2001, 0, '\n')] * 1000)
+        assert failures() == 0
+        lsp.change(uri, (2001, 0, 3012, 0, ''))
+        assert failures() == 2000
+
+
 def lsp_text(policy, inserted):
     head, rest = policy.split('\n', 1)
     return head + '\n' + inserted + rest
