@@ -86,10 +86,10 @@ class Server {
   std::unordered_map<std::string, Answered> asked_;  // requests of ours that wait for an answer
   Settings initial_;                                 // of `initialize`: what is configured comes on top of them
   std::uint64_t configurations_asked_ = 0;
-  std::vector<std::string> settling_;                // requests that are answered once nothing is left to do
+  std::vector<std::string> settling_;  // requests that are answered once nothing is left to do
   bool settled_ = false;
   bool refresh_diagnostics_ = false;  // the client is to ask for them again
-  std::string progress_;  // the token of the progress that is shown; "" if none is
+  std::string progress_;              // the token of the progress that is shown; "" if none is
   std::uint64_t progress_count_ = 0;
 };
 

@@ -106,11 +106,10 @@ void Server::initialized(const Json&) {
   if (session_.client().dynamic_watch) {
     Json watchers = Json::array();
     for (const char* glob : {"**/*.hujson", "**/inventory.json"}) watchers.push_back({{"globPattern", glob}});
-    request("client/registerCapability",
-            {{"registrations",
-              {{{"id", "files"},
-                {"method", "workspace/didChangeWatchedFiles"},
-                {"registerOptions", {{"watchers", std::move(watchers)}}}}}}});
+    request("client/registerCapability", {{"registrations",
+                                           {{{"id", "files"},
+                                             {"method", "workspace/didChangeWatchedFiles"},
+                                             {"registerOptions", {{"watchers", std::move(watchers)}}}}}}});
   }
   ask_configuration();
 }

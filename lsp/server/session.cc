@@ -237,15 +237,14 @@ void Session::retire(std::shared_ptr<const void> last) {
     retired_->waiting.push_back(std::move(last));
     if (retired_->waiting.size() > 1) return;
   }
-  worker_.post(
-      "retired", "Freeing memory",
-      [retired = retired_](const std::atomic<bool>&) -> Worker::Finish {
-        std::vector<std::shared_ptr<const void>> waiting;
-        const std::lock_guard lock(retired->mutex);
-        waiting.swap(retired->waiting);
-        return {};
-      },
-      {});
+  worker_.post("retired", "Freeing memory",
+               [retired = retired_](const std::atomic<bool>&) -> Worker::Finish {
+                 std::vector<std::shared_ptr<const void>> waiting;
+                 const std::lock_guard lock(retired->mutex);
+                 waiting.swap(retired->waiting);
+                 return {};
+               },
+               {});
 }
 
 std::shared_ptr<const Snapshot> Session::snapshot_on_disk(const std::string& uri, const std::string& path) {

@@ -170,9 +170,9 @@ class Session {
   std::map<std::string, std::unique_ptr<DiskFile>> disk_;
   std::unique_ptr<Inventories> inventories_;
   std::shared_ptr<Retired> retired_;
-  std::uint64_t revision_ = 0;        // of texts, over all files
-  std::list<OpenFile*> to_look_at_;   // open files, each once, the next first
-  std::deque<Told> to_tell_;          // of files that were closed
+  std::uint64_t revision_ = 0;       // of texts, over all files
+  std::list<OpenFile*> to_look_at_;  // open files, each once, the next first
+  std::deque<Told> to_tell_;         // of files that were closed
   bool look_at_inventories_ = false;
   bool understood_ = false;
   std::map<std::string, std::vector<Shown>> told_inventories_;  // of closed ones, by path

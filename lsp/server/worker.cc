@@ -20,8 +20,7 @@ Worker::~Worker() {
   if (thread_.joinable()) thread_.join();
 }
 
-void Worker::post(std::string key, std::string title, Work work, Failed failed,
-                  std::chrono::milliseconds after) {
+void Worker::post(std::string key, std::string title, Work work, Failed failed, std::chrono::milliseconds after) {
   auto job = std::make_shared<Job>();
   job->key = std::move(key);
   job->title = std::move(title);

@@ -15,8 +15,7 @@ Worker::Finish throws(const std::atomic<bool>&) { throw std::runtime_error("no r
 TEST(Worker, RunsWhatAJobLeftWhenItIsCollected) {
   Worker worker(Worker::Threads::none, [] {});
   Words seen;
-  worker.post(
-      "a", "A", [&](const std::atomic<bool>&) { return [&] { seen.push_back("done"); }; }, {});
+  worker.post("a", "A", [&](const std::atomic<bool>&) { return [&] { seen.push_back("done"); }; }, {});
   EXPECT_FALSE(worker.idle());
   EXPECT_TRUE(worker.collect());
   EXPECT_EQ(seen, Words{"done"});
