@@ -9,7 +9,7 @@ FUZZ_SECONDS ?= 60
 ACL_SHARED_DIR ?= ../shared
 
 .DEFAULT_GOAL := help
-.PHONY: help try demo test test-all build fmt lint bench fuzz pictures vscode install deps clean deps-build deps-check deps-editors fuzz-build
+.PHONY: help try demo test test-all build fmt lint bench fuzz fuzz-short pictures vscode install deps clean deps-build deps-check deps-editors fuzz-build
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r t d; do printf '  make %-10s %s\n' "$$t" "$$d"; done
@@ -42,6 +42,12 @@ bench: deps-check build ## parser, inventories, resolving, lookups, sizes, times
 
 fuzz: fuzz-build ## every fuzz target for FUZZ_SECONDS (60)
 	@tools/fuzz.sh $(FUZZ_SECONDS)
+
+SHORT_FUZZ := $(filter-out lsp_%,$(basename $(notdir $(wildcard tests/fuzz/*_fuzz.cc))))
+fuzz-short: deps-build deps-check ## as the gate does: all but the language server's, which takes long to build
+	@[ -f build-fuzz/build.ninja ] || cmake --preset fuzz
+	@cmake --build --preset fuzz --target short_fuzz_targets -j$(JOBS)
+	@tools/fuzz.sh $(FUZZ_SECONDS) $(SHORT_FUZZ)
 
 fuzz-build: deps-build deps-check
 	@[ -f build-fuzz/build.ninja ] || cmake --preset fuzz

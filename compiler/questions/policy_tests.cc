@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <map>
 #include <memory>
 #include <numeric>
@@ -45,24 +46,43 @@ Attributes read_attributes(const hujson::Tree& tree, const std::vector<policy::P
     const hujson::Value value(tree, attribute.node);
     if (value.is(hujson::Kind::string)) out.emplace_back(attribute.name.value, value.string());
     if (value.is(hujson::Kind::boolean)) out.emplace_back(attribute.name.value, value.text() == "true");
-    if (value.is(hujson::Kind::number)) out.emplace_back(attribute.name.value, std::stod(std::string(value.text())));
+    if (value.is(hujson::Kind::number))
+      out.emplace_back(attribute.name.value, std::strtod(std::string(value.text()).c_str(), nullptr));
   }
   return out;
 }
 
-// The tailnet as far as the tests need it: the devices they speak of, one added for whoever has none, and those that route. Whether
-// a rule lets a packet or a login through depends on its two ends, and, for `*` as a source, on the approved routes; all other devices
-// could be left out of the inventory without a difference. So the cost is that of the policy, not of the tailnet.
+// Who takes part in the tests. Whether rules let a packet or a login through depends on its two ends and, for `*` as a source, on
+// the approved routes and the devices inside them; all other devices may be left out without a difference, and the cost is that
+// of the policy, not of the tailnet. Which rule is told, of several that let it through, does depend on the others: rules with equal
+// sources are one on the wire, in the place of the first, and that sources are equal may be due to who is left out.
+enum class Cast : std::uint8_t { everyone, who_is_named };
+
+// The tailnet as the tests see it, with a device added for whoever is named and has none.
 class Stage {
  public:
-  Stage(const policy::PolicyFile& rules, const resolve::Tailnet& everyone)
+  Stage(const policy::PolicyFile& rules, const resolve::Tailnet& everyone, Cast cast)
       : rules_(rules),
         policy_(rules.policy),
         everyone_(everyone),
         base_(everyone.inventory),
         postures_(uses_postures(rules.policy)) {
+    if (cast == Cast::everyone) {
+      called_.resize(base_.nodes.size());
+      std::iota(called_.begin(), called_.end(), 0U);
+      return;
+    }
     for (NodeId id = 0; id < base_.nodes.size(); ++id) {
-      if (!base_.nodes[id].advertised_routes.empty() || !base_.nodes[id].approved_routes.empty()) called_.push_back(id);
+      const inventory::Node& node = base_.nodes[id];
+      if (node.advertised_routes.empty() && node.approved_routes.empty()) continue;
+      called_.push_back(id);
+      for (const auto* routes : {&node.advertised_routes, &node.approved_routes}) {
+        for (const net::Prefix& route : *routes) {
+          if (route.length() == 0) continue;  // an exit route is no source
+          everyone_.addresses_in(route.first(), route.last(),
+                                 [&](NodeId inside, std::uint32_t) { called_.push_back(inside); });
+        }
+      }
     }
   }
 
@@ -109,8 +129,12 @@ class Stage {
         return {{}, fmt::format("unknown service \"{}\"", selector.text)};
       default: break;
     }
-    const auto nodes = tailnet_->identities(selector, policy_);
+    auto nodes = tailnet_->identities(selector, policy_);
     if (!nodes) return {{}, fmt::format("\"{}\" cannot be tested", selector.text)};
+    // What was added for another test is nobody's where there are devices.
+    if (!nodes->empty() && nodes->front() < first_added_) {
+      nodes->erase(std::lower_bound(nodes->begin(), nodes->end(), first_added_), nodes->end());
+    }
     if (nodes->empty()) {
       return {{},
               selector.kind == SelectorKind::user ? fmt::format("user not found: \"{}\"", selector.text)
@@ -442,23 +466,11 @@ class Runner {
   TestRun& out_;
 };
 
-}  // namespace
-
-bool TestRun::passed() const noexcept {
-  return std::all_of(cases.begin(), cases.end(), [](const TestCase& c) { return c.ok; });
-}
-
-TestRun run_tests(const policy::PolicyFile& rules, const Inventory& inventory, const hujson::Tree& tree,
-                  const std::vector<PolicyTest>& tests, const std::vector<SshTest>& ssh_tests) {
-  if (tests.empty() && ssh_tests.empty()) return {};
-  return run_tests(rules, resolve::Tailnet(inventory), tree, tests, ssh_tests);
-}
-
-TestRun run_tests(const policy::PolicyFile& rules, const resolve::Tailnet& everyone, const hujson::Tree& tree,
-                  const std::vector<PolicyTest>& tests, const std::vector<SshTest>& ssh_tests) {
-  TestRun run;
-  if (tests.empty() && ssh_tests.empty()) return run;
-  Stage stage(rules, everyone);
+TestRun run(Cast cast, const policy::PolicyFile& rules, const resolve::Tailnet& everyone, const hujson::Tree& tree,
+            const std::vector<PolicyTest>& tests, const std::vector<SshTest>& ssh_tests) {
+  TestRun out;
+  if (tests.empty() && ssh_tests.empty()) return out;
+  Stage stage(rules, everyone, cast);
   std::vector<Attributes> packet_attributes, login_attributes;
   for (const PolicyTest& test : tests) {
     packet_attributes.push_back(read_attributes(tree, test.src_posture_attrs));
@@ -473,10 +485,35 @@ TestRun run_tests(const policy::PolicyFile& rules, const resolve::Tailnet& every
     for (const Selector& dst : test.dst) stage.prepare_destination(dst);
   }
   stage.resolve_all();
-  Runner runner(stage, run);
+  Runner runner(stage, out);
   for (std::uint32_t i = 0; i < tests.size(); ++i) runner.packets(tests[i], i, packet_attributes[i]);
   for (std::uint32_t i = 0; i < ssh_tests.size(); ++i) runner.logins(ssh_tests[i], i, login_attributes[i]);
-  return run;
+  return out;
+}
+
+}  // namespace
+
+bool TestRun::passed() const noexcept {
+  return std::all_of(cases.begin(), cases.end(), [](const TestCase& c) { return c.ok; });
+}
+
+TestRun run_tests(const policy::PolicyFile& rules, const Inventory& inventory, const hujson::Tree& tree,
+                  const std::vector<PolicyTest>& tests, const std::vector<SshTest>& ssh_tests) {
+  if (tests.empty() && ssh_tests.empty()) return {};
+  return run_tests(rules, resolve::Tailnet(inventory), tree, tests, ssh_tests);
+}
+
+TestRun run_tests(const policy::PolicyFile& rules, const resolve::Tailnet& everyone, const hujson::Tree& tree,
+                  const std::vector<PolicyTest>& tests, const std::vector<SshTest>& ssh_tests) {
+  return run(Cast::everyone, rules, everyone, tree, tests, ssh_tests);
+}
+
+TestRun judge_tests(const policy::PolicyFile& rules, const resolve::Tailnet& everyone, const hujson::Tree& tree,
+                    const std::vector<PolicyTest>& tests, const std::vector<SshTest>& ssh_tests) {
+  TestRun outcome = run(Cast::who_is_named, rules, everyone, tree, tests, ssh_tests);
+  outcome.exercised.clear();
+  for (TestCase& test : outcome.cases) test.rule.clear();
+  return outcome;
 }
 
 }  // namespace acl::questions

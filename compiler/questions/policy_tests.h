@@ -42,9 +42,13 @@ struct TestRun {
 TestRun run_tests(const policy::PolicyFile& rules, const inventory::Inventory& inventory, const hujson::Tree& tree,
                   const std::vector<policy::PolicyTest>& tests, const std::vector<policy::SshTest>& ssh_tests);
 
-// The same for who asks often about one tailnet. Costs what resolving the policy for the devices that the tests speak of costs, however many
-// others there are.
+// The same for who has the tailnet at hand.
 TestRun run_tests(const policy::PolicyFile& rules, const resolve::Tailnet& everyone, const hujson::Tree& tree,
                   const std::vector<policy::PolicyTest>& tests, const std::vector<policy::SshTest>& ssh_tests);
+
+// Whether they pass, without telling by which rules (`rule` and `exercised` stay empty): costs what resolving the policy for the devices
+// costs that the tests speak of, however many others there are.
+TestRun judge_tests(const policy::PolicyFile& rules, const resolve::Tailnet& everyone, const hujson::Tree& tree,
+                    const std::vector<policy::PolicyTest>& tests, const std::vector<policy::SshTest>& ssh_tests);
 
 }  // namespace acl::questions

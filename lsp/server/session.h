@@ -149,7 +149,8 @@ class Session {
   void run_policy(OpenFile& file);
   void run_fixture(OpenFile& file);
   void take_tests(const std::string& uri, const std::shared_ptr<const Snapshot>& snapshot,
-                  const std::shared_ptr<const questions::TestRun>& tests);
+                  const questions::TestRun& tests);
+  void understand_later(const std::string& uri, const std::shared_ptr<const Snapshot>& snapshot);
   void take_understanding(const std::string& uri, std::shared_ptr<const Understanding> understanding);
   void set_understanding(OpenFile& file, std::shared_ptr<const Understanding> understanding);
   void take_fixture_run(const std::string& uri, const FixtureRun& run);

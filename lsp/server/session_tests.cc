@@ -85,7 +85,10 @@ void Session::run_policy(OpenFile& file) {
   worker_.post(
       "test:" + file.uri, "Testing " + last_name(file),
       [this, uri = file.uri, snapshot](const std::atomic<bool>&) -> Worker::Finish {
-        return [this, uri, snapshot, tests = lsp::run_tests(*snapshot)] { take_tests(uri, snapshot, tests); };
+        return [this, uri, snapshot, tests = judge_tests(*snapshot)] {
+          take_tests(uri, snapshot, tests);
+          understand_later(uri, snapshot);
+        };
       },
       [this, uri = file.uri](const std::string& reason) { tests_failed(uri, reason); });
 }
@@ -104,32 +107,37 @@ void Session::tests_failed(const std::string& uri, const std::string& reason) {
 }
 
 void Session::take_tests(const std::string& uri, const std::shared_ptr<const Snapshot>& snapshot,
-                         const std::shared_ptr<const questions::TestRun>& tests) {
+                         const questions::TestRun& tests) {
   OpenFile* file = find(uri);
   if (file == nullptr || file->snapshot != snapshot || file->snapshot_revision != file->revision) return;
   file->failures =
-      failures_in(questions::failures_of(*tests, snapshot->file->source), snapshot->text(), snapshot->lines);
+      failures_in(questions::failures_of(tests, snapshot->file->source), snapshot->text(), snapshot->lines);
   file->failed = file->failures.size();
-  file->passed = tests->cases.size() - file->failed;
+  file->passed = tests.cases.size() - file->failed;
   file->tested = snapshot->version;
   file->testing = false;
   look_at(*file);
-  // What a selector stands for can wait until the typing pauses; the first time it is waited for.
-  const auto pause = std::chrono::milliseconds(file->understanding ? 200 : 0);
+}
+
+// What selectors stand for, and which rules decided the tests, can wait until the typing pauses; the first time it is waited for.
+void Session::understand_later(const std::string& uri, const std::shared_ptr<const Snapshot>& snapshot) {
+  const OpenFile* file = find(uri);
+  if (file == nullptr || file->snapshot != snapshot) return;
   worker_.post(
       "understand:" + uri, "Resolving " + last_name(*file),
-      [this, uri, snapshot, tests](const std::atomic<bool>& cancelled) -> Worker::Finish {
-        auto understanding = understand(snapshot, cancelled, tests);
+      [this, uri, snapshot](const std::atomic<bool>& cancelled) -> Worker::Finish {
+        auto understanding = understand(snapshot, cancelled);
         if (!understanding) return {};
         return [this, uri, understanding] { take_understanding(uri, understanding); };
       },
-      {}, pause);
+      {}, std::chrono::milliseconds(file->understanding ? 200 : 0));
 }
 
 void Session::take_understanding(const std::string& uri, std::shared_ptr<const Understanding> understanding) {
   OpenFile* file = find(uri);
   if (file == nullptr) return;
   set_understanding(*file, std::move(understanding));
+  take_tests(uri, file->understanding->snapshot, *file->understanding->tests);
   look_at(*file);
 }
 

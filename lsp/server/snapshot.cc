@@ -125,16 +125,14 @@ std::shared_ptr<const Snapshot> make_snapshot(std::string path, std::int64_t ver
 InventoryState::InventoryState(std::string of, inventory::Inventory what)
     : path(std::move(of)), inventory(std::move(what)), facts(questions::facts_of(inventory)), tailnet(inventory) {}
 
-std::shared_ptr<const questions::TestRun> run_tests(const Snapshot& policy) {
-  if (policy.kind != FileKind::policy || !policy.accepted || !policy.inventory) return nullptr;
+questions::TestRun judge_tests(const Snapshot& policy) {
+  if (policy.kind != FileKind::policy || !policy.accepted || !policy.inventory) return {};
   const policy::PolicyFile& file = *policy.file;
-  return std::make_shared<questions::TestRun>(
-      questions::run_tests(file, policy.inventory->tailnet, file.tree, file.policy.tests, file.policy.ssh_tests));
+  return questions::judge_tests(file, policy.inventory->tailnet, file.tree, file.policy.tests, file.policy.ssh_tests);
 }
 
 std::shared_ptr<const Understanding> understand(std::shared_ptr<const Snapshot> snapshot,
-                                                const std::atomic<bool>& cancelled,
-                                                std::shared_ptr<const questions::TestRun> tests) {
+                                                const std::atomic<bool>& cancelled) {
   if (snapshot == nullptr || snapshot->kind != FileKind::policy || !snapshot->accepted || !snapshot->inventory ||
       cancelled)
     return nullptr;
@@ -145,7 +143,8 @@ std::shared_ptr<const Understanding> understand(std::shared_ptr<const Snapshot> 
   if (cancelled) return nullptr;
   out->views = std::make_unique<resolve::Views>(out->resolved);
   if (cancelled) return nullptr;
-  out->tests = tests ? std::move(tests) : run_tests(*snapshot);
+  out->tests = std::make_shared<questions::TestRun>(
+      questions::run_tests(file, snapshot->inventory->tailnet, file.tree, file.policy.tests, file.policy.ssh_tests));
   out->snapshot = out->tested = std::move(snapshot);
   return cancelled ? nullptr : out;
 }

@@ -1,7 +1,7 @@
 // Snapshot: one version of one file, understood. Immutable once made; features are functions of it.
 //
 //     text ─ parse/recover ─ decode ─ check ─▶ Snapshot           on every change, before anything is answered (some ms)
-//     Snapshot + inventory ─ run tests ─▶ TestRun                  in the background, for a policy without errors
+//     Snapshot + inventory ─ judge tests ─▶ TestRun                in the background, for a policy without errors
 //     Snapshot + inventory ─ resolve ─▶ Understanding              there as well, once the typing pauses
 //
 // Whatever needs names alone works with a Snapshot: it is there for broken text, too (the tree recovers, and what could be
@@ -68,13 +68,11 @@ struct Understanding {
   std::shared_ptr<const Snapshot> tested;           // whose tests these are: the policy, or a fixture of it
 };
 
-// The outcome of the policy's own tests; null if it is not accepted or there is no inventory.
-std::shared_ptr<const questions::TestRun> run_tests(const Snapshot& policy);
+// The outcome of the policy's own tests, without the rules that decided; nothing if it is not accepted or there is no inventory.
+questions::TestRun judge_tests(const Snapshot& policy);
 
-// Null if the snapshot is not accepted or has no inventory. `cancelled` is asked between steps; null then as well. `tests` may be null: then
-// they are run.
+// Null if the snapshot is not accepted or has no inventory. `cancelled` is asked between steps; null then as well.
 std::shared_ptr<const Understanding> understand(std::shared_ptr<const Snapshot> snapshot,
-                                                const std::atomic<bool>& cancelled,
-                                                std::shared_ptr<const questions::TestRun> tests = nullptr);
+                                                const std::atomic<bool>& cancelled);
 
 }  // namespace acl::lsp
