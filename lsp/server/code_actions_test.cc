@@ -140,6 +140,52 @@ TEST_P(Examples, AddedTestsPass) {
   }
 }
 
+// From the section on that "Add a test for this rule" at the mark adds to.
+std::string added_test(const std::string& marked, std::shared_ptr<const InventoryState> inventory = nullptr) {
+  const Marked at(marked);
+  const auto snapshot = snapshot_of(at.text, "/net/policy.hujson", std::move(inventory));
+  EXPECT_TRUE(snapshot->accepted) << (snapshot->diagnostics.empty() ? "" : snapshot->diagnostics[0].message);
+  for (const CodeAction& action : code_actions(*snapshot, {at.offset, at.offset}, {false, true, false})) {
+    if (action.title != "Add a test for this rule") continue;
+    const auto after = applied(*snapshot, action);
+    return std::string(after->text().substr(after->text().find("ests\"")));
+  }
+  return "not offered";
+}
+
+std::string test_with_posture(const std::string& condition) {
+  return added_test(R"({"groups": {"group:a": ["a@b.c"]}, "hosts": {"vault": "10.0.0.1"},
+    "postures": {"posture:p": [")" +
+                    condition + R"("]},
+    "acls": [{¦"action": "accept", "src": ["group:a"], "dst": ["vault:22"], "srcPosture": ["posture:p"]}]})");
+}
+
+// JSON has no infinity.
+TEST(AddedTests, AreNotOfferedForNumbersThatJsonCannotWrite) {
+  EXPECT_NE(test_with_posture("custom:n >= 7").find(R"("custom:n": 7)"), std::string::npos);
+  EXPECT_EQ(test_with_posture("custom:n >= 1e999"), "not offered");
+  EXPECT_EQ(test_with_posture("custom:n >= -1e999"), "not offered");
+}
+
+// A rule with "check" is tried before one that accepts: for admins the accepting rule is not what decides.
+TEST(AddedTests, OfAnAcceptingLoginRuleSpeakOfSomebodyWhomNoOtherRuleChecks) {
+  const auto inventory = inventory_state("/net/inventory.hujson", R"({
+    "users": [{"login": "admin@example.com", "role": "admin"}, {"login": "bo@example.com"}],
+    "nodes": [{"name": "desk", "user": "admin@example.com", "addresses": ["100.64.0.1"]},
+              {"name": "laptop", "user": "bo@example.com", "addresses": ["100.64.0.2"]},
+              {"name": "web", "tags": ["tag:web"], "addresses": ["100.64.0.3"]}]})");
+  const auto offered = [&](const std::string& checked) {
+    return added_test(R"({"tagOwners": {"tag:web": []}, "acls": [], "ssh": [
+      {¦"action": "accept", "src": ["autogroup:member"], "dst": ["tag:web"], "users": ["deploy"]},
+      {"action": "check", "src": [")" +
+                          checked + R"("], "dst": ["tag:web"], "users": ["autogroup:nonroot"]}]})",
+                      inventory);
+  };
+  EXPECT_NE(offered("autogroup:admin").find(R"({"src": "bo@example.com", "dst": ["tag:web"], "accept": ["deploy"]})"),
+            std::string::npos);
+  EXPECT_EQ(offered("autogroup:member"), "not offered");
+}
+
 // --- one fix for each diagnostic that has one -------------------------------------------------------------------------
 
 struct Mistake {

@@ -21,7 +21,7 @@ class Index {
   explicit Index(const std::vector<File>& files) : files_(files), lists_(files.size()) {}
 
   const std::vector<Occurrence>& of(std::size_t file) {
-    if (!lists_[file]) lists_[file] = occurrences(*files_[file].snapshot);
+    if (!lists_[file]) lists_[file] = occurrences(*files_[file].snapshot, files_[file].inventory.get());
     return *lists_[file];
   }
   [[nodiscard]] const std::vector<File>& files() const noexcept { return files_; }
@@ -41,9 +41,11 @@ class Index {
     return found;
   }
 
-  // What the occurrence names, as far as the files tell: without an inventory a bare name in a question may be a node's or a host's.
+  // What the occurrence, of the first file, names as far as the files tell: without an inventory a bare name in a question may be a
+  // node's or a host's.
   Occurrence meant(Occurrence one) {
     if (one.kind != Named::node && one.kind != Named::host) return one;
+    if (one.kind == Named::node && files_[0].inventory != nullptr) return one;
     if (defined(one)) return one;
     Occurrence other = one;
     other.kind = one.kind == Named::node ? Named::host : Named::node;
@@ -55,14 +57,17 @@ class Index {
   std::vector<std::optional<std::vector<Occurrence>>> lists_;
 };
 
-// Both ways of a bare name in a question.
+// A bare name in a question that no inventory tells is taken both ways.
 template <class F>
 void each_meant(Index& index, const Occurrence& wanted, F f) {
   index.each(wanted, f);
   if (wanted.kind != Named::node && wanted.kind != Named::host) return;
   Occurrence other = wanted;
   other.kind = wanted.kind == Named::node ? Named::host : Named::node;
-  if (!index.defined(other)) index.each(other, f);
+  if (index.defined(other)) return;
+  index.each(other, [&](const File& file, const Occurrence& one) {
+    if (one.kind == Named::host || file.inventory == nullptr) f(file, one);
+  });
 }
 
 const File* policy_of(const std::vector<File>& files) {
@@ -188,6 +193,12 @@ OrReason<Occurrence> renamed(Index& index, std::uint32_t offset) {
                     shown(meant.name), name_of(meant.kind)));
   }
   if (policy_of(files) == nullptr) return refuse("the policy that this fixture names cannot be read");
+  // Of a broken text some names are not found: they would keep the old name and be undefined.
+  for (const File& file : files) {
+    if (file.snapshot->whole || file.snapshot->kind == FileKind::inventory) continue;
+    return refuse(fmt::format("{} has syntax errors: mend them first, so that no use of \"{}\" is missed",
+                              shown(file.snapshot->path), shown(meant.name)));
+  }
   if (!index.defined(meant)) {
     return refuse(fmt::format("{} \"{}\" is not defined in the policy", name_of(meant.kind), shown(meant.name)));
   }
@@ -235,6 +246,33 @@ std::string objection(Named kind, const std::string& name, policy::Dialect diale
   return {};
 }
 
+namespace {
+
+bool has_node(const inventory::Inventory& inventory, std::string_view name) {
+  return std::any_of(inventory.nodes.begin(), inventory.nodes.end(),
+                     [&](const auto& node) { return node.name == name; });
+}
+
+// Why the host must not get the name, for the sake of the questions in fixtures: those take a name for a node's first. "" if it may.
+std::string misread(Index& index, const std::string& old, const std::string& wanted) {
+  const std::vector<File>& files = index.files();
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    if (files[i].inventory != nullptr && has_node(files[i].inventory->inventory, wanted)) {
+      return fmt::format("\"{}\" is a node of {}: questions about the host would become questions about the node",
+                         shown(wanted), shown(files[i].inventory->path));
+    }
+    if (!files[i].unread) continue;
+    for (const Occurrence& one : index.of(i)) {
+      if (one.kind != Named::node || (one.name != old && one.name != wanted)) continue;
+      return fmt::format("{} asks about \"{}\", and its inventory could not be read: that may be a node",
+                         shown(files[i].snapshot->path), shown(one.name));
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
 OrReason<Renameable> prepare_rename(const std::vector<File>& files, std::uint32_t offset) {
   Index index(files);
   const auto meant = renamed(index, offset);
@@ -258,6 +296,10 @@ OrReason<std::vector<FileEdits>> rename(const std::vector<File>& files, std::uin
   if (index.defined(taken)) {
     return tl::unexpected<std::string>(
         fmt::format("{} \"{}\" is already defined", name_of(meant->kind), shown(wanted)));
+  }
+  if (meant->kind == Named::host) {
+    std::string reason = misread(index, meant->name, wanted);
+    if (!reason.empty()) return tl::unexpected<std::string>(std::move(reason));
   }
   std::vector<FileEdits> out;
   each_meant(index, *meant, [&](const File& file, const Occurrence& one) {

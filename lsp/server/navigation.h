@@ -43,7 +43,8 @@ struct FileEdits {
   std::vector<TextEdit> edits;
 };
 // The edits that give the name at the offset another one in the policy and its fixtures; inventories describe what devices carry, and
-// are left alone. The word in front ("tag:") may be left out of `name`. Refused: names that check refuses or that are taken.
+// are left alone. The word in front ("tag:") may be left out of `name`. Refused: names that check refuses or that are taken, and any while
+// one of the files has a syntax error.
 OrReason<std::vector<FileEdits>> rename(const std::vector<File>& files, std::uint32_t offset, std::string_view name);
 
 // What check says of a policy that defines this name ("tag names must start with a letter, …"); "" if nothing.

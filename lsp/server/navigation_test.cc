@@ -190,6 +190,78 @@ TEST(Rename, OfWhatNoPolicyDefinesIsRefused) {
   EXPECT_EQ(refused("policy.hujson", "tag:db"), "can be renamed");
 }
 
+// What the recovered tree does not have would be left with the old name.
+TEST(Rename, IsRefusedWhileAFileThatMayUseTheNameHasASyntaxError) {
+  Net net("policy.hujson", "tag:db:5432");
+  const auto break_file = [&](const std::string& name) {
+    for (File& file : net.files) {
+      if (file.snapshot->path != name) continue;
+      std::string text(file.snapshot->text());
+      text.insert(text.rfind('"'), "\" \"");
+      file = file_of(text, name, file.inventory);
+      EXPECT_FALSE(file.snapshot->whole);
+    }
+  };
+  const Net whole = net;
+  break_file("/net/a.test.hujson");
+  const std::string why = " has syntax errors: mend them first, so that no use of \"tag:db\" is missed";
+  EXPECT_EQ(renamed(net, "tag:pg").at("refused"), "/net/a.test.hujson" + why);
+  EXPECT_EQ(prepare_rename(net.files, net.offset).error(), "/net/a.test.hujson" + why);
+  net = whole;
+  break_file("/net/policy.hujson");
+  EXPECT_EQ(renamed(net, "tag:pg").at("refused"), "/net/policy.hujson" + why);
+  // Inventories are not written to.
+  net = whole;
+  break_file("/net/inventory.hujson");
+  EXPECT_EQ(renamed(net, "tag:pg").count("policy.hujson"), 1U);
+}
+
+// `aclc can` takes a name in a question for a node's before a host's.
+TEST(Rename, OfAHostLeavesQuestionsThatANodeAnswers) {
+  const std::string rules =
+      R"({"hosts": {"db": "10.0.0.1"}, "acls": [{"action": "accept", "src": ["*"], "dst": ["db:22"]}]})";
+  const std::string asks = R"({"policy": "policy.hujson", "tests": [{"src": "tag:a", "accept": ["db:22"]}],
+    "expect": [{"from": "db", "to": "db:22", "verdict": "accept"}, {"from": "host:db", "ssh": "root@db", "verdict": "deny"}]})";
+  const auto state = [](const std::string& node) {
+    return inventory_state("/net/nodes.json", R"([{"id": 1, "name": ")" + node + R"(", "given_name": ")" + node +
+                                                  R"(", "ip_addresses": ["100.64.0.1"]}])");
+  };
+  Net net("policy.hujson", "vault\": ");
+  net.offset = static_cast<std::uint32_t>(rules.find("db"));
+  const auto with = [&](const std::string& node) {
+    net.files = {file_of(rules, "/net/policy.hujson"), file_of(asks, "/net/a.test.hujson", state(node))};
+    return renamed(net, "pg");
+  };
+  // No node's: all of them are about the host.
+  EXPECT_EQ(with("web").at("a.test.hujson"), replaced(asks, {{"db", "pg"}}));
+  // A node's: only what cannot be about a node is about the host. That the inventory is in a foreign format makes no difference.
+  EXPECT_EQ(with("db").at("a.test.hujson"),
+            replaced(asks, {{"accept\": [\"db", "accept\": [\"pg"}, {"host:db", "host:pg"}}));
+  // And the node in a question cannot be renamed.
+  std::swap(net.files[0], net.files[1]);
+  net.offset = static_cast<std::uint32_t>(asks.find("\"from\": \"db") + 10);
+  EXPECT_NE(prepare_rename(net.files, net.offset).error().find("no name of the policy's own (node)"),
+            std::string::npos);
+}
+
+TEST(Rename, OfAHostToTheNameOfANodeIsRefused) {
+  EXPECT_EQ(
+      renamed(Net("policy.hujson", "vault\": "), "db-1").at("refused"),
+      "\"db-1\" is a node of /net/inventory.hujson: questions about the host would become questions about the node");
+  EXPECT_EQ(renamed(Net("policy.hujson", "vault\": "), "db-2").count("policy.hujson"), 1U);
+}
+
+TEST(Rename, OfAHostIsRefusedWhileTheInventoryOfAQuestionAboutItIsUnread) {
+  Net net("policy.hujson", "vault\": ");
+  for (File& file : net.files) {
+    if (file.snapshot->kind != FileKind::fixture) continue;
+    file.inventory = nullptr;
+    file.unread = true;
+  }
+  EXPECT_EQ(renamed(net, "safe").at("refused"),
+            "/net/a.test.hujson asks about \"vault\", and its inventory could not be read: that may be a node");
+}
+
 TEST(Rename, ToTheSameNameChangesNothing) { EXPECT_TRUE(renamed(Net("policy.hujson", "tag:db"), "db").empty()); }
 
 }  // namespace

@@ -59,7 +59,8 @@ std::string compared(const Selector& selector) {
 
 class Collector {
  public:
-  explicit Collector(const Snapshot& snapshot) : snapshot_(snapshot) {}
+  explicit Collector(const Snapshot& snapshot, const InventoryState* inventory = nullptr)
+      : snapshot_(snapshot), inventory_(inventory != nullptr ? inventory : snapshot.inventory.get()) {}
 
   void meet(const Met& met) {
     section_ = met.section;
@@ -190,8 +191,9 @@ class Collector {
 
   // A name as `aclc can` takes it: a node's comes before a host's.
   void question(const Literal& literal, std::string_view name) {
-    if (policy::parse_selector(name, {}).kind != SelectorKind::host) return selector(literal, name);
-    const bool host = snapshot_.inventory != nullptr && nodes().count(name) == 0;
+    const Selector parsed = policy::parse_selector(name, {});
+    if (parsed.kind != SelectorKind::host || parsed.prefixed) return selector(literal, name);
+    const bool host = inventory_ != nullptr && nodes().count(name) == 0;
     if (host) return selector(literal, name);
     add(Named::node, false, std::string(name), literal.span(name), literal);
   }
@@ -204,7 +206,7 @@ class Collector {
   }
   const std::unordered_set<std::string_view>& nodes() {
     if (nodes_.empty()) {
-      for (const auto& node : snapshot_.inventory->inventory.nodes) nodes_.insert(node.name);
+      for (const auto& node : inventory_->inventory.nodes) nodes_.insert(node.name);
     }
     return nodes_;
   }
@@ -221,6 +223,7 @@ class Collector {
   }
 
   const Snapshot& snapshot_;
+  const InventoryState* inventory_;
   std::vector<Occurrence> out_;
   std::unordered_set<std::string_view> nodes_;
   std::uint32_t section_ = 0;
@@ -326,10 +329,10 @@ bool defined_in_policies(Named kind) noexcept {
          kind == Named::posture;
 }
 
-std::vector<Occurrence> occurrences(const Snapshot& snapshot) {
+std::vector<Occurrence> occurrences(const Snapshot& snapshot, const InventoryState* inventory) {
   if (snapshot.file->tree.nodes.empty()) return {};
   if (snapshot.kind == FileKind::inventory) return inventory_occurrences(snapshot);
-  Collector out(snapshot);
+  Collector out(snapshot, inventory);
   const policy::Type& root = snapshot.kind == FileKind::fixture ? policy::fixture_type() : policy::policy_type();
   walk(snapshot.file->tree, root, [&](const Met& met) { out.meet(met); });
   return out.take();

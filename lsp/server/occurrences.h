@@ -47,7 +47,9 @@ struct Occurrence {
   std::uint32_t section = 0;  // index of the top-level field's node in the tree
 };
 
-std::vector<Occurrence> occurrences(const Snapshot& snapshot);
+// `inventory` is that whose devices the file's questions are about (File::inventory in related.h): a name in a question is a node's if
+// there is such a node, else a host's. Without one it is taken for a node's.
+std::vector<Occurrence> occurrences(const Snapshot& snapshot, const InventoryState* inventory = nullptr);
 
 // The one whose literal contains the offset (its end included), innermost; null if there is none.
 const Occurrence* occurrence_at(const std::vector<Occurrence>& all, std::uint32_t offset);

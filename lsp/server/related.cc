@@ -24,7 +24,8 @@ class Collector {
     if (known) return true;
     auto snapshot = session_.snapshot(uri);
     if (snapshot == nullptr) return false;
-    out_.push_back({uri, std::move(snapshot)});
+    auto asked = session_.asked_inventory(uri, *snapshot);
+    out_.push_back({uri, std::move(snapshot), std::move(asked.state), asked.unread});
     return true;
   }
   void add_path(const std::string& path) {

@@ -18,6 +18,9 @@ namespace acl::lsp {
 struct File {
   std::string uri;
   std::shared_ptr<const Snapshot> snapshot;  // never null
+  // Whose devices its questions are about: a policy's own inventory, the one a fixture names, has in it, or finds beside its policy.
+  std::shared_ptr<const InventoryState> inventory{};
+  bool unread = false;  // there is one, but it has errors, or is still being read
 };
 
 // The file itself first; empty if it cannot be read. Each file once.

@@ -131,6 +131,7 @@ void Session::close(const std::string& uri) {
     open_paths_.erase(path);
   }
   open_.erase(found);
+  asked_inventories_.clear();
   worker_.cancel("test:" + uri);
   Told told;
   told.uri = uri;
@@ -380,7 +381,7 @@ std::optional<Session::Told> Session::step() {
 // --- inventories that are not open ------------------------------------------------------------------------------------
 
 std::vector<std::string> Session::inventories_in_use() {
-  std::vector<std::string> out;
+  std::vector<std::string> out(asked_inventories_.begin(), asked_inventories_.end());
   for (const auto& [uri, file] : open_) {
     std::string path = inventory_path(uri, file->path);
     if (!path.empty()) out.push_back(std::move(path));

@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -76,6 +77,11 @@ struct Status {
   friend bool operator==(const Status&, const Status&) = default;
 };
 
+struct AskedInventory {
+  std::shared_ptr<const InventoryState> state;  // null if there is none or it is unread
+  bool unread = false;                          // it has errors, or is still being read
+};
+
 class Session {
  public:
   explicit Session(Worker& worker);
@@ -92,6 +98,8 @@ class Session {
   // The newest there is for the policy, which may be of an older version than snapshot()'s. Null if there is none yet or no inventory. For
   // a fixture: its policy's.
   [[nodiscard]] std::shared_ptr<const Understanding> understanding(std::string_view uri);
+  // The inventory whose devices a policy or a fixture asks about.
+  [[nodiscard]] AskedInventory asked_inventory(std::string_view uri, const Snapshot& file);
   // The files open in the editor, by URI.
   [[nodiscard]] std::vector<std::string> open_files() const;
   // All that is known to be wrong with a file: what its text tells, and the failures of the last tests.
@@ -176,6 +184,7 @@ class Session {
   std::deque<Told> to_tell_;         // of files that were closed
   bool look_at_inventories_ = false;
   bool understood_ = false;
+  std::set<std::string> asked_inventories_;  // what requests about fixtures asked for; until a file is closed
   std::map<std::string, std::vector<Shown>> told_inventories_;  // of closed ones, by path
 };
 

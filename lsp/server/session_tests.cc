@@ -9,6 +9,7 @@
 #include "compiler/questions/fixture_tests.h"
 #include "compiler/questions/full_check.h"
 #include "lsp/server/open_file.h"
+#include "lsp/server/related.h"
 #include "lsp/server/worker.h"
 
 namespace acl::lsp {
@@ -116,6 +117,7 @@ void Session::take_tests(const std::string& uri, const std::shared_ptr<const Sna
   file->passed = tests.cases.size() - file->failed;
   file->tested = snapshot->version;
   file->testing = false;
+  file->untested.clear();
   look_at(*file);
 }
 
@@ -201,6 +203,33 @@ std::shared_ptr<const Snapshot> policy_with(const FixtureJob& job,
 }
 
 }  // namespace
+
+AskedInventory Session::asked_inventory(std::string_view uri, const Snapshot& file) {
+  constexpr std::size_t longest_inline = 256 << 10;  // each request reads it again
+  if (file.kind == FileKind::inventory) return {};
+  if (file.kind == FileKind::policy) {
+    return {file.inventory, file.inventory == nullptr && !inventory_path(uri, file.path).empty()};
+  }
+  std::string path;
+  if (const auto& named = file.fixture.inventory) {
+    const hujson::Value value(file.file->tree, *named);
+    if (value.is(hujson::Kind::object)) {
+      std::vector<Diagnostic> unused;
+      AskedInventory out;
+      if (value.text().size() <= longest_inline)
+        out.state = inline_inventory(SourceText(file.path, std::string(value.text())), unused);
+      out.unread = out.state == nullptr;
+      return out;
+    }
+    if (value.is(hujson::Kind::string) && !file.path.empty()) path = resolve_path(file.path, value.string());
+  } else if (const std::string policy = policy_path(file); !policy.empty()) {
+    path = inventory_path(uri_for(*this, policy), policy);
+  }
+  if (path.empty()) return {nullptr, file.fixture.inventory.has_value()};
+  asked_inventories_.insert(path);
+  const auto& loaded = inventory_at(path);
+  return {loaded.state, loaded.state == nullptr};
+}
 
 void Session::run_fixture(OpenFile& file) {
   const auto snapshot = file.snapshot;

@@ -2,10 +2,12 @@
 //
 // What may stand in a test is fewer than what may stand in a rule (policy/places.h): one person, group, tag or host as the source,
 // one host and port as a destination. What stands for many is tried with one of them. Postures are met by assuming the attributes that they
-// ask for. Nothing is offered where no such test can be written.
+// ask for. A login that one rule accepts may for some people be checked by another: the test is tried, with one after the other.
+// Nothing is offered where no such test can be written.
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 
 #include "compiler/policy/places.h"
@@ -24,10 +26,13 @@ using policy::SelectorKind;
 namespace {
 
 constexpr std::size_t most_destinations = 3;
+constexpr std::size_t most_people = 8;
 
 class TestWriter {
  public:
-  explicit TestWriter(const FixContext& c) : c_(c), policy_(c.snapshot.file->policy) {}
+  // Where anybody may be the source, the person of this number among those with a device of their own is.
+  explicit TestWriter(const FixContext& c, std::size_t person = 0)
+      : c_(c), policy_(c.snapshot.file->policy), person_(person) {}
 
   // `"src": "…"` and so on, as members; "" if there can be none.
   std::string packets(const policy::Acl& acl) {
@@ -114,12 +119,15 @@ class TestWriter {
   [[nodiscard]] Name first_tag() const {
     return policy_.tag_owners.empty() ? Name() : Name(policy_.tag_owners.front().name.value);
   }
-  // Somebody with a device of their own.
   [[nodiscard]] Name somebody() const {
     if (c_.snapshot.inventory == nullptr) return std::nullopt;
     const auto& inventory = c_.snapshot.inventory->inventory;
+    std::vector<std::uint32_t> seen;
     for (const auto& node : inventory.nodes) {
-      if (node.user != inventory::none && node.tags.empty() && !node.shared) return inventory.users[node.user].login;
+      if (node.user == inventory::none || !node.tags.empty() || node.shared) continue;
+      if (std::find(seen.begin(), seen.end(), node.user) != seen.end()) continue;
+      if (seen.size() == person_) return inventory.users[node.user].login;
+      seen.push_back(node.user);
     }
     return std::nullopt;
   }
@@ -183,7 +191,10 @@ class TestWriter {
       const policy::PostureOperand& operand = assertion->operands.front();
       std::string value;
       if (const auto* text = std::get_if<std::string>(&operand)) value = hujson::quote(*text);
-      if (const auto* number = std::get_if<double>(&operand)) value = fmt::format("{}", *number);
+      if (const auto* number = std::get_if<double>(&operand)) {
+        if (!std::isfinite(*number)) return std::nullopt;  // 1e999 is a number for a condition, but JSON has none such
+        value = fmt::format("{}", *number);
+      }
       if (const auto* boolean = std::get_if<bool>(&operand)) value = *boolean ? "true" : "false";
       if (!values.try_emplace(assertion->attribute, value).second) return std::nullopt;
     }
@@ -196,7 +207,29 @@ class TestWriter {
 
   const FixContext& c_;
   const policy::Policy& policy_;
+  std::size_t person_;
 };
+
+// Whether it passes. Where that cannot be known, for want of an inventory or because of errors elsewhere, the rule is believed.
+bool login_passes(const FixContext& c, const std::string& test) {
+  if (!c.snapshot.accepted || c.snapshot.inventory == nullptr) return true;
+  const policy::Loaded own =
+      policy::load_policy(c.snapshot.path, "{\"acls\": [], \"sshTests\": [{" + test + "}]}", c.dialect());
+  return questions::run_tests(*c.snapshot.file, c.snapshot.inventory->tailnet, own.file->tree, {},
+                              own.file->policy.ssh_tests)
+      .passed();
+}
+
+std::string login_test(const FixContext& c, const policy::SshRule& rule) {
+  std::string last;
+  for (std::size_t person = 0; person < most_people; ++person) {
+    std::string test = TestWriter(c, person).logins(rule);
+    if (test.empty() || test == last) break;
+    if (login_passes(c, test)) return test;
+    last = std::move(test);
+  }
+  return {};
+}
 
 // The index of the rule around the offset, if it is without errors.
 template <class Rules>
@@ -235,7 +268,7 @@ void add_test(const FixContext& c, std::uint32_t offset, Actions& out) {
     if (const auto rule = rule_at(c, *policy.grants, offset)) test = writer.packets((*policy.grants)[*rule]);
   }
   if (const auto rule = rule_at(c, policy.ssh, offset)) {
-    test = writer.logins(policy.ssh[*rule]);
+    test = login_test(c, policy.ssh[*rule]);
     section = "sshTests";
   }
   if (test.empty()) return;

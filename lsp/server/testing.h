@@ -43,8 +43,9 @@ inline std::shared_ptr<const Snapshot> snapshot_of(std::string text, std::string
 
 inline File file_of(std::string text, std::string path = "/net/policy.hujson",
                     std::shared_ptr<const InventoryState> inventory = nullptr) {
-  auto snapshot = snapshot_of(std::move(text), path, std::move(inventory));
-  return {"file://" + path, std::move(snapshot)};
+  // As the session does it: the snapshot of a fixture has no inventory, though it asks one.
+  auto snapshot = snapshot_of(std::move(text), path, kind_of(path) == FileKind::policy ? inventory : nullptr);
+  return {"file://" + path, std::move(snapshot), std::move(inventory)};
 }
 
 inline std::shared_ptr<const Understanding> understanding_of(const std::shared_ptr<const Snapshot>& snapshot) {

@@ -91,6 +91,30 @@ def test_rename_refuses_what_is_taken_or_illegal():
         assert lsp.error('textDocument/prepareRename', lsp.at(uri, '"action"', 1)).code == -32803
 
 
+def test_renaming_a_host_leaves_questions_that_a_node_answers():
+    """Whichever inventory a fixture asks: the one beside its policy, in a foreign format, one that it names, one within it."""
+    def headscale(node):
+        return '[{"id": 1, "name": "%s", "given_name": "%s", "ip_addresses": ["100.64.0.1"]}]' % (node, node)
+
+    def native(node):
+        return '{"users": [{"login": "ana@example.com"}], "nodes": [{"name": "%s", "user": "ana@example.com", ' \
+               '"addresses": ["100.64.0.1"]}]}' % node
+
+    def fixture(inventory):
+        return '{"policy": "policy.hujson", %s"expect": [{"from": "100.64.0.1", "to": "vault:22", "verdict": "deny"}]}' % inventory
+
+    files = {'policy.hujson': POLICY, 'inventory.json': headscale('vault'), 'other.hujson': native('laptop'),
+             'beside.test.hujson': fixture(''), 'named.test.hujson': fixture('"inventory": "other.hujson", '),
+             'within.test.hujson': fixture('"inventory": %s, ' % native('vault'))}
+    with Folder(files) as folder, Client(folder) as lsp:
+        uri = lsp.open('policy.hujson')
+        edit = lsp.request('textDocument/rename', {**lsp.at(uri, 'vault:443', 1), 'newName': 'safe'})
+        assert apply_all(lsp, edit) == {name: files[name].replace('vault', 'safe')
+                                        for name in ('policy.hujson', 'named.test.hujson')}, edit
+        error = lsp.error('textDocument/rename', {**lsp.at(uri, 'vault:443', 1), 'newName': 'laptop'})
+        assert '"laptop" is a node of' in error.message and 'other.hujson' in error.message, error
+
+
 def test_symbols_of_a_file_are_a_tree_and_of_all_files_a_list():
     with Folder(FILES) as folder, Client(folder) as lsp:
         uri = lsp.open('policy.hujson')
