@@ -16,6 +16,7 @@ namespace {
 constexpr std::size_t small = 256 << 10;
 constexpr std::size_t limit = std::size_t{1} << 30;
 
+std::string key_of(const std::string& path) { return "inventory:" + path; }
 std::string file_name(const std::string& path) { return path.substr(path.find_last_of('/') + 1); }
 
 LoadedInventory read_inventory(const std::string& path, Encoding encoding) {
@@ -56,26 +57,37 @@ void Inventories::accept(const std::string& path, LoadedInventory loaded) {
   found->second.loaded = std::move(loaded);
 }
 
+void Inventories::load_later(const std::string& path, std::function<LoadedInventory()> load) {
+  worker_.post(
+      key_of(path), "Reading " + file_name(path),
+      [this, path, load = std::move(load)](const std::atomic<bool>&) -> Worker::Finish {
+        auto loaded = std::make_shared<LoadedInventory>(load());
+        return [this, path, loaded] {
+          accept(path, std::move(*loaded));
+          changed_(path);
+        };
+      },
+      [this, path](const std::string& reason) {
+        LoadedInventory loaded;
+        loaded.broken = true;
+        loaded.reason = fmt::format("{} could not be read: {}", file_name(path), reason);
+        accept(path, std::move(loaded));
+        changed_(path);
+      });
+}
+
 const LoadedInventory& Inventories::of_text(const std::string& path, std::uint64_t revision, const std::string& text,
                                             Encoding encoding) {
   Entry& entry = entries_[path];
   std::string identity = fmt::format("open {}", revision);
   if (entry.identity == identity) return entry.loaded;
   entry.identity = std::move(identity);
-  const std::string key = "inventory:" + path;
-  worker_.cancel(key);
+  worker_.cancel(key_of(path));
   if (text.size() <= small) {
     accept(path, load_inventory_text(path, text, encoding));
   } else {
     entry.loaded.loading = true;
-    worker_.post(key, "Reading " + file_name(path),
-                 [this, path, text, encoding](const std::atomic<bool>&) -> Worker::Finish {
-                   auto loaded = std::make_shared<LoadedInventory>(load_inventory_text(path, text, encoding));
-                   return [this, path, loaded] {
-                     accept(path, std::move(*loaded));
-                     changed_(path);
-                   };
-                 });
+    load_later(path, [path, text, encoding] { return load_inventory_text(path, text, encoding); });
   }
   return entry.loaded;
 }
@@ -86,8 +98,7 @@ const LoadedInventory& Inventories::on_disk(const std::string& path, Encoding en
   std::string identity = "disk " + (file ? file->identity : "");
   if (entry.identity == identity) return entry.loaded;
   entry.identity = std::move(identity);
-  const std::string key = "inventory:" + path;
-  worker_.cancel(key);
+  worker_.cancel(key_of(path));
   if (!file) {
     LoadedInventory loaded;
     loaded.absent = true;
@@ -97,13 +108,7 @@ const LoadedInventory& Inventories::on_disk(const std::string& path, Encoding en
     accept(path, read_inventory(path, encoding));
   } else {
     entry.loaded.loading = true;
-    worker_.post(key, "Reading " + file_name(path), [this, path, encoding](const std::atomic<bool>&) -> Worker::Finish {
-      auto loaded = std::make_shared<LoadedInventory>(read_inventory(path, encoding));
-      return [this, path, loaded] {
-        accept(path, std::move(*loaded));
-        changed_(path);
-      };
-    });
+    load_later(path, [path, encoding] { return read_inventory(path, encoding); });
   }
   return entry.loaded;
 }
@@ -120,8 +125,11 @@ std::vector<std::string> Inventories::paths() const {
 }
 
 void Inventories::keep(const std::vector<std::string>& paths) {
-  std::erase_if(entries_,
-                [&](const auto& entry) { return std::find(paths.begin(), paths.end(), entry.first) == paths.end(); });
+  std::erase_if(entries_, [&](const auto& entry) {
+    if (std::find(paths.begin(), paths.end(), entry.first) != paths.end()) return false;
+    if (entry.second.loaded.loading) worker_.cancel(key_of(entry.first));
+    return true;
+  });
 }
 
 }  // namespace acl::lsp

@@ -53,6 +53,8 @@ class Inventories {
     LoadedInventory loaded;
   };
   void accept(const std::string& path, LoadedInventory loaded);
+  // Has the worker make one.
+  void load_later(const std::string& path, std::function<LoadedInventory()> load);
 
   Worker& worker_;
   std::function<void(const std::string&)> changed_;

@@ -1,6 +1,7 @@
 // OpenFile: what the session keeps of one open file; no one but session.cc and session_tests.cc includes this.
 #pragma once
 
+#include <list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -36,12 +37,15 @@ struct Session::OpenFile {
   // What the tests were last run on, or are being; and what came of the last run that ended.
   std::vector<std::shared_ptr<const void>> test_inputs;
   bool testing = false;
+  std::vector<std::string> inventories;  // a fixture's: paths that its last run asked for
   std::shared_ptr<const Understanding> understanding;
   std::vector<Failure> failures;
   std::optional<std::int64_t> tested;
   std::size_t passed = 0;
   std::size_t failed = 0;
+  std::string untested;  // why the last run came to nothing
 
+  std::optional<std::list<OpenFile*>::iterator> queued;  // its place among those to be looked at
   std::optional<std::vector<Shown>> told;
   std::int64_t told_version = 0;
   std::optional<Status> told_status;

@@ -34,7 +34,7 @@ void Server::notify(std::string_view method, const Json& params) { send_(notific
 
 void Server::request(std::string_view method, const Json& params, Answered answered) {
   const std::string id = "\"acl-" + std::to_string(++next_id_) + "\"";
-  asked_[id] = answered;
+  asked_[id] = std::move(answered);
   send_(request_text(id, method, params));
 }
 
@@ -45,9 +45,9 @@ void Server::receive(Message message, bool cancelled) {
   if (message.method.empty()) {
     const auto found = asked_.find(message.id);
     if (found == asked_.end()) return;
-    const Answered answered = found->second;
+    const Answered answered = std::move(found->second);
     asked_.erase(found);
-    (this->*answered)(message);
+    if (answered) answered(message);
   } else if (message.is_request()) {
     receive_request(message, cancelled);
   } else {
@@ -124,6 +124,8 @@ bool Server::pulls() const noexcept {
 }
 
 std::optional<std::chrono::steady_clock::time_point> Server::wake_at() const {
+  // Only step() tells of it, and it does nothing in another phase.
+  if (phase_ != Phase::running) return std::nullopt;
   const auto busy = worker_.busy();
   if (!busy || !progress_.empty() || !session_.client().work_done_progress) return std::nullopt;
   return busy->since + long_work;
@@ -138,11 +140,14 @@ bool Server::step() {
       tell(*told);
       return true;
     }
-    if (std::exchange(refresh_, false)) {
-      const ClientCan& can = session_.client();
-      if (pulls()) request("workspace/diagnostic/refresh", nullptr, &Server::ignore);
-      if (can.refresh_code_lens) request("workspace/codeLens/refresh", nullptr, &Server::ignore);
-      if (can.refresh_inlay_hints) request("workspace/inlayHint/refresh", nullptr, &Server::ignore);
+    const ClientCan& can = session_.client();
+    if (std::exchange(refresh_diagnostics_, false)) {
+      request("workspace/diagnostic/refresh", nullptr);
+    }
+    if (session_.take_understood()) {
+      if (can.refresh_semantic_tokens) request("workspace/semanticTokens/refresh", nullptr);
+      if (can.refresh_code_lens) request("workspace/codeLens/refresh", nullptr);
+      if (can.refresh_inlay_hints) request("workspace/inlayHint/refresh", nullptr);
     }
     settled_ = !collected && worker_.idle();
     if (settled_) {
@@ -166,12 +171,12 @@ void Server::tell_progress() {
     return;
   }
   progress_ = "aclLsp/" + std::to_string(++progress_count_);
-  request("window/workDoneProgress/create", {{"token", progress_}}, &Server::ignore);
+  request("window/workDoneProgress/create", {{"token", progress_}});
   notify("$/progress", {{"token", progress_}, {"value", {{"kind", "begin"}, {"title", busy->title}}}});
 }
 
 std::vector<std::string> Server::watched_folders() const {
-  if (phase_ != Phase::running || session_.client().dynamic_watch) return {};
+  if (phase_ != Phase::running) return {};
   return session_.watched_folders();
 }
 

@@ -43,16 +43,17 @@ class Server {
   [[nodiscard]] std::optional<int> exit_code() const noexcept { return exit_code_; }
   // The process that started us, from `initialize`; when it ends, so do we. 0: unknown.
   [[nodiscard]] std::int64_t parent() const noexcept { return parent_; }
-  // Folders to be watched for changes because the client cannot; empty while it can.
+  // Folders to be watched for changes. Also when the client watches: it does so by patterns, in its own folders, and an inventory may
+  // be elsewhere and be called anything.
   [[nodiscard]] std::vector<std::string> watched_folders() const;
 
  private:
   enum class Phase : std::uint8_t { fresh, running, shut_down };
   using Notified = void (Server::*)(const Json& params);
-  using Answered = void (Server::*)(const Message& response);
+  using Answered = std::function<void(const Message& response)>;
 
   void notify(std::string_view method, const Json& params);
-  void request(std::string_view method, const Json& params, Answered answered);
+  void request(std::string_view method, const Json& params, Answered answered = {});
   void receive_request(const Message& message, bool cancelled);
   void receive_notification(const Message& message);
   Answer answer(const Message& message);
@@ -67,9 +68,8 @@ class Server {
   void did_change_configuration(const Json& params);
   void did_change_folders(const Json& params);
   void did_change_watched_files(const Json& params);
-  void take_configuration(const Message& response);
-  void ignore(const Message& response);
   void ask_configuration();
+  void take_configuration(const Message& response, const std::vector<std::string>& folders);
 
   void tell(const Session::Told& told);
   void tell_progress();
@@ -84,11 +84,12 @@ class Server {
   std::int64_t parent_ = 0;
   std::uint64_t next_id_ = 0;
   std::unordered_map<std::string, Answered> asked_;  // requests of ours that wait for an answer
-  std::vector<std::string> configured_folders_;      // that the last workspace/configuration asked about
-  std::vector<std::string> settling_;                // requests that are answered once nothing is left to do
+  Settings initial_;                                 // of `initialize`: what is configured comes on top of them
+  std::uint64_t configurations_asked_ = 0;
+  std::vector<std::string> settling_;  // requests that are answered once nothing is left to do
   bool settled_ = false;
-  bool refresh_ = false;  // the client is to ask for diagnostics again
-  std::string progress_;  // the token of the progress that is shown; "" if none is
+  bool refresh_diagnostics_ = false;  // the client is to ask for them again
+  std::string progress_;              // the token of the progress that is shown; "" if none is
   std::uint64_t progress_count_ = 0;
 };
 

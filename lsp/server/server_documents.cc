@@ -9,7 +9,7 @@
 namespace acl::lsp {
 namespace {
 
-// "aclLsp": {"inventory", "dialect", "inlayHints", "codeLens"}; what is missing or of another type stays as it was.
+// "aclLsp": {"inventory", "dialect", "inlayHints", "codeLens"}, or what is in it; what is missing or of another type is as in `settings`.
 Settings settings_of(const Json& object, Settings settings) {
   if (const Json* inner = member(object, "aclLsp")) return settings_of(*inner, std::move(settings));
   if (auto inventory = text_of(object, "inventory")) settings.inventory = std::move(*inventory);
@@ -82,9 +82,8 @@ Answer Server::initialize(const Json& params) {
     }
   }
   session_.start(client_can(params), std::move(folders));
-  if (const Json* options = member(params, "initializationOptions")) {
-    session_.set_settings("", settings_of(*options, {}));
-  }
+  if (const Json* options = member(params, "initializationOptions")) initial_ = settings_of(*options, {});
+  session_.set_settings("", initial_);
   phase_ = Phase::running;
   Json capabilities = {
       {"positionEncoding", session_.client().encoding == Encoding::utf8 ? "utf-8" : "utf-16"},
@@ -107,12 +106,10 @@ void Server::initialized(const Json&) {
   if (session_.client().dynamic_watch) {
     Json watchers = Json::array();
     for (const char* glob : {"**/*.hujson", "**/inventory.json"}) watchers.push_back({{"globPattern", glob}});
-    request("client/registerCapability",
-            {{"registrations",
-              {{{"id", "files"},
-                {"method", "workspace/didChangeWatchedFiles"},
-                {"registerOptions", {{"watchers", std::move(watchers)}}}}}}},
-            &Server::ignore);
+    request("client/registerCapability", {{"registrations",
+                                           {{{"id", "files"},
+                                             {"method", "workspace/didChangeWatchedFiles"},
+                                             {"registerOptions", {{"watchers", std::move(watchers)}}}}}}});
   }
   ask_configuration();
 }
@@ -153,33 +150,36 @@ void Server::did_save(const Json&) { session_.look_again(); }
 
 void Server::ask_configuration() {
   if (!session_.client().configuration) return;
-  configured_folders_.clear();
+  std::vector<std::string> folders;
   Json items = Json::array();
   items.push_back({{"section", "aclLsp"}});
   for (const Folder& folder : session_.folders()) {
-    configured_folders_.push_back(folder.uri);
+    folders.push_back(folder.uri);
     items.push_back({{"scopeUri", folder.uri}, {"section", "aclLsp"}});
   }
-  request("workspace/configuration", {{"items", std::move(items)}}, &Server::take_configuration);
+  request("workspace/configuration", {{"items", std::move(items)}},
+          [this, folders = std::move(folders), number = ++configurations_asked_](const Message& response) {
+            // What was asked for later is newer, whichever answer comes first.
+            if (number == configurations_asked_) take_configuration(response, folders);
+          });
 }
 
-void Server::take_configuration(const Message& response) {
+// A setting that is no more in the answer is taken back.
+void Server::take_configuration(const Message& response, const std::vector<std::string>& folders) {
   if (!response.result || !response.result->is_array()) return;
   const Json& list = *response.result;
-  for (std::size_t i = 0; i < list.size() && i <= configured_folders_.size(); ++i) {
-    if (!list[i].is_object()) continue;
-    const std::string folder = i == 0 ? std::string() : configured_folders_[i - 1];
-    session_.set_settings(folder, settings_of(list[i], session_.settings(folder)));
+  const Settings everywhere = list.empty() ? initial_ : settings_of(list[0], initial_);
+  session_.set_settings("", everywhere);
+  for (std::size_t i = 1; i < list.size() && i <= folders.size(); ++i) {
+    session_.set_settings(folders[i - 1], settings_of(list[i], everywhere));
   }
 }
-
-void Server::ignore(const Message&) {}
 
 void Server::did_change_configuration(const Json& params) {
   // Who can be asked is: what comes with the notification is of no use there.
   if (session_.client().configuration) return ask_configuration();
   const Json* settings = member(params, "settings");
-  if (settings != nullptr) session_.set_settings("", settings_of(*settings, session_.settings("")));
+  if (settings != nullptr && settings->is_object()) session_.set_settings("", settings_of(*settings, initial_));
 }
 
 void Server::did_change_folders(const Json& params) {
@@ -203,7 +203,7 @@ void Server::tell(const Session::Told& told) {
     params["diagnostics"] = diagnostics_json(*told.diagnostics, session_.client());
     notify("textDocument/publishDiagnostics", params);
   }
-  if (told.settled && told.status && told.status->tested) refresh_ = true;
+  if (told.diagnostics && told.differs && pulls()) refresh_diagnostics_ = true;
   if (!told.status) return;
   constexpr const char* states[] = {"none", "loading", "ready", "broken"};
   const Status& status = *told.status;
@@ -213,6 +213,7 @@ void Server::tell(const Session::Told& told) {
               {"users", status.users},
               {"state", states[static_cast<std::size_t>(status.state)]},
               {"message", status.message}};
+  if (!status.untested.empty()) params["message"] = status.message + "; the tests could not be run: " + status.untested;
   if (status.tested) {
     params["tests"] = {{"version", *status.tested}, {"passed", status.passed}, {"failed", status.failed}};
   }

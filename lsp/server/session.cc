@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <mutex>
 #include <utility>
 
 #include "engine/net/file.h"
@@ -15,6 +16,7 @@
 namespace acl::lsp {
 
 Session::Session(Worker& worker) : worker_(worker) {
+  retired_ = std::make_shared<Retired>();
   inventories_ = std::make_unique<Inventories>(worker, [this](const std::string&) { look_again(); });
 }
 Session::~Session() = default;
@@ -76,12 +78,9 @@ Session::OpenFile* Session::find(std::string_view uri) {
   return found == open_.end() ? nullptr : found->second.get();
 }
 
-Session::OpenFile* Session::find_path(std::string_view path) {
-  if (path.empty()) return nullptr;
-  for (const auto& [uri, file] : open_) {
-    if (file->path == path) return file.get();
-  }
-  return nullptr;
+Session::OpenFile* Session::find_path(const std::string& path) {
+  const auto found = open_paths_.lower_bound(path);
+  return found == open_paths_.end() || found->first != path ? nullptr : found->second;
 }
 
 std::vector<std::string> Session::open_files() const {
@@ -96,6 +95,7 @@ void Session::open(const std::string& uri, std::int64_t version, std::string tex
     file = std::make_unique<OpenFile>();
     file->uri = uri;
     file->path = path_of(uri);
+    if (!file->path.empty()) open_paths_.emplace(file->path, file.get());
   }
   file->version = version;
   file->revision = ++revision_;
@@ -103,25 +103,35 @@ void Session::open(const std::string& uri, std::int64_t version, std::string tex
   file->failures.clear();
   // Others may be about it.
   look_again();
-  look_at(uri);
+  look_at(*file);
 }
 
 bool Session::change(const std::string& uri, std::int64_t version, const std::vector<Change>& changes) {
   OpenFile* file = find(uri);
   if (file == nullptr) return false;
+  // Where there are many of both, moving them costs more than the tests do, which are run again anyway.
+  constexpr std::size_t most_moves = 1'000'000;
+  if (changes.size() * file->failures.size() > most_moves) file->failures.clear();
   for (const TextEdit& edit : apply_changes(file->text, changes, client_.encoding)) move_failures(file->failures, edit);
   file->version = version;
   file->revision = ++revision_;
   worker_.cancel("test:" + uri);
   look_again();
-  look_at(uri);
+  look_at(*file);
   return true;
 }
 
 void Session::close(const std::string& uri) {
-  if (open_.erase(uri) == 0) return;
+  const auto found = open_.find(uri);
+  if (found == open_.end()) return;
+  const OpenFile* file = found->second.get();
+  if (file->queued) to_look_at_.erase(*file->queued);
+  const auto [first, last] = open_paths_.equal_range(file->path);
+  if (const auto path = std::find_if(first, last, [&](const auto& one) { return one.second == file; }); path != last) {
+    open_paths_.erase(path);
+  }
+  open_.erase(found);
   asked_inventories_.clear();
-  std::erase(to_look_at_, uri);
   worker_.cancel("test:" + uri);
   Told told;
   told.uri = uri;
@@ -130,14 +140,17 @@ void Session::close(const std::string& uri) {
   look_again();
 }
 
-void Session::look_at(std::string_view uri) {
-  std::erase(to_look_at_, uri);
-  to_look_at_.emplace_front(uri);
+void Session::look_at(OpenFile& file) {
+  if (file.queued) {
+    to_look_at_.splice(to_look_at_.begin(), to_look_at_, *file.queued);
+  } else {
+    file.queued = to_look_at_.insert(to_look_at_.begin(), &file);
+  }
 }
 
 void Session::look_again() {
   for (const auto& [uri, file] : open_) {
-    if (std::find(to_look_at_.begin(), to_look_at_.end(), uri) == to_look_at_.end()) to_look_at_.push_back(uri);
+    if (!file->queued) file->queued = to_look_at_.insert(to_look_at_.end(), file.get());
   }
   look_at_inventories_ = true;
 }
@@ -208,14 +221,31 @@ std::shared_ptr<const Snapshot> Session::snapshot_of(OpenFile& file) {
   return file.snapshot;
 }
 
-// Taking a large snapshot apart costs as much as a third of making one: the worker does it.
+// What waits to be taken apart.
+struct Session::Retired {
+  std::mutex mutex;
+  std::vector<std::shared_ptr<const void>> waiting;
+};
+
+// Taking a large snapshot apart costs as much as a third of making one: the worker does it. Behind a long job they must not pile up: what
+// would be one too many is taken apart here.
 void Session::retire(std::shared_ptr<const void> last) {
+  constexpr std::size_t most = 3;
   if (last == nullptr) return;
-  worker_.post("retired:" + std::to_string(++retired_), "Freeing memory",
-               [last = std::move(last)](const std::atomic<bool>&) mutable -> Worker::Finish {
-                 last.reset();
+  {
+    const std::lock_guard lock(retired_->mutex);
+    if (retired_->waiting.size() >= most) return;
+    retired_->waiting.push_back(std::move(last));
+    if (retired_->waiting.size() > 1) return;
+  }
+  worker_.post("retired", "Freeing memory",
+               [retired = retired_](const std::atomic<bool>&) -> Worker::Finish {
+                 std::vector<std::shared_ptr<const void>> waiting;
+                 const std::lock_guard lock(retired->mutex);
+                 waiting.swap(retired->waiting);
                  return {};
-               });
+               },
+               {});
 }
 
 std::shared_ptr<const Snapshot> Session::snapshot_on_disk(const std::string& uri, const std::string& path) {
@@ -254,11 +284,11 @@ std::shared_ptr<const Understanding> Session::understanding(std::string_view uri
 
 // --- what is told -----------------------------------------------------------------------------------------------------
 
-std::vector<Shown> Session::shown_of(OpenFile& file) {
+std::optional<std::vector<Shown>> Session::shown_of(OpenFile& file) {
   const auto snapshot = snapshot_of(file);
   if (snapshot->kind == FileKind::inventory) {
     const LoadedInventory& loaded = inventory_at(file.name());
-    return loaded.loading && file.told ? *file.told : loaded.problems;
+    return loaded.loading ? std::nullopt : std::optional(loaded.problems);
   }
   const ShownText text{file.name(), snapshot->text(), &snapshot->lines, client_.encoding};
   std::vector<Shown> out;
@@ -269,7 +299,7 @@ std::vector<Shown> Session::shown_of(OpenFile& file) {
 }
 
 std::vector<Shown> Session::diagnostics(std::string_view uri) {
-  if (OpenFile* file = find(uri)) return shown_of(*file);
+  if (OpenFile* file = find(uri)) return shown_of(*file).value_or(std::vector<Shown>());
   const std::string path = path_of(uri);
   if (const LoadedInventory* inventory = inventories_->known(path)) return inventory->problems;
   const auto snapshot = this->snapshot(uri);
@@ -282,6 +312,7 @@ Status Session::status_of(OpenFile& file) {
   status.tested = file.tested;
   status.passed = file.passed;
   status.failed = file.failed;
+  status.untested = file.untested;
   const bool is_inventory = file.snapshot && file.snapshot->kind == FileKind::inventory;
   status.inventory = is_inventory ? file.name() : inventory_path(file.uri, file.path);
   if (status.inventory.empty()) {
@@ -314,9 +345,11 @@ std::optional<Session::Told> Session::tell(OpenFile& file) {
   Told told;
   told.uri = file.uri;
   told.version = file.version;
-  told.settled = !file.testing;
   auto shown = shown_of(file);
-  if (!file.told || file.told_version != file.version || *file.told != shown) {
+  // Whoever asked meanwhile got nothing: what comes then differs from that.
+  if (!shown) file.told.reset();
+  told.differs = shown && (!file.told || *file.told != *shown);
+  if (shown && (told.differs || file.told_version != file.version)) {
     file.told = shown;
     file.told_version = file.version;
     told.diagnostics = std::move(shown);
@@ -337,11 +370,10 @@ std::optional<Session::Told> Session::step() {
     return told;
   }
   while (!to_look_at_.empty()) {
-    const std::string uri = std::move(to_look_at_.front());
+    OpenFile& file = *to_look_at_.front();
     to_look_at_.pop_front();
-    OpenFile* file = find(uri);
-    if (file == nullptr) continue;
-    if (auto told = tell(*file)) return told;
+    file.queued.reset();
+    if (auto told = tell(file)) return told;
   }
   return look_at_inventories_ ? tell_inventory() : std::nullopt;
 }
@@ -355,10 +387,7 @@ std::vector<std::string> Session::inventories_in_use() {
     if (!path.empty()) out.push_back(std::move(path));
     if (!file->path.empty()) out.push_back(file->path);
     if (!file->snapshot || file->snapshot->kind != FileKind::fixture) continue;
-    for (const std::string& named : inventories_->paths()) {
-      // Those of fixtures, and of policies that fixtures name.
-      if (is_within(named, std::filesystem::path(file->path).parent_path().string())) out.push_back(named);
-    }
+    out.insert(out.end(), file->inventories.begin(), file->inventories.end());
   }
   std::sort(out.begin(), out.end());
   out.erase(std::unique(out.begin(), out.end()), out.end());

@@ -6,12 +6,14 @@
 #pragma once
 
 #include <deque>
+#include <list>
 #include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "lsp/server/shown.h"
@@ -70,6 +72,7 @@ struct Status {
   std::optional<std::int64_t> tested;  // the version whose tests have run
   std::size_t passed = 0;
   std::size_t failed = 0;
+  std::string untested;  // why the tests could not be run, though they were to be
 
   friend bool operator==(const Status&, const Status&) = default;
 };
@@ -124,11 +127,13 @@ class Session {
     std::optional<std::int64_t> version;
     std::optional<std::vector<Shown>> diagnostics;
     std::optional<Status> status;
-    bool settled = false;  // nothing more comes for this version
+    bool differs = false;  // the diagnostics are others than were told before, not only those of a newer version
   };
   // Does one piece of what is to be done when no message waits: a file whose text, policy or inventory is new is looked at, and what
   // became of it is told. Nothing if all is done that can be done before the worker is.
   [[nodiscard]] std::optional<Told> step();
+  // Whether understanding() gives another for some file than it did when this was asked last: hints and lenses are then others, too.
+  [[nodiscard]] bool take_understood() noexcept { return std::exchange(understood_, false); }
   // Folders whose files matter, for whoever watches them.
   [[nodiscard]] std::vector<std::string> watched_folders() const;
 
@@ -136,9 +141,10 @@ class Session {
   struct OpenFile;
   struct DiskFile;
   struct FixtureRun;
+  struct Retired;
 
   OpenFile* find(std::string_view uri);
-  OpenFile* find_path(std::string_view path);
+  OpenFile* find_path(const std::string& path);
   [[nodiscard]] FileKind kind_of_file(std::string_view uri, const std::string& path) const;
   // Of the policy at this path: configured, else beside it; "" if there is none.
   std::string inventory_path(std::string_view uri, const std::string& path);
@@ -146,7 +152,7 @@ class Session {
   std::shared_ptr<const Snapshot> snapshot_of(OpenFile& file);
   void retire(std::shared_ptr<const void> last);
   std::shared_ptr<const Snapshot> snapshot_on_disk(const std::string& uri, const std::string& path);
-  void look_at(std::string_view uri);
+  void look_at(OpenFile& file);
   void run_tests(OpenFile& file);
   void run_policy(OpenFile& file);
   void run_fixture(OpenFile& file);
@@ -154,9 +160,12 @@ class Session {
                   const questions::TestRun& tests);
   void understand_later(const std::string& uri, const std::shared_ptr<const Snapshot>& snapshot);
   void take_understanding(const std::string& uri, std::shared_ptr<const Understanding> understanding);
+  void set_understanding(OpenFile& file, std::shared_ptr<const Understanding> understanding);
   void take_fixture_run(const std::string& uri, const FixtureRun& run);
+  void tests_failed(const std::string& uri, const std::string& reason);
   [[nodiscard]] Status status_of(OpenFile& file);
-  [[nodiscard]] std::vector<Shown> shown_of(OpenFile& file);
+  // Nothing while an inventory is being loaded: what is known of it is of an older text, with other places.
+  [[nodiscard]] std::optional<std::vector<Shown>> shown_of(OpenFile& file);
   std::optional<Told> tell(OpenFile& file);
   std::optional<Told> tell_inventory();
   [[nodiscard]] std::vector<std::string> inventories_in_use();
@@ -166,15 +175,16 @@ class Session {
   std::vector<Folder> folders_;
   Settings default_settings_;
   std::map<std::string, std::unique_ptr<OpenFile>, std::less<>> open_;
+  std::multimap<std::string, OpenFile*> open_paths_;  // those of `open_` that are files
   std::map<std::string, std::unique_ptr<DiskFile>> disk_;
   std::unique_ptr<Inventories> inventories_;
-  std::uint64_t retired_ = 0;
-  std::uint64_t revision_ = 0;          // of texts, over all files
-  std::deque<std::string> to_look_at_;  // open files, the next first
-  std::deque<Told> to_tell_;            // of files that were closed
+  std::shared_ptr<Retired> retired_;
+  std::uint64_t revision_ = 0;       // of texts, over all files
+  std::list<OpenFile*> to_look_at_;  // open files, each once, the next first
+  std::deque<Told> to_tell_;         // of files that were closed
   bool look_at_inventories_ = false;
-  std::set<std::string>
-      asked_inventories_;  // paths of what fixtures name that need not be open; until a file is closed
+  bool understood_ = false;
+  std::set<std::string> asked_inventories_;  // what requests about fixtures asked for; until a file is closed
   std::map<std::string, std::vector<Shown>> told_inventories_;  // of closed ones, by path
 };
 

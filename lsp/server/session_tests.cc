@@ -66,11 +66,12 @@ void Session::run_policy(OpenFile& file) {
   const auto snapshot = file.snapshot;
   if (!snapshot->inventory) {
     file.failures.clear();
-    file.understanding.reset();
+    set_understanding(file, nullptr);
     file.tested.reset();
   }
   if (!snapshot->accepted || !snapshot->inventory) {
     file.testing = false;
+    file.untested.clear();
     file.test_inputs.clear();
     worker_.cancel("test:" + file.uri);
     worker_.cancel("understand:" + file.uri);
@@ -80,14 +81,30 @@ void Session::run_policy(OpenFile& file) {
   if (file.test_inputs == inputs) return;
   file.test_inputs = std::move(inputs);
   file.testing = true;
+  file.untested.clear();
   worker_.cancel("understand:" + file.uri);
-  worker_.post("test:" + file.uri, "Testing " + last_name(file),
-               [this, uri = file.uri, snapshot](const std::atomic<bool>&) -> Worker::Finish {
-                 return [this, uri, snapshot, tests = judge_tests(*snapshot)] {
-                   take_tests(uri, snapshot, tests);
-                   understand_later(uri, snapshot);
-                 };
-               });
+  worker_.post(
+      "test:" + file.uri, "Testing " + last_name(file),
+      [this, uri = file.uri, snapshot](const std::atomic<bool>&) -> Worker::Finish {
+        return [this, uri, snapshot, tests = judge_tests(*snapshot)] {
+          take_tests(uri, snapshot, tests);
+          understand_later(uri, snapshot);
+        };
+      },
+      [this, uri = file.uri](const std::string& reason) { tests_failed(uri, reason); });
+}
+
+// What was asked of the tests stays asked, so that they are run again when their input changes and not before: an outcome is not made up,
+// and that there is none is told.
+void Session::tests_failed(const std::string& uri, const std::string& reason) {
+  OpenFile* file = find(uri);
+  if (file == nullptr) return;
+  file->testing = false;
+  file->failures.clear();
+  file->tested.reset();
+  file->passed = file->failed = 0;
+  file->untested = reason;
+  look_at(*file);
 }
 
 void Session::take_tests(const std::string& uri, const std::shared_ptr<const Snapshot>& snapshot,
@@ -100,7 +117,8 @@ void Session::take_tests(const std::string& uri, const std::shared_ptr<const Sna
   file->passed = tests.cases.size() - file->failed;
   file->tested = snapshot->version;
   file->testing = false;
-  look_at(uri);
+  file->untested.clear();
+  look_at(*file);
 }
 
 // What selectors stand for, and which rules decided the tests, can wait until the typing pauses; the first time it is waited for.
@@ -114,15 +132,21 @@ void Session::understand_later(const std::string& uri, const std::shared_ptr<con
         if (!understanding) return {};
         return [this, uri, understanding] { take_understanding(uri, understanding); };
       },
-      std::chrono::milliseconds(file->understanding ? 200 : 0));
+      {}, std::chrono::milliseconds(file->understanding ? 200 : 0));
 }
 
 void Session::take_understanding(const std::string& uri, std::shared_ptr<const Understanding> understanding) {
   OpenFile* file = find(uri);
   if (file == nullptr) return;
-  retire(std::exchange(file->understanding, std::move(understanding)));
+  set_understanding(*file, std::move(understanding));
   take_tests(uri, file->understanding->snapshot, *file->understanding->tests);
-  look_at(uri);
+  look_at(*file);
+}
+
+void Session::set_understanding(OpenFile& file, std::shared_ptr<const Understanding> understanding) {
+  if (file.understanding == understanding) return;
+  retire(std::exchange(file.understanding, std::move(understanding)));
+  understood_ = true;
 }
 
 // --- fixtures ---------------------------------------------------------------------------------------------------------
@@ -211,6 +235,7 @@ void Session::run_fixture(OpenFile& file) {
   const auto snapshot = file.snapshot;
   if (!snapshot->accepted || file.path.empty()) {
     file.testing = false;
+    file.untested.clear();
     file.test_inputs.clear();
     worker_.cancel("test:" + file.uri);
     return;
@@ -223,8 +248,12 @@ void Session::run_fixture(OpenFile& file) {
   const OpenFile* open = find_path(job.policy_path);
   const std::string policy_uri = open == nullptr ? uri_of(job.policy_path) : open->uri;
   job.policy = this->snapshot(policy_uri);
-  const std::string inventory_file =
-      path_of(uri_of(named->inventory.empty() ? inventory_path(policy_uri, job.policy_path) : named->inventory));
+  const std::string of_policy = inventory_path(policy_uri, job.policy_path);
+  const std::string inventory_file = path_of(uri_of(named->inventory.empty() ? of_policy : named->inventory));
+  file.inventories.clear();
+  for (const std::string& path : {of_policy, inventory_file}) {
+    if (!path.empty()) file.inventories.push_back(path);
+  }
   if (!named->inline_inventory && !inventory_file.empty()) {
     const LoadedInventory& loaded = inventory_at(inventory_file);
     job.inventory = loaded.state;
@@ -239,6 +268,7 @@ void Session::run_fixture(OpenFile& file) {
   if (file.test_inputs == inputs) return;
   file.test_inputs = std::move(inputs);
   file.testing = true;
+  file.untested.clear();
   worker_.post(
       "test:" + file.uri, "Testing " + file.path.substr(file.path.find_last_of('/') + 1),
       [this, uri = file.uri, job, named](const std::atomic<bool>& cancelled) -> Worker::Finish {
@@ -278,13 +308,14 @@ void Session::run_fixture(OpenFile& file) {
         run->passed = tests.cases.size() - run->failed;
         std::move(failures.begin(), failures.end(), std::back_inserter(run->diagnostics));
         return finish;
-      });
+      },
+      [this, uri = file.uri](const std::string& reason) { tests_failed(uri, reason); });
 }
 
 void Session::take_fixture_run(const std::string& uri, const FixtureRun& run) {
   OpenFile* file = find(uri);
   if (file == nullptr) return;
-  if (run.understanding) retire(std::exchange(file->understanding, run.understanding));
+  if (run.understanding) set_understanding(*file, run.understanding);
   if (file->snapshot == run.fixture && file->snapshot_revision == file->revision) {
     file->failures = failures_in(run.diagnostics, run.fixture->text(), run.fixture->lines);
     file->failed = run.failed;
@@ -292,7 +323,7 @@ void Session::take_fixture_run(const std::string& uri, const FixtureRun& run) {
     file->tested = run.fixture->version;
     file->testing = false;
   }
-  look_at(uri);
+  look_at(*file);
 }
 
 }  // namespace acl::lsp

@@ -20,11 +20,12 @@ Worker::~Worker() {
   if (thread_.joinable()) thread_.join();
 }
 
-void Worker::post(std::string key, std::string title, Work work, std::chrono::milliseconds after) {
+void Worker::post(std::string key, std::string title, Work work, Failed failed, std::chrono::milliseconds after) {
   auto job = std::make_shared<Job>();
   job->key = std::move(key);
   job->title = std::move(title);
   job->work = std::move(work);
+  job->failed = std::move(failed);
   job->since = std::chrono::steady_clock::now() + after;
   cancel(job->key);
   {
@@ -67,45 +68,50 @@ void Worker::run() {
       }
       if (!job) return;
     }
-    // What a job cannot do for want of memory stays undone; the loop must not end for it.
-    try {
-      job->finish = job->work(job->cancelled);
-    } catch (const std::exception&) {
-      job->finish = {};
-    }
-    job->work = {};
-    {
-      const std::lock_guard lock(mutex_);
-      running_.reset();
-      done_.push_back(std::move(job));
-    }
+    work_at(job);
     wake_();
   }
 }
 
+// What a job cannot do for want of memory stays undone; neither thread must end for it.
+void Worker::work_at(const std::shared_ptr<Job>& job) {
+  try {
+    job->finish = job->work(job->cancelled);
+  } catch (const std::exception& error) {
+    job->finish = {};
+    if (job->failed) job->finish = [failed = job->failed, reason = std::string(error.what())] { failed(reason); };
+  }
+  job->work = {};
+  const std::lock_guard lock(mutex_);
+  running_.reset();
+  done_.push_back(job);
+}
+
 bool Worker::collect() {
-  std::vector<std::shared_ptr<Job>> done;
   if (!thread_.joinable()) {
     std::shared_ptr<Job> job;
     {
       const std::lock_guard lock(mutex_);
       job = take(std::chrono::steady_clock::time_point::max());
     }
-    if (job) {
-      job->finish = job->work(job->cancelled);
+    if (job) work_at(job);
+  }
+  for (bool any = false;; any = true) {
+    std::shared_ptr<Job> job;
+    {
       const std::lock_guard lock(mutex_);
-      running_.reset();
-      done_.push_back(std::move(job));
+      if (done_.empty()) return any;
+      job = std::move(done_.front());
+      done_.pop_front();
+    }
+    if (job->cancelled || !job->finish) continue;
+    try {
+      job->finish();
+    } catch (const std::exception& error) {
+      if (job->failed) job->failed(error.what());
+      throw;
     }
   }
-  {
-    const std::lock_guard lock(mutex_);
-    done.swap(done_);
-  }
-  for (const auto& job : done) {
-    if (!job->cancelled && job->finish) job->finish();
-  }
-  return !done.empty();
 }
 
 std::optional<Worker::Busy> Worker::busy() const {

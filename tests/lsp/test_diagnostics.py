@@ -116,6 +116,22 @@ def test_failures_move_with_the_text_and_go_when_their_line_is_edited():
         assert failures() == [{'line': 4, 'character': 42}]
 
 
+def test_failures_go_when_many_of_them_would_be_moved_by_many_edits():
+    failing = '{"src": "bob@example.com", "accept": ["100.64.0.2:22"]},\n'
+    with Folder({'policy.hujson': '{"tests": [\n' + failing * 2000 + '],\n"acls": [\n]}\n',
+                 'inventory.hujson': INVENTORY}) as folder, Client(folder) as lsp:
+        uri = lsp.open('policy.hujson')
+        failures = lambda: codes(lsp.diagnostics(uri)).count('E0605')
+        assert failures() == 2000
+        # Broken, so that no test runs.
+        lsp.change(uri, (2001, 0, 2001, 0, '[\n'), *[(2001, 0, 2001, 0, '\n')] * 10)
+        assert failures() == 2000
+        lsp.change(uri, *[(2001, 0, 2001, 0, '\n')] * 1000)
+        assert failures() == 0
+        lsp.change(uri, (2001, 0, 3012, 0, ''))
+        assert failures() == 2000
+
+
 def lsp_text(policy, inserted):
     head, rest = policy.split('\n', 1)
     return head + '\n' + inserted + rest
@@ -191,6 +207,23 @@ def test_who_can_ask_is_not_sent_them_and_is_told_when_to_ask_again():
         report = lsp.request('textDocument/diagnostic',
                              {'textDocument': {'uri': uri}, 'previousResultId': report['resultId']})
         assert report['kind'] == 'full' and 'E0103' in codes(report['items'])
+
+
+def test_who_asks_is_told_to_ask_again_when_another_file_makes_them_others():
+    """Also of a policy without tests: what its inventory holds decides."""
+    policy = '{"acls": [{"action": "accept", "src": ["cy@example.com"], "dst": ["*:*"]}]}\n'
+    with Folder({'policy.hujson': policy, 'inventory.hujson': INVENTORY}) as folder, Client(folder, pulling()) as lsp:
+        uri = lsp.open('policy.hujson')
+        lsp.settled()
+        ask = lambda: codes(lsp.request('textDocument/diagnostic', {'textDocument': {'uri': uri}})['items'])
+        before = ask()
+        people = lsp.open('inventory.hujson')
+        lsp.settled()
+        lsp.requests.clear()
+        lsp.change(people, INVENTORY.replace('bob@example.com', 'cy@example.com'))
+        lsp.settled()
+        assert ask() != before
+        assert any(r['method'] == 'workspace/diagnostic/refresh' for r in lsp.requests), lsp.requests
 
 
 def test_of_the_workspace_with_ids_of_results():

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Folding, selection ranges, semantic tokens, inlay hints, code lens."""
-from client import Client, Folder, main
+from client import Client, Folder, everything, main
 from net import FILES, POLICY, text_at
 
 
@@ -56,6 +56,30 @@ def test_inlay_hints_and_lenses_tell_who_is_reached():
         assert titles[0] == '2 people, 2 nodes → 1 node', titles
         assert '✓ 2 passed' in titles and '✗ group:eng -> tag:db:80: expected accept, got deny' in titles, titles
         assert titles.count('Run test') == 2, titles
+
+
+def test_the_client_is_told_to_ask_again_once_what_they_tell_is_known():
+    """And not before: whoever asks at each `refresh` has seen the newest at the last one."""
+    capabilities = everything()
+    for what in ('inlayHint', 'codeLens', 'semanticTokens'):
+        capabilities['workspace'][what] = {'refreshSupport': True}
+    with Folder(FILES) as folder, Client(folder, capabilities) as lsp:
+        asked = []
+
+        def refresh(_):
+            asked.append(lsp.start('textDocument/inlayHint', whole(uri)))
+
+        lsp.answers['workspace/inlayHint/refresh'] = refresh
+        uri = lsp.open('policy.hujson')
+        lsp.settled()
+        for what in ('inlayHint', 'codeLens', 'semanticTokens'):
+            assert any(r['method'] == f'workspace/{what}/refresh' for r in lsp.requests), what
+        assert [one['label'] for one in lsp.result(asked[-1])][:1] == ['2 people, 2 nodes']
+        # One that leaves the policy's tests as they are.
+        lsp.change(uri, POLICY.replace('"src": ["group:eng"], "dst": ["tag:db:5432', '"src": ["group:eng", "*"], "dst": ["tag:db:5432'))
+        lsp.settled()
+        newest = lsp.request('textDocument/inlayHint', whole(uri))
+        assert lsp.result(asked[-1]) == newest
 
 
 def test_lenses_of_a_fixture_tell_its_outcomes():

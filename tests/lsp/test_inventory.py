@@ -80,9 +80,49 @@ def test_by_did_change_configuration():
         assert lsp.status(uri)['state'] == 'none'
         lsp.notify('workspace/didChangeConfiguration', {'settings': {'aclLsp': {'inventory': 'people.json'}}})
         assert lsp.status(uri)['state'] == 'ready'
-        for settings in (None, [], {'aclLsp': 3}, {'aclLsp': {'inventory': 3, 'dialect': []}}):
+        for settings in (None, []):
             lsp.notify('workspace/didChangeConfiguration', {'settings': settings})
             assert lsp.status(uri)['state'] == 'ready'
+        for settings in ({'aclLsp': {}}, {'aclLsp': 3}, {'aclLsp': {'inventory': 3, 'dialect': []}}):
+            lsp.notify('workspace/didChangeConfiguration', {'settings': settings})
+            assert lsp.status(uri)['state'] == 'none', 'taken back'
+            lsp.notify('workspace/didChangeConfiguration', {'settings': {'aclLsp': {'inventory': 'people.json'}}})
+            assert lsp.status(uri)['state'] == 'ready'
+
+
+def test_what_is_configured_no_more_is_as_initialize_had_it():
+    with Folder({'policy.hujson': POLICY, 'a.json': BOTH, 'b.json': inventory('ana@example.com')}) as folder:
+        with Client(folder, options={'inventory': 'a.json'}) as lsp:
+            uri = lsp.open('policy.hujson')
+            lsp.notify('workspace/didChangeConfiguration', {'settings': {'aclLsp': {'inventory': 'b.json'}}})
+            assert lsp.status(uri)['users'] == 1
+            lsp.notify('workspace/didChangeConfiguration', {'settings': {'aclLsp': {}}})
+            assert lsp.status(uri)['users'] == 2
+
+
+def test_an_answer_about_configuration_is_about_the_folders_that_were_asked_for():
+    """Two questions under way, with other folders each; the first is answered behind the second."""
+    capabilities = everything()
+    capabilities['workspace']['configuration'] = True
+    with Folder({'one/policy.hujson': POLICY, 'two/policy.hujson': POLICY, 'one/a.json': BOTH,
+                 'two/b.json': inventory('ana@example.com')}) as folder:
+        with Client(folder, initialize=False) as lsp:
+            questions = []
+            send = lsp.send
+            # The client answers by itself: hold back what it says to these.
+            lsp.send = lambda message: None if message.get('id') in [q['id'] for q in questions] else send(message)
+            lsp.answers['workspace/configuration'] = lambda params: questions.append(lsp.requests[-1])
+            lsp.initialize(capabilities, folders=[folder.uri('one'), folder.uri('two')])
+            two = lsp.open('two/policy.hujson')
+            lsp.notify('workspace/didChangeWorkspaceFolders', {
+                'event': {'added': [], 'removed': [{'uri': folder.uri('one'), 'name': 'one'}]}})
+            lsp.settled()
+            first, second = questions
+            settings = {folder.uri('one'): {'inventory': 'a.json'}, folder.uri('two'): {'inventory': 'b.json'}}
+            for question in (second, first):
+                send({'id': question['id'],
+                      'result': [settings.get(item.get('scopeUri')) for item in question['params']['items']]})
+            assert lsp.status(two)['users'] == 1
 
 
 def test_folders_come_and_go():
@@ -167,6 +207,21 @@ def test_it_is_watched_where_the_client_watches_nothing():
         changed_on_disk(lsp, folder, 'inventory.json', BOTH, lambda s: s['users'] == 2)
 
 
+def test_it_is_still_watched_when_its_folder_was_deleted_and_made_again():
+    with Folder({'a/policy.hujson': POLICY, 'b/c/people.json': BOTH}) as folder:
+        with Client(folder, options={'inventory': 'b/c/people.json'}) as lsp:
+            assert lsp.status(lsp.open('a/policy.hujson'))['users'] == 2
+            for _ in range(3):
+                lsp.notifications.clear()
+                (folder.path / 'b/c/people.json').unlink()
+                (folder.path / 'b/c').rmdir()
+                (folder.path / 'b').rmdir()
+                changed_on_disk(lsp, folder, 'a/x', '', lambda s: s['state'] == 'none')
+                changed_on_disk(lsp, folder, 'b/c/people.json', inventory('ana@example.com'), lambda s: s['users'] == 1)
+                lsp.settled()
+                changed_on_disk(lsp, folder, 'b/c/people.json', BOTH, lambda s: s['users'] == 2)
+
+
 def test_the_client_watches_where_it_can():
     capabilities = everything()
     capabilities['workspace']['didChangeWatchedFiles'] = {'dynamicRegistration': True}
@@ -180,6 +235,16 @@ def test_the_client_watches_where_it_can():
         assert lsp.status(uri)['users'] == 1
 
 
+def test_one_outside_of_what_the_client_watches_is_watched_as_well():
+    capabilities = everything()
+    capabilities['workspace']['didChangeWatchedFiles'] = {'dynamicRegistration': True}
+    with Folder({'people': BOTH}) as elsewhere, Folder({'policy.hujson': POLICY}) as folder:
+        with Client(folder, capabilities, options={'inventory': str(elsewhere.path / 'people')}) as lsp:
+            assert lsp.status(lsp.open('policy.hujson'))['users'] == 2
+            lsp.notifications.clear()
+            changed_on_disk(lsp, elsewhere, 'people', inventory('ana@example.com'), lambda s: s['users'] == 1)
+
+
 def test_a_large_one_is_read_beside_the_typing():
     users = [f'u{i}@example.com' for i in range(20000)]
     with Folder({'policy.hujson': POLICY, 'inventory.json': inventory(*users)}) as folder, Client(folder) as lsp:
@@ -188,6 +253,35 @@ def test_a_large_one_is_read_beside_the_typing():
         assert (status['state'], status['users']) == ('ready', 20000)
         states = [m['params']['state'] for m in lsp.notifications if m['method'] == 'aclLsp/status']
         assert states[0] == 'loading'
+
+
+def test_a_large_one_that_only_a_fixture_asks_for_is_read_once():
+    fixture = '{"policy": "../policy.hujson", "expect": []}\n'
+    users = [f'u{i}@example.com' for i in range(6000)]
+    files = {'tests/a.test.hujson': fixture, 'policy.hujson': POLICY, 'inventory.hujson': inventory(*users)}
+    assert len(files['inventory.hujson']) > 256 << 10
+    with Folder(files) as folder, Client(folder) as lsp:
+        uri = lsp.open('tests/a.test.hujson')
+        assert lsp.diagnostics(uri) == []
+        assert lsp.status(uri)['tests'] == {'version': 1, 'passed': 0, 'failed': 0}
+
+
+def test_while_a_large_open_one_is_read_no_places_of_its_older_text_are_told():
+    users = [f'u{i}@example.com' for i in range(6000)]
+    text = inventory(*users).replace('"login": "u9@', '"legin": "u9@')
+    line = text[:text.index('"legin"')].count('\n')
+    with Folder({'inventory.hujson': text}) as folder, Client(folder) as lsp:
+        uri = lsp.open('inventory.hujson')
+        lsp.settled()
+        for _ in range(3):
+            lsp.change(uri, (0, 0, 0, 0, '\n'))
+            lsp.wait(lambda m: m['method'] == 'aclLsp/status' and m['params']['state'] == 'loading')
+            lsp.settled()
+        told = [m['params'] for m in lsp.notifications
+                if m['method'] == 'textDocument/publishDiagnostics' and m['params']['uri'] == uri]
+        assert [one['version'] for one in told] == [1, 2, 3, 4]
+        for one in told:
+            assert one['diagnostics'][0]['range']['start']['line'] == line + one['version'] - 1, one
 
 
 def test_untitled_documents_have_none_unless_it_is_configured():

@@ -157,6 +157,29 @@ def test_a_request_that_is_cancelled_before_its_turn_is_not_begun():
             assert getattr(error, 'code', None) == -32800, error
 
 
+def test_a_cancellation_is_for_requests_before_it_alone():
+    with Client() as lsp:
+        uri = lsp.open('untitled:a', '{}\n')
+        text = '{"hosts": {' + ','.join(f'"h{i}": "10.0.0.1"' for i in range(100000)) + '}}'
+        formatting = {'method': 'textDocument/formatting', 'params': {'textDocument': {'uri': uri}}}
+        cancel = {'method': '$/cancelRequest', 'params': {'id': 'again'}}
+        change = {'method': 'textDocument/didChange', 'params': {
+            'textDocument': {'uri': uri, 'version': 2}, 'contentChanges': [{'text': text}]}}
+        data = b''
+        for message in (cancel, change, {'id': 'first', **formatting}, {'id': 'again', **formatting}, cancel, cancel,
+                        {'id': 'again', **formatting}):
+            body = json.dumps({'jsonrpc': '2.0', **message}).encode()
+            data += b'Content-Length: %d\r\n\r\n%s' % (len(body), body)
+        lsp.send_bytes(data)
+        lsp.result('first')
+        try:
+            lsp.result('again')
+            raise AssertionError('it was answered')
+        except Exception as error:
+            assert getattr(error, 'code', None) == -32800, error
+        assert lsp.result('again')
+
+
 def test_cancelling_what_is_not_there_does_nothing():
     with Client() as lsp:
         for id in (99, 'x', None, [], {}):

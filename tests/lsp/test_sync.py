@@ -136,6 +136,20 @@ def test_many_changes_in_one_message_to_a_large_file():
         check_text(lsp, uri, text.replace('host-', 'node-'))
 
 
+def test_many_files_are_opened_and_closed_in_one_go():
+    count = 3000
+    with Client(capabilities={}) as lsp:
+        for i in range(count):
+            lsp.open(f'untitled:{i}', '{' if i % 2 else '{}\n')
+        for i in range(0, count, 3):
+            lsp.close(f'untitled:{i}')
+        lsp.settled()
+        last = {m['params']['uri']: codes(m['params']['diagnostics']) for m in lsp.notifications
+                if m['method'] == 'textDocument/publishDiagnostics'}
+        for i in range(count):
+            assert ('E0103' in last.get(f'untitled:{i}', [])) == (i % 2 == 1 and i % 3 != 0), i
+
+
 def test_changes_that_cannot_be_read_change_nothing():
     with Client() as lsp:
         uri = lsp.open('untitled:a', '{"a":1}\n')
