@@ -180,8 +180,9 @@ void Supervisor::reap() {
   siginfo_t ended{};
   while (ended = {}, waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT) == 0 && ended.si_pid > 0) {
     const pid_t pid = ended.si_pid;
-    // Nobody is left who would end what it has started when policy says so.
-    if (ended.si_code != CLD_EXITED && !is_leaving(pid)) kill_login_group(open_process(pid).get());
+    // Nobody is left who would end what it has started when policy says so. Other children, of before this program or of modules, are no logins.
+    const bool login = logins_.count(pid) != 0;
+    if (login && ended.si_code != CLD_EXITED && !is_leaving(pid)) kill_login_group(open_process(pid).get());
     int status = 0;
     waitpid(pid, &status, 0);
     if (logins_.erase(pid) != 0 && logins_.empty()) remove_empty_groups();
@@ -242,6 +243,12 @@ void Supervisor::kill_login(std::uint64_t number, const Fd& process) const {
 std::optional<int> Supervisor::begin(const protocol::Begin& begin, Fd connection, Fd conversation) {
   if (logins_.size() >= most_logins_at_once) {
     log_diagnostic(make_diagnostic(Code::E1404, fmt::format("more than {} logins at once", most_logins_at_once)));
+    return std::nullopt;
+  }
+  // By its number it is to be killed.
+  const auto same = [&](const auto& each) { return each.second == begin.number; };
+  if (std::any_of(logins_.begin(), logins_.end(), same)) {
+    log_diagnostic(make_diagnostic(Code::E1403, fmt::format("there is a login {} already", begin.number)));
     return std::nullopt;
   }
   const pid_t pid = fork();
