@@ -2,7 +2,7 @@
 // ends everything that is in a group, however fast it makes processes, whatever session or parent these have.
 // https://docs.kernel.org/admin-guide/cgroup-v2.html
 //
-// A login makes a group below its own and enters it once aclnode-ssh is started; all else that it starts is in it from the beginning. Where pam_systemd gives
+// A login makes a group below its own and enters it once policy has accepted it; what it starts from then on is in it. Where pam_systemd gives
 // it a scope (session-N.scope), it is in that from then on. Into another group that modules choose, such as one of a user, nobody knows what
 // else belongs: that is not killed.
 //
