@@ -104,7 +104,7 @@ class Supervisors : public ::testing::Test {
 
 TEST_F(Supervisors, MakeALoginOfEachBegin) {
   start([] {});
-  for (const std::uint64_t number : {7, 8}) EXPECT_NE(said(begin(number)), "");
+  for (const std::uint64_t number : {7U, 8U}) EXPECT_NE(said(begin(number)), "");
 }
 
 TEST_F(Supervisors, RefuseANumberThatTheyStillHave) {
