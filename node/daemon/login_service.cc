@@ -61,6 +61,7 @@ LoginSettings LoginService::login_settings() const {
 void LoginService::open_logins() {
   if (clocks_.steady_ms() < logins_again_ms_) return;
   logins_again_ms_ = clocks_.steady_ms() + logins_every_ms;
+  if (logins_) return report(logins_trouble_, logins_->open_again());
   allow_many_descriptors();
   auto logins = Logins::open(login_settings(),
                              {[this] { return enforcer_.facts(); }, [this] { return enforcer_.ask_again(); },
@@ -71,8 +72,7 @@ void LoginService::open_logins() {
 }
 
 void LoginService::switch_off() {
-  if (logins_) logins_->end_all("this machine takes no logins by policy any more");
-  logins_.reset();
+  if (logins_) logins_->drain("this machine takes no logins by policy any more");
   steering_.reset();
   enforcer_.attach_only_to(std::nullopt);
   steered_ = has_keys_ = false;
@@ -82,8 +82,9 @@ void LoginService::switch_off() {
 }
 
 void LoginService::tick() {
-  if (!set_ || !config_.ssh.enabled) return;
-  if (!logins_) open_logins();
+  if (set_ && !config_.ssh.enabled) return step();
+  if (!set_) return;
+  if (!logins_ || logins_->is_draining()) open_logins();
   look_after_keys();
   steer();
   if (!logins_) return;
@@ -94,6 +95,7 @@ void LoginService::tick() {
 void LoginService::step() {
   if (!logins_) return;
   logins_->step();
+  if (!config_.ssh.enabled && logins_->is_drained()) return logins_.reset();
   // What the steps of others have changed counts in this one.
   if (std::exchange(revision_, enforcer_.revision()) != enforcer_.revision()) logins_->decide_again();
 }
@@ -169,7 +171,7 @@ void LoginService::look_after_port(const LoadedTable* next) {
   if (steered_ && !before)
     decisions_.record(clocks_.wall(), "ssh",
                       {{"port", "22"}, {"interface", config_.interface}, {"by", steering_->backend()}});
-  if (logins_) logins_->listen(steering_->listeners(), has_keys_ && facts.host.has_value());
+  if (logins_) logins_->listen(steering_->listeners(), has_keys_ && facts.host.has_value(), facts.ifindex);
 }
 
 // --- saying so ----------------------------------------------------------------------------------------------------------------
@@ -191,7 +193,7 @@ const std::string* LoginService::trouble() const noexcept {
 }
 
 std::optional<LoginAnswer> LoginService::decide(const LoginAsked& asked) const {
-  if (!logins_) return std::nullopt;
+  if (!logins_ || !config_.ssh.enabled) return std::nullopt;
   return logins_->decide(asked);
 }
 

@@ -31,7 +31,8 @@ class LoginService {
 
   // At the start, and before `next` is enforced, whose own addresses are the node's then.
   void steer(const LoadedTable* next = nullptr);
-  // The configuration has been read, at the start and again. Before the first, nobody is served.
+  // The configuration has been read, at the start and again. Before the first, nobody is served. Logins that live when it is switched off are still
+  // ended, cut off and killed: until they have gone there are Logins.
   void set();
   void tick();
   void step();

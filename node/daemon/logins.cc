@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <sys/epoll.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -13,7 +14,6 @@
 #include <cstring>
 
 #include "engine/release/text.h"
-#include "node/enforce/socket_list.h"
 #include "node/steer/local_addresses.h"
 
 namespace acl::node {
@@ -32,14 +32,9 @@ constexpr std::int64_t supervisor_patience_ms = 5000, hand_over_every_ms = 20;
 // WireGuard answers or is given up within three seconds (enforcer.cc).
 constexpr std::int64_t may_patience_ms = 5000;
 constexpr std::int64_t silence_patience_ms = 10'000;
-// How long a session that is told to end has before the client is cut off, and before it is killed if it has not said that it ends: it
-// kills after 300 ms (docs/protocol.md).
-constexpr std::int64_t cut_after_ms = 1000, kill_after_ms = 2000;
-constexpr std::int64_t resume_patience_ms = 10'000, end_patience_ms = 10'000;
+constexpr std::int64_t resume_patience_ms = 10'000;
 // aclnode-session ends at the grace by itself.
 constexpr std::int64_t grace_slack_ms = 5000;
-// How often it is told of a session that was to end and is still there.
-constexpr std::int64_t stays_again_ms = 600'000;
 constexpr std::int64_t pause_ms = 200;
 constexpr std::int64_t tell_refusals_every_ms = 10'000;
 
@@ -70,6 +65,15 @@ bool is_own(const Facts& facts, const net::Address& address) {
   const auto& own = facts.own_addresses;
   return std::find(own.begin(), own.end(), address) != own.end() ||
          (facts.table != nullptr && facts.table->header().find(address) != nullptr);
+}
+
+// So that numbers of one run are not those of another: their records stand side by side, and a supervisor that outlives this process knows its
+// logins by them.
+std::uint64_t random_number() {
+  std::uint64_t number = 0;
+  while (::getrandom(&number, sizeof number, 0) != static_cast<ssize_t>(sizeof number)) {
+  }
+  return number;
 }
 
 std::string line_of(const Why& why) {
@@ -103,8 +107,7 @@ Logins::Logins(LoginSettings settings, LoginSource source, const Clocks& clocks,
       limits_(settings_.ssh.max_starting, settings_.ssh.max_starting_per_source),
       epoll_(::epoll_create1(EPOLL_CLOEXEC)),
       next_key_(first_key),
-      // So that numbers of one run are not those of the next, whose records may stand beside them.
-      number_base_(static_cast<std::uint64_t>(clocks.wall()) << 20),
+      number_base_(random_number()),
       told_refusal_ms_(clocks.steady_ms() - tell_refusals_every_ms),
       buffer_(protocol::longest_session_message) {}
 
@@ -136,15 +139,15 @@ Expected<void> Logins::listen_for_sessions() {
   return {};
 }
 
-void Logins::listen(const Listeners& listeners, bool serves) {
+void Logins::listen(const Listeners& listeners, bool serves, unsigned ifindex) {
+  if (draining_) return;
   serves_ = serves;
+  if (ifindex != 0) ifindex_ = ifindex;
   // A listener that was closed has left by itself, and its number may be another's now.
   for (const auto& [tag, fd] : {std::pair{tag_v4, listeners.v4.get()}, {tag_v6, listeners.v6.get()}}) {
     if (fd >= 0 && !paused_until_ms_ && !watch(fd, tag) && errno != EEXIST)
       refuse({}, "the listener cannot be watched");
     listeners_[tag] = fd;
-    socklen_t size = sizeof ifindex_;
-    if (fd >= 0) static_cast<void>(::getsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &ifindex_, &size));
   }
 }
 
@@ -348,51 +351,6 @@ std::optional<std::int64_t> Logins::next_ms() const {
   return clocks_.steady_ms() + hand_over_every_ms;
 }
 
-// Whoever else has the connection, nothing goes by it any more. One that is not ours is ended with what waits in it, so only where nobody says that
-// it ends.
-void Logins::cut(Login& login) const {
-  if (std::exchange(login.cut, true)) return;
-  if (login.client) {
-    ::shutdown(login.client.get(), SHUT_RDWR);
-  } else if (login.resumed && login.over.empty()) {
-    destroy_connection(
-        {ACL_PROTOCOL_TCP, true, login.own.address, login.source.address, login.own.port, login.source.port}, ifindex_);
-  }
-  login.client = Fd();
-}
-
-// By the supervisor: what a login has started is outside of what this process may touch.
-void Logins::kill(Login& login) {
-  const auto bytes = protocol::encode(protocol::ToSession(protocol::KillLogin{login.number}));
-  const int process = login.process.get();
-  login.killed = bytes && supervisor_.hand_over(*bytes, {&process, process >= 0 ? 1U : 0U});
-}
-
-void Logins::look_at_deadlines() {
-  const std::int64_t now = clocks_.steady_ms();
-  for (auto at = logins_.begin(); at != logins_.end();) {
-    const auto here = at++;
-    Login& login = here->second;
-    if (login.live && !login.ending) continue;
-    if (login.ending && now >= login.end_ms + cut_after_ms) cut(login);
-    if (login.live && login.over.empty() && !login.killed && now >= login.end_ms + kill_after_ms) kill(login);
-    if (now < login.deadline_ms) continue;
-    if (login.live) {
-      // Its user may have stopped it. It is there until its conversation ends, and no record says otherwise.
-      record_session(login, "session-stays", "it did not end by itself");
-      login.deadline_ms = now + stays_again_ms;
-      continue;
-    }
-    if (login.connection) {
-      refuse(login.source.address, fmt::format("E1404: {}", supervisor_.why()));
-      close(here, "it was not served");
-      continue;
-    }
-    if (!login.ending && !login.resumed) static_cast<void>(say(login, protocol::EndSession{"too slow"}));
-    close(here, login.ending ? "it did not end by itself" : "it was too slow");
-  }
-}
-
 void Logins::hear(std::uint64_t key) {
   for (;;) {
     const auto at = logins_.find(key);
@@ -415,8 +373,9 @@ void Logins::hear(std::uint64_t key) {
     if (hear_message(at->second, *message)) continue;
     const std::string& words = std::get<protocol::SessionOver>(*message).words;
     // One that was told to end says so while aclnode-ssh still tells the person: it is over when its process is.
-    if (!at->second.ending) return close(at, words);
+    if (!at->second.ending.has_begun()) return close(at, words);
     at->second.over = words;
+    at->second.ending.says_so();
   }
 }
 
@@ -504,7 +463,7 @@ void Logins::answer_resumed(Login& login) {
   record_decision(login, "login-again");
   login.live = true;
   login.since_ms = clocks_.steady_ms() - 1000 * std::max<std::int64_t>(0, clocks_.wall() - login.since);
-  if (!login.answer.accept) return end(login, for_the_end(login.answer.tell));
+  if (!login.answer.accept || login.ending.has_begun()) return end(login, for_the_end(login.answer.tell));
   record_session(login, "session-resumed", "");
   if (!say(login, protocol::GoOn{})) ::shutdown(login.conversation.get(), SHUT_RDWR);
 }
@@ -530,7 +489,7 @@ bool Logins::is_silence_short() {
 void Logins::decide_again() {
   const bool wait = is_silence_short();
   for (auto& [key, login] : logins_) {
-    if (!login.answer.accept || login.ending || login.may || (login.live && wait)) continue;
+    if (!login.answer.accept || login.ending.has_begun() || login.may || (login.live && wait)) continue;
     LoginAnswer fresh = decide_living(login);
     if (fresh.accept) {
       login.answer = std::move(fresh);
@@ -542,30 +501,9 @@ void Logins::decide_again() {
   }
 }
 
-void Logins::end_all(const std::string& words) {
-  for (auto& [key, login] : logins_) {
-    if (!login.connection && !login.ending) end(login, words);
-  }
-}
-
 bool Logins::say(Login& login, const protocol::ToSession& message) {
   const auto bytes = protocol::encode(message);
   return bytes && protocol::send_message(login.conversation.get(), *bytes, protocol::Wait::no) == protocol::Sent::sent;
-}
-
-void Logins::end(Login& login, const std::string& words) {
-  login.ending = true;
-  login.deadline_ms = clocks_.steady_ms() + end_patience_ms;
-  login.end_ms = clocks_.steady_ms();
-  if (!say(login, protocol::EndSession{words})) ::shutdown(login.conversation.get(), SHUT_RDWR);
-}
-
-void Logins::close(Place place, const std::string& words) {
-  Login& login = place->second;
-  if (login.counted) limits_.end(login.origin);
-  if (login.ending && login.client) cut(login);
-  if (login.live) record_session(login, "session-end", words);
-  logins_.erase(place);
 }
 
 // --- saying so ----------------------------------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@
 #include "node/daemon/config.h"
 #include "node/daemon/decisions.h"
 #include "node/daemon/login_decision.h"
+#include "node/daemon/login_ending.h"
 #include "node/daemon/login_limits.h"
 #include "node/daemon/supervisor.h"
 #include "node/daemon/waiting_room.h"
@@ -54,8 +55,9 @@ class Logins {
   Logins& operator=(const Logins&) = delete;
   ~Logins();  // conversations end; the sessions live on and look for the next daemon
 
-  // Accepts from these from now on; they are lent. `serves`: otherwise what comes is closed at once (there is no host key yet).
-  void listen(const Listeners& listeners, bool serves);
+  // Accepts from these from now on; they are lent. `serves`: otherwise what comes is closed at once (there is no host key yet). `ifindex`: of
+  // WireGuard's interface, also where there are no listeners; 0: it is not there, and what was accepted is of the one before.
+  void listen(const Listeners& listeners, bool serves, unsigned ifindex);
   void set(LoginSettings settings);
   void set_host(std::vector<net::Address> host);
 
@@ -67,8 +69,13 @@ class Logins {
   // What is enforced may be something else: those that live are decided again; while WireGuard says nothing, not before ten seconds of it: an
   // answer that was lost is no reason to end them all.
   void decide_again();
-  // All that live.
-  void end_all(const std::string& words);
+  // Ends all, and accepts nothing more: no connections, no sessions that come back. It is to live on until they have gone.
+  void drain(const std::string& words);
+  [[nodiscard]] bool is_draining() const noexcept { return draining_; }
+  // Their conversations have ended, or they were cut off and killed.
+  [[nodiscard]] bool is_drained() const;
+  // Takes logins again. As open().
+  Expected<void> open_again();
 
   struct Counts {
     std::size_t sessions = 0, starting = 0;
@@ -98,10 +105,9 @@ class Logins {
     std::int64_t may_until_ms = 0;
     LoginAsked asked;    // last
     LoginAnswer answer;  // of it; its rights are those that the session has
-    bool live = false, ending = false;
-    std::string over;         // ending: what aclnode-session said last
-    std::int64_t end_ms = 0;  // when it was told to end, of one that is ending
-    bool cut = false, killed = false;
+    bool live = false;
+    LoginEnding ending;
+    std::string over;  // ending: what aclnode-session said last
     std::int64_t since_ms = 0;
     release::Time since = 0;
   };
@@ -136,8 +142,8 @@ class Logins {
   void began(Login& login);
   void close(Place place, const std::string& words);
   void look_at_deadlines();
-  void cut(Login& login) const;
-  void kill(Login& login);
+  bool cut(Login& login) const;
+  void look_at_end(Login& login);
   bool is_silence_short();
   [[nodiscard]] LoginAnswer decide_living(const Login& login) const;
 
@@ -154,7 +160,7 @@ class Logins {
   Fd epoll_, sessions_;
   int listeners_[2] = {-1, -1};
   unsigned ifindex_ = 0;  // that they, and what is accepted from them, are bound to
-  bool serves_ = false;
+  bool serves_ = false, draining_ = false;
   std::optional<std::int64_t> paused_until_ms_;  // no room: what is accepted from is not watched until then
   std::optional<std::int64_t> silent_since_ms_;  // WireGuard says nothing, since that was seen
   std::vector<net::Address> host_;

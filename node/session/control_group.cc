@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,11 +15,14 @@
 #include <utility>
 
 #include "engine/net/file.h"
+#include "node/session/descendants.h"
 
 namespace acl::node::session {
 namespace {
 
 constexpr std::string_view prefix = "aclnode-login-";
+// Of a group: the process of the login whose own it is.
+constexpr const char* mark = "trusted.aclnode-login";
 constexpr std::size_t largest_table = std::size_t{4} << 20;
 // Somebody may remove one that is empty for a moment.
 constexpr int attempts = 3;
@@ -61,6 +65,25 @@ std::optional<std::string> folder_of(std::string_view path) {
 std::optional<std::string> own_folder() {
   const auto path = path_of("self");
   return path ? folder_of(*path) : std::nullopt;
+}
+
+// A number alone may be another process's by the time that it is read.
+std::string name_of(pid_t pid) {
+  ProcessLine line;
+  return read_process(pid, line) ? fmt::format("{} {}", line.pid, line.started) : std::string();
+}
+
+// Where it cannot be marked, as in a container without that right, others do not kill it.
+void mark_as_own(const std::string& folder) {
+  const std::string name = name_of(getpid());
+  static_cast<void>(setxattr(folder.c_str(), mark, name.data(), name.size(), 0));
+}
+
+bool is_marked_by(const std::string& folder, pid_t pid) {
+  const std::string name = name_of(pid);
+  std::string found(64, '\0');
+  const ssize_t size = getxattr(folder.c_str(), mark, found.data(), found.size());
+  return !name.empty() && size > 0 && found.substr(0, static_cast<std::size_t>(size)) == name;
 }
 
 // Another login's, also in another namespace of processes, has another name.
@@ -112,28 +135,37 @@ bool is_scope_of(std::string_view path, std::string_view session) {
   return !session.empty() && last_part(path) == fmt::format("session-{}.scope", session);
 }
 
+bool is_within(std::string_view path, std::string_view group) {
+  return group == "/" ||
+         (path.substr(0, group.size()) == group && (path.size() == group.size() || path[group.size()] == '/'));
+}
+
 LoginGroup::LoginGroup(LoginGroup&& other) noexcept { *this = std::move(other); }
 
 LoginGroup& LoginGroup::operator=(LoginGroup&& other) noexcept {
   std::swap(folder_, other.folder_);
+  std::swap(home_path_, other.home_path_);
   std::swap(home_, other.home_);
   std::swap(scope_, other.scope_);
-  std::swap(kills_, other.kills_);
+  std::swap(groups_, other.groups_);
   return *this;
 }
 
 LoginGroup LoginGroup::enter() {
-  const auto home = own_folder();
+  const auto path = path_of("self");
+  const auto home = path ? folder_of(*path) : std::nullopt;
   LoginGroup group;
   if (home) group.home_ = open_in(*home, "/cgroup.procs");
   for (int i = 0; group.home_ && i < attempts; ++i) {
-    const std::string folder = *home + new_name();
-    if (mkdir(folder.c_str(), 0755) != 0) break;
+    const std::string name = new_name(), folder = *home + name;
+    if (name.empty() || mkdir(folder.c_str(), 0755) != 0) break;
     const Fd procs = open_in(folder, "/cgroup.procs");
     Fd kill = open_in(folder, "/cgroup.kill");
     if (procs && kill && says(procs.get(), "0")) {
+      mark_as_own(folder);
       group.folder_ = folder;
-      group.kills_.push_back(std::move(kill));
+      group.home_path_ = *path;
+      group.groups_.push_back({(*path == "/" ? std::string() : *path) + name, std::move(kill)});
       return group;
     }
     rmdir(folder.c_str());
@@ -146,7 +178,8 @@ LoginGroup LoginGroup::enter() {
 void LoginGroup::follow(std::string_view session) {
   const auto path = path_of("self");
   if (folder_.empty() || !path || last_part(*path) == last_part(folder_)) return;
-  const auto folder = is_scope_of(*path, session) ? folder_of(*path) : std::nullopt;
+  const bool own = is_scope_of(*path, session) && !is_within(home_path_, *path);
+  const auto folder = own ? folder_of(*path) : std::nullopt;
   Fd kill = folder ? open_in(*folder, "/cgroup.kill") : Fd();
   scope_ = folder ? open_in(*folder, "/cgroup.procs") : Fd();
   if (!kill || !scope_) {
@@ -156,16 +189,18 @@ void LoginGroup::follow(std::string_view session) {
   }
   // Helpers of modules may be left where it came by.
   if (rmdir(folder_.c_str()) == 0) {
-    kills_.clear();
+    groups_.clear();
     folder_.clear();
   }
-  kills_.push_back(std::move(kill));
+  mark_as_own(*folder);
+  groups_.push_back({*path, std::move(kill)});
 }
 
 bool LoginGroup::kill() {
-  if (kills_.empty() || !home_ || !says(home_.get(), "0")) return false;
-  bool all = true;
-  for (const Fd& each : kills_) all = says(each.get(), "1") && all;
+  if (groups_.empty() || !home_ || !says(home_.get(), "0")) return false;
+  const auto here = path_of("self");
+  bool all = here.has_value();
+  for (const Group& each : groups_) all = here && !is_within(*here, each.path) && says(each.kill.get(), "1") && all;
   // Before systemd has seen that the scope is empty.
   if (scope_) static_cast<void>(says(scope_.get(), "0"));
   return all;
@@ -174,20 +209,20 @@ bool LoginGroup::kill() {
 void LoginGroup::leave() noexcept {
   if (home_ && !scope_) static_cast<void>(says(home_.get(), "0"));
   home_ = Fd();
-  kills_.clear();
+  groups_.clear();
   if (!folder_.empty()) rmdir(folder_.c_str());
   folder_.clear();
 }
 
-bool kill_login_group(pid_t pid) {
-  const auto path = path_of(std::to_string(pid)), own = path_of("self");
-  if (!path || !own || *path == *own) return false;
-  const std::string_view name = last_part(*path);
-  const bool scope = name.substr(0, 8) == "session-" && name.size() > 14 && name.substr(name.size() - 6) == ".scope";
-  if (!scope && name.substr(0, prefix.size()) != prefix) return false;
+bool kill_login_group(int process) {
+  const pid_t pid = pid_of(process);
+  const auto path = pid > 0 ? path_of(std::to_string(pid)) : std::nullopt, own = path_of("self");
+  if (!path || !own || is_within(*own, *path)) return false;
   const auto folder = folder_of(*path);
-  const Fd kill = folder ? open_in(*folder, "/cgroup.kill") : Fd();
-  return kill && says(kill.get(), "1");
+  if (!folder || !is_marked_by(*folder, pid)) return false;
+  const Fd kill = open_in(*folder, "/cgroup.kill");
+  // All of that was of this process if the number still is.
+  return kill && pid_of(process) == pid && says(kill.get(), "1");
 }
 
 void remove_empty_groups() noexcept {

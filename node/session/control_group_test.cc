@@ -1,13 +1,18 @@
 #include "node/session/control_group.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <string>
 
 #include "engine/net/file.h"
+#include "node/session/descendants.h"
 
 namespace acl::node::session {
 namespace {
@@ -80,28 +85,198 @@ TEST(LoginGroups, KillAllThatIsInThemAndNotWhoCalls) {
   remove_empty_groups();
 }
 
-TEST(LoginGroups, OfOthersAreKilledByTheNumberOfAProcessInThemAndOneThatIsInNoneIsNot) {
+TEST(ControlGroups, EndWithThoseThatTheyAreBelow) {
+  for (const char* group : {"/", "/a", "/a/b"}) EXPECT_TRUE(is_within("/a/b", group)) << group;
+  for (const char* group : {"/a/b/c", "/a/bc", "/b"}) EXPECT_FALSE(is_within("/a/b", group)) << group;
+  EXPECT_FALSE(is_within("/a/bc", "/a/b"));
+}
+
+// This process's folder of cgroup2; empty: there is none.
+std::string own_group() {
+  const auto mounts = read_file("/proc/self/mountinfo", 4 << 20), text = read_file("/proc/self/cgroup", 4096);
+  const auto mount = mounts ? find_group_mount(*mounts) : std::nullopt;
+  const auto path = text ? group_path(*text) : std::nullopt;
+  return mount && path ? group_folder(*mount, *path).value_or("") : "";
+}
+
+bool move_to(const std::string& group) {
+  const Fd procs(open((group + "/cgroup.procs").c_str(), O_WRONLY | O_CLOEXEC));
+  return procs && write(procs.get(), "0", 1) == 1;
+}
+
+struct Played {
+  pid_t pid = -1;
+  Fd process, end;
+  [[nodiscard]] bool goes_on() const {
+    char byte = 0;
+    return fcntl(end.get(), F_SETFL, O_NONBLOCK) == 0 && read(end.get(), &byte, 1) < 0;
+  }
+  [[nodiscard]] bool all_end() const {
+    char byte = 0;
+    return fcntl(end.get(), F_SETFL, 0) == 0 && read(end.get(), &byte, 1) == 0;
+  }
+  void finish() const {
+    kill(pid, SIGKILL);
+    waitpid(pid, nullptr, 0);
+  }
+};
+// A login with a process beside it; `end` is open as long as one of the two lives.
+template <class Enter>
+Played play(Enter enter) {
   int ends[2];
-  ASSERT_EQ(pipe(ends), 0);
-  const pid_t login = fork();
-  if (login == 0) {
-    const LoginGroup group = LoginGroup::enter();
+  Played played;
+  if (pipe(ends) != 0) return played;
+  played.pid = fork();
+  if (played.pid == 0) {
+    const LoginGroup group = enter();
+    const pid_t login = getpid();
     if (fork() == 0) {
-      for (;;) pause();
+      prctl(PR_SET_PDEATHSIG, SIGKILL);
+      while (getppid() == login) pause();
+      _exit(0);
     }
-    static_cast<void>(write(ends[1], "x", 1) == 1);
+    if (write(ends[1], "x", 1) != 1) _exit(1);
     for (;;) pause();
   }
   close(ends[1]);
+  played.end = Fd(ends[0]);
   char byte = 0;
-  ASSERT_EQ(read(ends[0], &byte, 1), 1);
-  const bool killed = kill_login_group(login);
-  if (!killed) kill(login, SIGKILL);
-  waitpid(login, nullptr, 0);
-  if (!killed) GTEST_SKIP() << "needs root and a cgroup2 that can be written";
-  EXPECT_EQ(read(ends[0], &byte, 1), 0) << "the other goes on";
-  EXPECT_FALSE(kill_login_group(getpid()));
-  remove_empty_groups();
+  if (read(ends[0], &byte, 1) == 1) played.process = open_process(played.pid);
+  return played;
+}
+
+class OthersLoginGroups : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    const LoginGroup probe = LoginGroup::enter();
+    home_ = own_group();
+    const std::size_t end = home_.rfind("/aclnode-login-");
+    if (end == std::string::npos) GTEST_SKIP() << "needs root and a cgroup2 that can be written";
+    home_.resize(end);
+    // As they are called that pam_systemd makes.
+    number_ = std::to_string(getpid());
+    scope_ = home_ + "/session-" + number_ + ".scope";
+    ASSERT_EQ(mkdir(scope_.c_str(), 0755), 0);
+  }
+  void TearDown() override {
+    remove_empty_groups();
+    if (scope_.empty()) return;
+    // A process that ends closes its files before it leaves its group.
+    int gone = rmdir(scope_.c_str());
+    for (int i = 0; i < 1000 && gone != 0 && errno == EBUSY; ++i) {
+      usleep(10'000);
+      gone = rmdir(scope_.c_str());
+    }
+    EXPECT_EQ(gone, 0);
+  }
+  std::string home_, scope_, number_;
+};
+
+TEST_F(OthersLoginGroups, AreKilledByAProcessInThemThatHasMadeThem) {
+  const Played login = play([] { return LoginGroup::enter(); });
+  EXPECT_TRUE(kill_login_group(login.process.get()));
+  waitpid(login.pid, nullptr, 0);
+  EXPECT_TRUE(login.all_end());
+  EXPECT_FALSE(kill_login_group(login.process.get())) << "it has been waited for";
+}
+
+TEST_F(OthersLoginGroups, AreKilledWhereTheyAreTheScopeOfTheLoginsOwnSession) {
+  const Played login = play([&] {
+    LoginGroup group = LoginGroup::enter();
+    if (!move_to(scope_)) _exit(1);
+    group.follow(number_);
+    return group;
+  });
+  EXPECT_TRUE(kill_login_group(login.process.get()));
+  waitpid(login.pid, nullptr, 0);
+  EXPECT_TRUE(login.all_end());
+}
+
+TEST_F(OthersLoginGroups, AreNotKilledWhereTheScopeIsAnotherSessions) {
+  const Played login = play([&] {
+    LoginGroup group = LoginGroup::enter();
+    if (!move_to(scope_)) _exit(1);
+    group.follow("x" + number_);
+    return group;
+  });
+  EXPECT_FALSE(kill_login_group(login.process.get()));
+  EXPECT_TRUE(login.goes_on());
+  login.finish();
+  EXPECT_TRUE(login.all_end());
+}
+
+TEST_F(OthersLoginGroups, AreNotKilledByTheNumberOfAnotherProcessInThem) {
+  const Played login = play([&] {
+    LoginGroup group = LoginGroup::enter();
+    if (!move_to(scope_)) _exit(1);
+    group.follow(number_);
+    return group;
+  });
+  const Played guest = play([&] {
+    if (!move_to(scope_)) _exit(1);
+    return LoginGroup();
+  });
+  EXPECT_FALSE(kill_login_group(guest.process.get()));
+  EXPECT_TRUE(login.goes_on());
+  for (const Played* each : {&guest, &login}) {
+    each->finish();
+    EXPECT_TRUE(each->all_end());
+  }
+}
+
+TEST_F(OthersLoginGroups, AreNotKilledByOneThatIsInThemOrBelow) {
+  const pid_t killer = fork();
+  if (killer == 0) {
+    // A supervisor that was started by hand within a session; its login comes to be in the scope, and has its number.
+    if (!move_to(scope_)) _exit(2);
+    const Played login = play([&] {
+      LoginGroup group = LoginGroup::enter();
+      if (!move_to(scope_)) _exit(1);
+      group.follow(number_);
+      // Its own way must not be one either.
+      if (group.kill()) _exit(3);
+      return group;
+    });
+    bool done = kill_login_group(login.process.get());
+    {
+      const LoginGroup below = LoginGroup::enter();
+      done = kill_login_group(login.process.get()) || done;
+    }
+    const bool lives = login.goes_on();
+    login.finish();
+    const bool over = login.all_end();
+    remove_empty_groups();
+    _exit(!done && lives && over ? 0 : 1);
+  }
+  int status = -1;
+  ASSERT_EQ(waitpid(killer, &status, 0), killer);
+  EXPECT_EQ(status, 0);
+}
+
+// As the unit of the supervisor has ended, and its group with it.
+TEST_F(OthersLoginGroups, AreLeftToTheSearchForDescendantsWhereTheGroupTheyCameFromIsGone) {
+  const std::string unit = home_ + "/unit-" + number_;
+  const pid_t login = fork();
+  if (login == 0) {
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    if (mkdir(unit.c_str(), 0755) != 0 || !move_to(unit)) _exit(2);
+    LoginGroup group = LoginGroup::enter();
+    if (!move_to(scope_)) _exit(3);
+    group.follow(number_);
+    if (rmdir(unit.c_str()) != 0) _exit(4);
+    const pid_t child = fork();
+    if (child == 0) {
+      setsid();
+      for (;;) pause();
+    }
+    if (group.kill()) _exit(5);
+    if (!kill_descendants()) _exit(6);
+    _exit(kill(child, 0) == -1 ? 0 : 7);
+  }
+  int status = -1;
+  ASSERT_EQ(waitpid(login, &status, 0), login);
+  EXPECT_EQ(status, 0) << WEXITSTATUS(status);
+  rmdir(unit.c_str());
 }
 
 }  // namespace

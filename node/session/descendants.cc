@@ -12,10 +12,11 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstdlib>
 #include <memory>
 #include <unordered_map>
 
-#include "engine/net/fd.h"
+#include "engine/net/file.h"
 
 namespace acl::node::session {
 namespace {
@@ -109,21 +110,35 @@ std::vector<ProcessLine> descendants_of(pid_t root, const std::vector<ProcessLin
 
 bool kill_process(const ProcessLine& seen) noexcept {
   // What the descriptor is of keeps its number; whether that is the one seen, its start tells.
-  const Fd process(static_cast<int>(syscall(SYS_pidfd_open, seen.pid, 0)));
+  const Fd process = open_process(seen.pid);
   ProcessLine now;
   return process && read_process(seen.pid, now) && now.started == seen.started &&
-         syscall(SYS_pidfd_send_signal, process.get(), SIGKILL, nullptr, 0) == 0;
+         signal_process(process.get(), SIGKILL);
 }
 
-void kill_tree(pid_t root) noexcept {
+Fd open_process(pid_t pid) noexcept { return Fd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0))); }
+
+pid_t pid_of(int process) {
+  const auto text = read_file(fmt::format("/proc/self/fdinfo/{}", process), 4096);
+  if (!text) return -1;
+  const auto at = text->find("\nPid:\t");
+  return at == std::string::npos ? -1 : static_cast<pid_t>(std::strtol(text->c_str() + at + 6, nullptr, 10));
+}
+
+bool signal_process(int process, int signal) noexcept {
+  return syscall(SYS_pidfd_send_signal, process, signal, nullptr, 0) == 0;
+}
+
+void kill_tree_below(int process) noexcept {
   // It makes no more of them; those that do are looked for again. They stay its descendants, as it is their subreaper.
-  kill(root, SIGSTOP);
+  if (!signal_process(process, SIGSTOP)) return;
   for (int round = 0; round < tree_rounds; ++round) {
-    const auto found = descendants_of(root, read_processes());
-    if (found.empty()) break;
+    const pid_t root = pid_of(process);
+    const auto found = root > 0 ? descendants_of(root, read_processes()) : std::vector<ProcessLine>();
+    // They were its own only if the number was.
+    if (found.empty() || pid_of(process) != root) break;
     for (const ProcessLine& each : found) kill_process(each);
   }
-  kill(root, SIGKILL);
 }
 
 bool kill_descendants() noexcept {

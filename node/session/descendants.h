@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/net/fd.h"
+
 namespace acl::node::session {
 
 struct ProcessLine {
@@ -31,7 +33,15 @@ bool kill_process(const ProcessLine& seen) noexcept;
 // SIGKILL to all descendants of this process, again until there are none. Waits for those that are its children. False: after
 // all rounds there still were some: they do not end (a disk), or make others faster than they are found.
 bool kill_descendants() noexcept;
-// SIGKILL to that process and to all its descendants as they are now, which it has no more once it has ended.
-void kill_tree(pid_t root) noexcept;
+
+// A pidfd of that process (pidfd_open(2)), which is this one's child and has not been waited for, or may be another one by now.
+Fd open_process(pid_t pid) noexcept;
+// The number of a pidfd's process, by its fdinfo, which is its own as long as it has not been waited for; -1 or 0: it has, is in another
+// namespace, or that is no pidfd.
+pid_t pid_of(int process);
+// By a pidfd: to no other process. False: it is gone.
+bool signal_process(int process, int signal) noexcept;
+// Of a pidfd: stops that process, and SIGKILL to all its descendants as they are now. It stays their subreaper, stopped, until it is killed.
+void kill_tree_below(int process) noexcept;
 
 }  // namespace acl::node::session

@@ -106,5 +106,48 @@ TEST(Descendants, AreAllKilledWhereverTheyWent) {
   EXPECT_EQ(status, 0);
 }
 
+TEST(ProcessDescriptors, NameAProcessUntilItHasBeenWaitedFor) {
+  const pid_t child = fork();
+  if (child == 0) _exit(0);
+  const Fd process = open_process(child);
+  siginfo_t ended{};
+  ASSERT_EQ(waitid(P_PID, static_cast<id_t>(child), &ended, WEXITED | WNOWAIT), 0);
+  EXPECT_EQ(pid_of(process.get()), child);
+  ASSERT_EQ(waitpid(child, nullptr, 0), child);
+  EXPECT_LE(pid_of(process.get()), 0);
+  EXPECT_FALSE(signal_process(process.get(), SIGKILL));
+  EXPECT_LE(pid_of(0), 0);
+  EXPECT_LE(pid_of(-1), 0);
+}
+
+TEST(Trees, AreKilledBelowAProcessThatStaysStopped) {
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  const pid_t root = fork();
+  if (root == 0) {
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    if (fork() == 0) {
+      setsid();
+      if (fork() != 0) _exit(0);
+      static_cast<void>(write(ends[1], "x", 1));
+      for (;;) pause();
+    }
+    close(ends[1]);
+    for (;;) pause();
+  }
+  close(ends[1]);
+  char byte = 0;
+  ASSERT_EQ(read(ends[0], &byte, 1), 1);
+  const Fd process = open_process(root);
+  kill_tree_below(process.get());
+  EXPECT_EQ(read(ends[0], &byte, 1), 0);
+  close(ends[0]);
+  int status = 0;
+  ASSERT_EQ(waitpid(root, &status, WUNTRACED), root);
+  EXPECT_TRUE(WIFSTOPPED(status));
+  EXPECT_TRUE(signal_process(process.get(), SIGKILL));
+  ASSERT_EQ(waitpid(root, &status, 0), root);
+}
+
 }  // namespace
 }  // namespace acl::node::session

@@ -153,8 +153,6 @@ Expected<void> Login::start(Fd connection) {
   welcome.rekey_bytes = begin_.rekey_bytes;
   welcome.formality = begin_.formality;
   if (!send(welcome)) return fail(Code::E1404, "aclnode-ssh ended at once");
-  // Entering a group waits for all processors (some 10 ms); aclnode-ssh has to begin meanwhile, and is in none: it ends otherwise.
-  group_ = LoginGroup::enter();
   return {};
 }
 
@@ -299,6 +297,8 @@ void Login::decide(const protocol::Decision& decision) {
     audit_login(asked_->user, source_, false);
     return refuse(decision.tell);
   }
+  // Not before: whom policy denies makes no groups. aclnode-ssh is in none, it ends otherwise; all that modules start is.
+  group_ = LoginGroup::enter();
   const auto opened = open(decision);
   audit_login(asked_->user, source_, opened.has_value());
   // What modules started and did not wait for; their signals went by unheard.

@@ -88,14 +88,6 @@ bool is_leaving(pid_t pid) {
   return name && *name == fmt::format("{}\n", leaving);
 }
 
-// Of a pidfd, by its fdinfo (pidfd_open(2)). It keeps its number as long as the process has not been waited for; -1: it has, or is none.
-pid_t pid_of(int process) {
-  const auto text = read_file(fmt::format("/proc/self/fdinfo/{}", process), 4096);
-  if (!text) return -1;
-  const auto at = text->find("\nPid:\t");
-  return at == std::string::npos ? -1 : static_cast<pid_t>(std::strtol(text->c_str() + at + 6, nullptr, 10));
-}
-
 // sd_notify(3): the unit is up once connections are taken.
 void tell_ready() {
   const char* const path = std::getenv("NOTIFY_SOCKET");
@@ -188,8 +180,9 @@ void Supervisor::reap() {
   siginfo_t ended{};
   while (ended = {}, waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT) == 0 && ended.si_pid > 0) {
     const pid_t pid = ended.si_pid;
-    // Nobody is left who would end what it has started when policy says so.
-    if (ended.si_code != CLD_EXITED && !is_leaving(pid)) kill_login_group(pid);
+    // Nobody is left who would end what it has started when policy says so. Other children, of before this program or of modules, are no logins.
+    const bool login = logins_.count(pid) != 0;
+    if (login && ended.si_code != CLD_EXITED && !is_leaving(pid)) kill_login_group(open_process(pid).get());
     int status = 0;
     waitpid(pid, &status, 0);
     if (logins_.erase(pid) != 0 && logins_.empty()) remove_empty_groups();
@@ -233,18 +226,29 @@ std::optional<int> Supervisor::hear(std::size_t connection) {
 void Supervisor::kill_login(std::uint64_t number, const Fd& process) const {
   const auto at = std::find_if(logins_.begin(), logins_.end(), [&](const auto& each) { return each.second == number; });
   // A number of a process that was not waited for is nobody else's.
-  const pid_t pid = process ? pid_of(process.get()) : at != logins_.end() ? at->first : -1;
-  if (pid <= 0)
+  const Fd own = !process && at != logins_.end() ? open_process(at->first) : Fd();
+  const int named = process ? process.get() : own.get();
+  const pid_t pid = pid_of(named);
+  if (pid <= 0 || pid == getpid())
     return log_diagnostic(
         make_diagnostic(Code::E1404, fmt::format("login {} is to be killed, and is not here", number)));
   log_diagnostic(
       make_diagnostic(Code::E1404, fmt::format("login process {} did not end when told, and is killed", pid)));
-  if (!kill_login_group(pid)) kill_tree(pid);
+  // The tree first: a user who is root may have moved some of it out of the group, and what has lost its parent is found no more.
+  kill_tree_below(named);
+  kill_login_group(named);
+  signal_process(named, SIGKILL);
 }
 
 std::optional<int> Supervisor::begin(const protocol::Begin& begin, Fd connection, Fd conversation) {
   if (logins_.size() >= most_logins_at_once) {
     log_diagnostic(make_diagnostic(Code::E1404, fmt::format("more than {} logins at once", most_logins_at_once)));
+    return std::nullopt;
+  }
+  // By its number it is to be killed.
+  const auto same = [&](const auto& each) { return each.second == begin.number; };
+  if (std::any_of(logins_.begin(), logins_.end(), same)) {
+    log_diagnostic(make_diagnostic(Code::E1403, fmt::format("there is a login {} already", begin.number)));
     return std::nullopt;
   }
   const pid_t pid = fork();

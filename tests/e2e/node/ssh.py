@@ -366,6 +366,25 @@ class Hostile(unittest.TestCase):
         s.close()
         self.assertEqual(ann.ssh(at("ann"), "id").returncode, 255)
 
+    def test_whom_policy_has_not_accepted_has_no_control_group_made(self):
+        """A group costs the whole machine a moment; whom policy denies could ask for one after the other."""
+        if b"/aclnode-login-" not in ann.ssh(at("ann"), "cat /proc/self/cgroup").stdout:
+            self.skipTest("needs a cgroup2 that can be written")
+        s = self.connect(laptop)
+        self.assertTrue(s.recv(255).startswith(b"SSH-2.0-"))
+        def groups():
+            found = []
+            for pid in server.processes("aclnode-session"):
+                try:
+                    with open(f"/proc/{pid}/cgroup") as file:
+                        found.append(file.read())
+                except OSError:
+                    pass  # of a login that is over
+            return found
+        self.assertGreaterEqual(len(groups()), 2, "there is no login beside the supervisor")
+        self.assertTrue(wait_for(lambda: not any("/aclnode-login-" in group for group in groups())), groups())
+        s.close()
+
     def test_no_login_leaves_a_process_or_descriptor_behind(self):
         for _ in range(5):
             self.assertEqual(ann.ssh(at("ann"), "true").returncode, 0)

@@ -2,7 +2,8 @@
 """A stand-in for aclnode-session, without SSH: what aclnode does with a login can be seen in the clear.
 
 Whoever connects writes a line "USER exists|missing root|other\n"; it is asked of aclnode, and the answer comes back as a line of JSON, up to
-twenty times. After an accepted one the session lives until aclnode ends it, or the client closes.
+twenty times. After an accepted one the session lives until aclnode ends it, or the client closes. That of a user "lingers" says then that it ends, and
+does not.
 
 usage: stand_in_session.py supervise SOCKET [--linger SECONDS] | make-host-keys FOLDER
 """
@@ -115,7 +116,8 @@ def live(begin, aclnode, client, user, is_root, rights):
             aclnode.send(over("the client has closed"))
         except OSError:
             pass
-    threading.Thread(target=lambda: (wait_for_end(client), goodbye(), os._exit(0)), daemon=True).start()
+    if user != "lingers":
+        threading.Thread(target=lambda: (wait_for_end(client), goodbye(), os._exit(0)), daemon=True).start()
     while True:
         try:
             data = aclnode.recv(65536)
@@ -135,6 +137,8 @@ def live(begin, aclnode, client, user, is_root, rights):
         say(client, event=kind, **what)
         if kind == "end":
             aclnode.send(over("it was ended"))
+            if user == "lingers":
+                threading.Event().wait()
             return
 
 

@@ -400,6 +400,55 @@ class Logins(Steer):
         os.kill(session, signal.SIGKILL)
         self.wait_for_records("session-end")
 
+    def test_a_session_that_says_that_it_ends_and_does_not_is_cut_off_and_to_be_killed(self):
+        self.start([dict(SSH_RULES[0], users=["lingers"])])
+        s = self.login(self.ann, "lingers")[1]
+        self.wait_for_records("session-start")
+        session = self.session()
+        self.configure(deny_users=["lingers"])
+        self.assertEqual(self.server.ask("reload").returncode, 0)
+        self.assertEqual(event(s)["event"], "end")
+        self.assertEqual(s.recv(1), b"", "it goes on")
+        self.assertEqual(self.to_be_killed(), [], "it has no time for PAM")
+        self.assertTrue(wait_for(self.to_be_killed))
+        os.kill(session, signal.SIGKILL)
+        self.wait_for_records("session-end")
+
+    def test_a_session_that_was_stopped_is_cut_off_and_to_be_killed_though_logins_are_switched_off(self):
+        self.start()
+        s = self.login(self.ann, "root")[1]
+        self.wait_for_records("session-start")
+        session = self.session()
+        stop(session)
+        self.configure(enabled=False)
+        self.assertEqual(self.server.ask("reload").returncode, 0)
+        self.assertIsNone(event(s))
+        self.assertTrue(wait_for(self.to_be_killed))
+        # No session can come back, and when that one has gone, nothing of logins is left; and then they can be switched on.
+        self.assertFalse(os.path.exists(f"{self.server.folder}/run/logins"))
+        os.kill(session, signal.SIGKILL)
+        self.wait_for_records("session-end")
+        self.configure()
+        self.assertEqual(self.server.ask("reload").returncode, 0)
+        self.listens()
+        self.assertTrue(self.login(self.ann, "root")[0]["accept"])
+
+    def test_logins_that_are_switched_on_again_while_one_still_ends_are_taken(self):
+        self.start()
+        s = self.login(self.ann, "root")[1]
+        self.wait_for_records("session-start")
+        session = self.session()
+        stop(session)
+        for on in (False, True):
+            self.configure(enabled=on)
+            self.assertEqual(self.server.ask("reload").returncode, 0)
+        self.listens()
+        self.assertTrue(self.login(self.ann, "deploy")[0]["accept"])
+        self.assertIsNone(event(s))
+        self.assertTrue(wait_for(self.to_be_killed))
+        os.kill(session, signal.SIGKILL)
+        self.wait_for_records("session-end")
+
     def session(self):
         """The process of the one login."""
         with open(self.socket + ".pid") as file:
