@@ -10,7 +10,6 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <charconv>
 #include <nlohmann/json.hpp>
 #include <unordered_set>
@@ -54,13 +53,15 @@ tl::expected<std::shared_ptr<const Snapshot>, RpcError> policy_to_ask(Session& s
   return refuse("there is no inventory: put inventory.hujson beside the policy, or configure \"aclLsp.inventory\"");
 }
 
-// What the worker made of this policy, so that the loop does not resolve it again; made here where there is none yet.
+// What the worker made of this policy, so that the loop does not resolve it again; made here, without tests, where there is none yet.
 std::shared_ptr<const Understanding> understanding_of(Session& session, const std::string& uri,
                                                       const std::shared_ptr<const Snapshot>& policy) {
   if (auto known = session.understanding(uri); known != nullptr && known->snapshot == policy) return known;
-  const std::atomic<bool> cancelled{false};
-  // Its tests are not asked about.
-  return understand(policy, cancelled, std::make_shared<questions::TestRun>());
+  auto made = std::make_shared<Understanding>();
+  made->snapshot = policy;
+  made->resolved = resolve::resolve(*policy->file, policy->inventory->inventory, resolve::Depth::rules);
+  made->views = std::make_unique<resolve::Views>(made->resolved);
+  return made;
 }
 
 // --- can --------------------------------------------------------------------------------------------------------------
@@ -108,7 +109,6 @@ Answer can(Session& session, const Json& argument) {
   if (!policy) return tl::unexpected(policy.error());
   const policy::PolicyFile& file = *(*policy)->file;
   const auto understanding = understanding_of(session, *uri, *policy);
-  if (understanding == nullptr) return refuse("the policy has errors, or there is no inventory");
   const resolve::Views& views = *understanding->views;
   // Each pair may take a look at every node, and nobody else is answered meanwhile.
   constexpr std::size_t most = 100'000'000;
@@ -246,8 +246,9 @@ Answer run_tests(Session& session, const Json& argument) {
         "there are too many tests to run them while the editor waits: those of an open file run by themselves, ask "
         "again then");
   }
-  const auto run = lsp::run_tests(*snapshot);
-  return tests_answer(*run, *snapshot, file.policy, one);
+  const auto run =
+      questions::run_tests(file, snapshot->inventory->tailnet, file.tree, file.policy.tests, file.policy.ssh_tests);
+  return tests_answer(run, *snapshot, file.policy, one);
 }
 
 // --- reached ----------------------------------------------------------------------------------------------------------
