@@ -112,7 +112,8 @@ class Connections(unittest.TestCase):
             client = socket.create_connection(listener.getsockname()[:2], source_address=(address, 0))
             connection, peer = listener.accept()
             login = Login.__new__(Login)
-            login.begin = dict(number=1, source=socket.inet_aton(peer[0]), source_port=peer[1], own=socket.inet_aton(address),
+            Login.counter += 1
+            login.begin = dict(number=Login.counter, source=socket.inet_aton(peer[0]), source_port=peer[1], own=socket.inet_aton(address),
                                own_port=listener.getsockname()[1], grace_s=5, ssh_program=f"{lab.FOLDER}/aclnode-ssh",
                                key_folder=f"{lab.FOLDER}/keys")
             login.daemon = login._hand_over(SUPERVISOR, connection)
