@@ -52,7 +52,8 @@ int run_can(const CanOptions& options) {
     complain(answer.error());
     return exit_usage;
   }
-  if (!print_out(options.json ? emit::answer_json(*inputs->policy, *answer) : emit::answer_text(*inputs->policy, *answer)))
+  if (!print_out(options.json ? emit::answer_json(*inputs->policy, *answer)
+                              : emit::answer_text(*inputs->policy, *answer)))
     return exit_unreadable;
   return answer->verdict == questions::Verdict::deny ? exit_no : exit_yes;
 }

@@ -10,9 +10,9 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/net/hash_index.h"
 #include "compiler/inventory/inventory.h"
 #include "compiler/inventory/reader.h"
+#include "engine/net/hash_index.h"
 
 namespace acl::inventory {
 

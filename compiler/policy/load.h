@@ -30,7 +30,7 @@ struct PolicyFile {
 
 // What an inventory tells a check.
 struct Facts {
-  std::vector<std::string> domains;               // mail domains of the tailnet
+  std::vector<std::string> domains;  // mail domains of the tailnet
   Logins logins;
   std::unordered_set<std::string> synced_groups;  // "group:team@example.com"
 };
