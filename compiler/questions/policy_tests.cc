@@ -374,14 +374,15 @@ class Runner {
     }
   }
 
-  // A source with the rules that begin at it.
+  // A source with the rules that begin at it, and what they open on each of the protocols.
   struct From {
     End end;
     std::vector<std::uint32_t> rules;
+    std::vector<std::vector<Opening>> open;
   };
   [[nodiscard]] std::vector<From> rules_from_each(const std::vector<End>& sources) const {
     std::vector<From> out;
-    for (const End& source : sources) out.push_back({source, rules_from(stage_.views(), source)});
+    for (const End& source : sources) out.push_back({source, rules_from(stage_.views(), source), {}});
     return out;
   }
 
@@ -395,12 +396,12 @@ class Runner {
     return out;
   }
 
-  [[nodiscard]] Decision reach(const std::vector<From>& sources, const std::vector<End>& destinations,
-                               std::uint16_t port, const std::vector<std::uint8_t>& protocols) const {
+  [[nodiscard]] Decision reach(const std::vector<From>& sources, const std::vector<End>& destinations) const {
     for (const From& source : sources) {
       for (const End& destination : destinations) {
-        for (const std::uint8_t protocol : protocols) {
-          const Decision decision = decide(stage_.views(), source.rules, {source.end, destination, protocol, port});
+        if (source.end.address.family() != destination.address.family()) continue;
+        for (const std::vector<Opening>& open : source.open) {
+          const Decision decision = decide(stage_.views(), open, destination);
           if (decision.allowed) return decision;
         }
       }
@@ -417,10 +418,15 @@ class Runner {
     // asked for all.
     std::set<std::vector<std::uint32_t>> asked;
     for (const auto& source : sources.members) {
-      const std::vector<From> from = rules_from_each(source);
+      std::vector<From> from = rules_from_each(source);
       if (!asked.insert(rules_of(from)).second) continue;
+      for (From& one : from) {
+        for (const std::uint8_t protocol : protocols) {
+          one.open.push_back(openings(stage_.views(), one.rules, protocol, port));
+        }
+      }
       for (const auto& destination : destinations.members) {
-        const Decision decision = reach(from, destination, port, protocols);
+        const Decision decision = reach(from, destination);
         if (decision.allowed) {
           exercise(decision.origin);
           c.rule = resolve::origin_name(decision.origin);

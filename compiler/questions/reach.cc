@@ -40,16 +40,18 @@ bool covers_protocol(const Rule& rule, std::uint8_t protocol) noexcept {
   return protocol == 6 || protocol == 17 || protocol == 1 || protocol == 58;
 }
 
-bool covers_port(const Resolved& resolved, const Destination& destination, const Packet& packet) {
-  if (!policy::protocol_has_ports(packet.protocol)) return true;
+bool covers_port(const Resolved& resolved, const Destination& destination, std::optional<std::uint16_t> port) {
   const auto& ranges = resolved.port_lists[destination.ports];
-  if (!packet.port) {
+  if (!port) {
     return std::any_of(ranges.begin(), ranges.end(),
                        [](const policy::PortRange& range) { return range.first <= 1 && range.last == 65535; });
   }
-  return std::any_of(ranges.begin(), ranges.end(), [&](const policy::PortRange& range) {
-    return range.first <= *packet.port && *packet.port <= range.last;
-  });
+  return std::any_of(ranges.begin(), ranges.end(),
+                     [&](const policy::PortRange& range) { return range.first <= *port && *port <= range.last; });
+}
+
+bool covers_port(const Resolved& resolved, const Destination& destination, const Packet& packet) {
+  return !policy::protocol_has_ports(packet.protocol) || covers_port(resolved, destination, packet.port);
 }
 
 // The local account for a requested one, "" where this rule does not give any.
@@ -139,6 +141,30 @@ Decision decide(const Views& views, const std::vector<std::uint32_t>& rules_from
       if (covers_port(resolved, destination, packet) && covers_destination(resolved, destination, packet.destination)) {
         return {true, id, destination.origin};
       }
+    }
+  }
+  return {};
+}
+
+std::vector<Opening> openings(const Views& views, const std::vector<std::uint32_t>& rules_from_source,
+                              std::uint8_t protocol, std::optional<std::uint16_t> port) {
+  const Resolved& resolved = views.resolved();
+  const bool ports = policy::protocol_has_ports(protocol);
+  std::vector<Opening> out;
+  for (const std::uint32_t id : rules_from_source) {
+    const Rule& rule = resolved.rules[id];
+    if (!covers_protocol(rule, protocol)) continue;
+    for (const Destination& destination : rule.destinations) {
+      if (!ports || covers_port(resolved, destination, port)) out.push_back({id, &destination});
+    }
+  }
+  return out;
+}
+
+Decision decide(const Views& views, const std::vector<Opening>& open, const End& destination) {
+  for (const Opening& opening : open) {
+    if (covers_destination(views.resolved(), *opening.destination, destination)) {
+      return {true, opening.rule, opening.destination->origin};
     }
   }
   return {};

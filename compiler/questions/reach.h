@@ -44,6 +44,16 @@ Decision decide(const resolve::Views& views, const Packet& packet);
 std::vector<std::uint32_t> rules_from(const resolve::Views& views, const End& source);
 Decision decide(const resolve::Views& views, const std::vector<std::uint32_t>& rules_from_source, const Packet& packet);
 
+// What is open on one protocol and port to whoever these rules begin at, in the order of the rules: for many questions that differ in their
+// destination alone. `source` and `destination` of decide() are of one family.
+struct Opening {
+  std::uint32_t rule;
+  const resolve::Destination* destination;
+};
+std::vector<Opening> openings(const resolve::Views& views, const std::vector<std::uint32_t>& rules_from_source,
+                              std::uint8_t protocol, std::optional<std::uint16_t> port);
+Decision decide(const resolve::Views& views, const std::vector<Opening>& open, const End& destination);
+
 // Of one rule's destination: what failed first, in the order source, destination, protocol, port.
 Failed why_not(const resolve::Views& views, const resolve::Rule& rule, const resolve::Destination& destination,
                const Packet& packet);
