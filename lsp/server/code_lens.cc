@@ -91,16 +91,16 @@ std::string title_of(const Outcome& outcome) {
 }  // namespace
 
 std::vector<std::optional<std::string>> outcome_titles(const Snapshot& snapshot, const std::vector<Lens>& lenses,
-                                                       const Understanding* understanding) {
+                                                       const TestOutcome& outcome) {
   std::vector<std::optional<std::string>> out(lenses.size());
-  if (understanding == nullptr || understanding->tested == nullptr) return out;
-  const Snapshot& tested = *understanding->tested;
+  if (outcome.tests == nullptr) return out;
+  const Snapshot& tested = *outcome.of;
   if (tested.path != snapshot.path) return out;
   std::map<std::pair<std::string_view, std::uint32_t>, Outcome> outcomes;
-  for (const questions::TestCase& test : understanding->tests->cases) {
-    Outcome& outcome = outcomes[{test.kind, test.index}];
-    ++(test.ok ? outcome.passed : outcome.failed);
-    if (!test.ok && outcome.first == nullptr) outcome.first = &test;
+  for (const questions::TestCase& test : outcome.tests->cases) {
+    Outcome& of_test = outcomes[{test.kind, test.index}];
+    ++(test.ok ? of_test.passed : of_test.failed);
+    if (!test.ok && of_test.first == nullptr) of_test.first = &test;
   }
   // A test is the one that ran if its text is the same, wherever it stood then.
   const auto text_of = [](const Snapshot& of, const Lens& lens) {
@@ -108,8 +108,8 @@ std::vector<std::optional<std::string>> outcome_titles(const Snapshot& snapshot,
   };
   std::unordered_map<std::string_view, std::string> titles;
   for (const Lens& lens : code_lenses(tested)) {
-    const auto outcome = outcomes.find({kind_of_section(lens.section), lens.index});
-    if (is_test(lens) && outcome != outcomes.end()) titles.emplace(text_of(tested, lens), title_of(outcome->second));
+    const auto found = outcomes.find({kind_of_section(lens.section), lens.index});
+    if (is_test(lens) && found != outcomes.end()) titles.emplace(text_of(tested, lens), title_of(found->second));
   }
   for (std::size_t i = 0; i < lenses.size(); ++i) {
     if (!is_test(lenses[i])) continue;

@@ -26,6 +26,6 @@ std::optional<std::string> reach_title(const Snapshot& snapshot, const Lens& len
 // For each lens of a test "✓ 3 passed" or "✗ tag:db:22: expected deny, got accept by acls[3]"; nothing if it has not run as it stands there
 // now, nor for rules.
 std::vector<std::optional<std::string>> outcome_titles(const Snapshot& snapshot, const std::vector<Lens>& lenses,
-                                                       const Understanding* understanding);
+                                                       const TestOutcome& outcome);
 
 }  // namespace acl::lsp

@@ -166,7 +166,7 @@ TEST(InlayHints, AreThereForATextThatIsBeingEdited) {
 std::vector<std::string> titles(const Snapshot& snapshot, const Understanding& understanding) {
   std::vector<std::string> out;
   const auto all = code_lenses(snapshot);
-  const auto outcomes = outcome_titles(snapshot, all, &understanding);
+  const auto outcomes = outcome_titles(snapshot, all, {understanding.tests, understanding.tested});
   for (std::size_t i = 0; i < all.size(); ++i) {
     const auto title = is_test(all[i]) ? outcomes[i] : reach_title(snapshot, all[i], understanding);
     out.push_back(all[i].section + "[" + std::to_string(all[i].index) + "] " + title.value_or("?"));

@@ -40,6 +40,7 @@ struct Session::OpenFile {
   std::vector<std::string> inventories;  // a fixture's: paths that its last run asked for
   std::shared_ptr<const Understanding> understanding;
   std::vector<Failure> failures;
+  TestOutcome outcome;
   std::optional<std::int64_t> tested;
   std::size_t passed = 0;
   std::size_t failed = 0;

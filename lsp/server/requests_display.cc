@@ -136,7 +136,7 @@ Answer lenses(Session& session, const Json& params) {
   const Snapshot& snapshot = *asked->snapshot;
   const auto understanding = session.understanding(asked->uri);
   const std::vector<Lens> all = code_lenses(snapshot);
-  const std::vector<std::optional<std::string>> outcomes = outcome_titles(snapshot, all, understanding.get());
+  const std::vector<std::optional<std::string>> outcomes = outcome_titles(snapshot, all, session.outcome(asked->uri));
   for (std::size_t i = 0; i < all.size(); ++i) {
     const Lens& lens = all[i];
     const Json range = to_json(snapshot.lines.range(snapshot.text(), lens.span, session.client().encoding));

@@ -282,6 +282,11 @@ std::shared_ptr<const Understanding> Session::understanding(std::string_view uri
   return file == nullptr ? nullptr : file->understanding;
 }
 
+TestOutcome Session::outcome(std::string_view uri) {
+  const OpenFile* file = find(uri);
+  return file == nullptr ? TestOutcome{} : file->outcome;
+}
+
 // --- what is told -----------------------------------------------------------------------------------------------------
 
 std::optional<std::vector<Shown>> Session::shown_of(OpenFile& file) {

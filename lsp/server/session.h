@@ -100,6 +100,8 @@ class Session {
   [[nodiscard]] std::shared_ptr<const Understanding> understanding(std::string_view uri);
   // The inventory whose devices a policy or a fixture asks about.
   [[nodiscard]] AskedInventory asked_inventory(std::string_view uri, const Snapshot& file);
+  // Of the last run, which may be of an older version, and comes before the understanding of its version does.
+  [[nodiscard]] TestOutcome outcome(std::string_view uri);
   // The files open in the editor, by URI.
   [[nodiscard]] std::vector<std::string> open_files() const;
   // All that is known to be wrong with a file: what its text tells, and the failures of the last tests.
@@ -157,7 +159,7 @@ class Session {
   void run_policy(OpenFile& file);
   void run_fixture(OpenFile& file);
   void take_tests(const std::string& uri, const std::shared_ptr<const Snapshot>& snapshot,
-                  const questions::TestRun& tests);
+                  const std::shared_ptr<const questions::TestRun>& tests);
   void understand_later(const std::string& uri, const std::shared_ptr<const Snapshot>& snapshot);
   void take_understanding(const std::string& uri, std::shared_ptr<const Understanding> understanding);
   void set_understanding(OpenFile& file, std::shared_ptr<const Understanding> understanding);

@@ -67,6 +67,7 @@ void Session::run_policy(OpenFile& file) {
   if (!snapshot->inventory) {
     file.failures.clear();
     set_understanding(file, nullptr);
+    file.outcome = {};
     file.tested.reset();
   }
   if (!snapshot->accepted || !snapshot->inventory) {
@@ -86,7 +87,7 @@ void Session::run_policy(OpenFile& file) {
   worker_.post(
       "test:" + file.uri, "Testing " + last_name(file),
       [this, uri = file.uri, snapshot](const std::atomic<bool>&) -> Worker::Finish {
-        return [this, uri, snapshot, tests = judge_tests(*snapshot)] {
+        return [this, uri, snapshot, tests = std::make_shared<questions::TestRun>(judge_tests(*snapshot))] {
           take_tests(uri, snapshot, tests);
           understand_later(uri, snapshot);
         };
@@ -101,6 +102,7 @@ void Session::tests_failed(const std::string& uri, const std::string& reason) {
   if (file == nullptr) return;
   file->testing = false;
   file->failures.clear();
+  file->outcome = {};
   file->tested.reset();
   file->passed = file->failed = 0;
   file->untested = reason;
@@ -108,13 +110,14 @@ void Session::tests_failed(const std::string& uri, const std::string& reason) {
 }
 
 void Session::take_tests(const std::string& uri, const std::shared_ptr<const Snapshot>& snapshot,
-                         const questions::TestRun& tests) {
+                         const std::shared_ptr<const questions::TestRun>& tests) {
   OpenFile* file = find(uri);
   if (file == nullptr || file->snapshot != snapshot || file->snapshot_revision != file->revision) return;
   file->failures =
-      failures_in(questions::failures_of(tests, snapshot->file->source), snapshot->text(), snapshot->lines);
+      failures_in(questions::failures_of(*tests, snapshot->file->source), snapshot->text(), snapshot->lines);
   file->failed = file->failures.size();
-  file->passed = tests.cases.size() - file->failed;
+  file->passed = tests->cases.size() - file->failed;
+  file->outcome = {tests, snapshot};
   file->tested = snapshot->version;
   file->testing = false;
   file->untested.clear();
@@ -139,7 +142,7 @@ void Session::take_understanding(const std::string& uri, std::shared_ptr<const U
   OpenFile* file = find(uri);
   if (file == nullptr) return;
   set_understanding(*file, std::move(understanding));
-  take_tests(uri, file->understanding->snapshot, *file->understanding->tests);
+  take_tests(uri, file->understanding->snapshot, file->understanding->tests);
   look_at(*file);
 }
 
@@ -315,7 +318,10 @@ void Session::run_fixture(OpenFile& file) {
 void Session::take_fixture_run(const std::string& uri, const FixtureRun& run) {
   OpenFile* file = find(uri);
   if (file == nullptr) return;
-  if (run.understanding) set_understanding(*file, run.understanding);
+  if (run.understanding) {
+    file->outcome = {run.understanding->tests, run.understanding->tested};
+    set_understanding(*file, run.understanding);
+  }
   if (file->snapshot == run.fixture && file->snapshot_revision == file->revision) {
     file->failures = failures_in(run.diagnostics, run.fixture->text(), run.fixture->lines);
     file->failed = run.failed;

@@ -60,6 +60,12 @@ struct Snapshot {
 std::shared_ptr<const Snapshot> make_snapshot(std::string path, std::int64_t version, FileKind kind, std::string text,
                                               policy::Dialect dialect, std::shared_ptr<const InventoryState> inventory);
 
+// How tests came out, and whose they are: a policy, or a fixture of it. Both null, or neither.
+struct TestOutcome {
+  std::shared_ptr<const questions::TestRun> tests;
+  std::shared_ptr<const Snapshot> of;
+};
+
 struct Understanding {
   std::shared_ptr<const Snapshot> snapshot;  // accepted, and with an inventory
   resolve::Resolved resolved;                // Depth::rules
