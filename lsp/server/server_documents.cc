@@ -217,6 +217,7 @@ void Server::tell(const Session::Told& told) {
   if (status.tested) {
     params["tests"] = {{"version", *status.tested}, {"passed", status.passed}, {"failed", status.failed}};
   }
+  if (status.resolved) params["resolved"] = *status.resolved;
   notify("aclLsp/status", params);
 }
 

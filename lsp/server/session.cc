@@ -180,7 +180,7 @@ std::string Session::inventory_path(std::string_view uri, const std::string& pat
   if (path.empty()) return {};
   const std::filesystem::path folder = std::filesystem::path(path).parent_path();
   for (const char* name : {"inventory.hujson", "inventory.json"}) {
-    const std::string beside = (folder / name).string();
+    std::string beside = (folder / name).string();
     if (find_path(beside) != nullptr || identify(beside)) return beside;
   }
   return {};
@@ -318,6 +318,7 @@ Status Session::status_of(OpenFile& file) {
   status.passed = file.passed;
   status.failed = file.failed;
   status.untested = file.untested;
+  if (file.understanding) status.resolved = file.understanding->snapshot->version;
   const bool is_inventory = file.snapshot && file.snapshot->kind == FileKind::inventory;
   status.inventory = is_inventory ? file.name() : inventory_path(file.uri, file.path);
   if (status.inventory.empty()) {

@@ -72,7 +72,8 @@ struct Status {
   std::optional<std::int64_t> tested;  // the version whose tests have run
   std::size_t passed = 0;
   std::size_t failed = 0;
-  std::string untested;  // why the tests could not be run, though they were to be
+  std::string untested;                  // why the tests could not be run, though they were to be
+  std::optional<std::int64_t> resolved;  // the version of which it is known whom its rules reach
 
   friend bool operator==(const Status&, const Status&) = default;
 };

@@ -123,9 +123,9 @@ class Tour:
             nvim.run('vim.cmd("normal! zt")')
             nvim.find('"src":        ["group:oncall"]')
             nvim.keys('fgK')
-            self.take(nvim, 'hover', 'Whom a rule really reaches', 'ana@paperkite.example', 'chidi')
+            self.take(nvim, 'hover', 'Whom a rule really reaches', 'ana@paperkite.example', 'chidi', '1 node → 3 nodes', '3 nodes → 2 nodes')
             nvim.keys('\x1b:AclCan bo-thinkpad api-1:22\r')
-            self.take(nvim, 'can', 'May they, and why not', 'api-1')
+            self.take(nvim, 'can', 'May they, and why not', 'api-1', '1 node → 3 nodes', '2 nodes → 3 nodes')
 
     def rename(self):
         # Without what depends on tests: they run again while the picture is taken.
@@ -170,13 +170,25 @@ def main():
     if not version.startswith('NVIM v0.7.') or not neovim_terminal.pyte:
         print('tour.py: the pictures show Neovim 0.7 and are drawn with python3-pyte; one of them is not here', file=sys.stderr)
         return 77
+    if sys.argv[1] == '--write':
+        return write(walked())
+    # An editor draws late what comes late (a lens, the status): a walk that caught it in between is walked again.
+    for _ in range(3):
+        problems = check(walked())
+        if not problems:
+            return 0
+    print('\n'.join(problems), file=sys.stderr)
+    return 1
+
+
+def walked():
     with tempfile.TemporaryDirectory(prefix='acl-tour-') as scratch:
         folder = os.path.join(scratch, 'startup')
         shutil.copytree(os.path.join(SOURCE, 'examples', 'policies', 'startup'), folder)
         shutil.copy(os.path.join(SOURCE, 'examples', 'mistakes.hujson'), scratch)  # without an inventory beside it
         tour = Tour(folder)
         tour.walk()
-    return write(tour.made) if sys.argv[1] == '--write' else check(tour.made)
+        return tour.made
 
 
 def write(made):
@@ -201,9 +213,7 @@ def check(made):
             same = False
         if not same:
             problems.append(f'{path} is not what Neovim shows now; make pictures')
-    for problem in problems:
-        print(problem, file=sys.stderr)
-    return 1 if problems else 0
+    return problems
 
 
 if __name__ == '__main__':
