@@ -1,4 +1,7 @@
 // Fixture tests: the tests and expectations of a `*.test.hujson` file (policy/fixture.h) against the policy it names.
+//
+// In: a fixture that was decoded without errors, an accepted policy, its inventory. Out: what to read for them, then one case for each
+// assertion; an expectation that cannot be asked (an unknown name) is a case that failed, with the reason as what was got.
 #pragma once
 
 #include <memory>

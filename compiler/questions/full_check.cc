@@ -41,7 +41,10 @@ policy::Loaded full_check(std::string name, std::string text, policy::Dialect di
   policy::Loaded loaded = policy::load_policy(std::move(name), std::move(text), dialect, &facts);
   if (!loaded.accepted()) return loaded;
   const policy::Policy& policy = loaded.file->policy;
-  if (policy.tests.empty() && policy.ssh_tests.empty()) return loaded;
+  if (policy.tests.empty() && policy.ssh_tests.empty()) {
+    if (run != nullptr) *run = {};
+    return loaded;
+  }
   // By which rule is told of failures alone, and costs more to find out.
   const resolve::Tailnet everyone(inventory);
   const hujson::Tree& tree = loaded.file->tree;

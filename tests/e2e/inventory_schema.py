@@ -7,9 +7,9 @@ Each INVENTORY (the examples') is valid by the schema. Of the texts below, both 
 Exit: 0 they agree; 1 they do not; 77 (skipped) the Python package jsonschema is not installed.
 """
 import json
-import re
-import subprocess
 import sys
+
+import schema_agreement
 
 NODE = '{"name": "a", "user": "ana@example.com", "addresses": ["100.64.0.1", "fd7a:115c:a1e0::1"]%s}'
 GOOD_NODES = [
@@ -38,12 +38,6 @@ BAD = ['{"nodes": [%s]}' % (NODE % more) for more in BAD_NODES] + [
 ]
 
 
-def standard(text):
-    """HuJSON as JSON: comments and trailing commas become white space."""
-    tokens = r'"(?:[^"\\]|\\.)*"|//[^\n]*|/\*.*?\*/|,(?=(?:\s|//[^\n]*|/\*.*?\*/)*[\]}])'
-    return re.sub(tokens, lambda m: m.group() if m.group()[0] == '"' else ' ', text, flags=re.S)
-
-
 def main():
     try:
         import jsonschema
@@ -55,28 +49,7 @@ def main():
         schema = json.load(file)
     jsonschema.Draft202012Validator.check_schema(schema)
     validator = jsonschema.Draft202012Validator(schema)
-    failures = 0
-
-    def judge(what, text, wanted):
-        nonlocal failures
-        by_schema = validator.is_valid(json.loads(standard(text)))
-        loaded = subprocess.run([aclc, 'import', '-'], input=text.encode(), capture_output=True, check=False)
-        for who, verdict in (('the schema', by_schema), ('aclc import', loaded.returncode == 0)):
-            if verdict != wanted:
-                failures += 1
-                print(f'{who} {"accepts" if verdict else "refuses"} {what}', file=sys.stderr)
-                if who == 'the schema' and not verdict:
-                    print(next(validator.iter_errors(json.loads(standard(text)))).message, file=sys.stderr)
-
-    for text in GOOD:
-        judge(text, text, True)
-    for text in BAD:
-        judge(text, text, False)
-    for path in paths:
-        with open(path, encoding='utf-8') as file:
-            judge(path, file.read(), True)
-    print(f'{len(GOOD) + len(BAD) + len(paths)} inventories, {failures} disagreements')
-    return 1 if failures else 0
+    return schema_agreement.judge_all(validator, [aclc, 'import'], 'inventories', GOOD, BAD, paths)
 
 
 if __name__ == '__main__':

@@ -8,9 +8,10 @@ ones and accept the good ones. Exit: 0 they agree; 1 they do not; 77 (skipped) t
 comparison with `aclc schema` is made all the same.
 """
 import json
-import re
 import subprocess
 import sys
+
+import schema_agreement
 
 RULE = '"acls": [{"action": "accept", "src": ["*"], "dst": ["*:*"]%s}]'
 GOOD = [
@@ -34,14 +35,6 @@ BAD = [
 ]
 
 
-def standard(text):
-    """HuJSON as JSON: comments, then trailing commas, become white space."""
-    for token in (r'//[^\n]*|/\*.*?\*/', r',(?=\s*[\]}])'):
-        keep = r'"(?:[^"\\]|\\.)*"'
-        text = re.sub(f'{keep}|{token}', lambda m: m.group() if m.group()[0] == '"' else ' ', text, flags=re.S)
-    return text
-
-
 def main():
     aclc, schema_path, *paths = sys.argv[1:]
     with open(schema_path, encoding='utf-8') as file:
@@ -59,31 +52,7 @@ def main():
     jsonschema.Draft7Validator.check_schema(json.loads(headscale))
     jsonschema.Draft7Validator.check_schema(json.loads(kept))
     validator = jsonschema.Draft7Validator(json.loads(kept))
-    failures = 0
-
-    def judge(what, text, wanted):
-        nonlocal failures
-        document = json.loads(standard(text))
-        checked = subprocess.run([aclc, 'check', '-'], input=text.encode(), capture_output=True, check=False)
-        for who, verdict in (('the schema', validator.is_valid(document)), ('aclc check', checked.returncode == 0)):
-            if verdict == wanted:
-                continue
-            failures += 1
-            print(f'{who} {"accepts" if verdict else "refuses"} {what}', file=sys.stderr)
-            if who == 'the schema' and not verdict:
-                print(next(validator.iter_errors(document)).message, file=sys.stderr)
-            elif not verdict:
-                print(checked.stderr.decode(), checked.stdout.decode(), file=sys.stderr)
-
-    for text in GOOD:
-        judge(text, text, True)
-    for text in BAD:
-        judge(text, text, False)
-    for path in paths:
-        with open(path, encoding='utf-8') as file:
-            judge(path, file.read(), True)
-    print(f'{len(GOOD) + len(BAD) + len(paths)} policies, {failures} disagreements')
-    return 1 if failures else 0
+    return schema_agreement.judge_all(validator, [aclc, 'check'], 'policies', GOOD, BAD, paths)
 
 
 if __name__ == '__main__':
