@@ -109,7 +109,8 @@ Expected<std::unique_ptr<Daemon>> Daemon::open(Config config, std::string config
   auto enforcer = Enforcer::open(made->config_, made->clocks_, made->decisions_);
   if (!enforcer) return tl::unexpected(enforcer.error());
   made->enforcer_ = std::move(*enforcer);
-  made->logins_ = std::make_unique<LoginService>(made->config_, made->clocks_, made->decisions_, *made->enforcer_);
+  made->logins_ = std::make_unique<LoginService>(made->config_, made->clocks_, made->decisions_, *made->enforcer_,
+                                                 made->check_source());
   if (auto kept =
           keep_last_guard(made->config_.state_dir, made->config_path_, {made->config_.interface, made->config_.mark});
       !kept)
@@ -292,6 +293,11 @@ void Daemon::keep_state() {
   if (!moved) return;
   if (auto kept = folder_.write_state(fresh); !kept) return complain(kept.error(), "state");
   stored_ = fresh;
+}
+
+CheckSource Daemon::check_source() {
+  return {[this] { return state_ ? &state_->trust : nullptr; }, [this] { return instant().wall; },
+          [this] { return enforcer_->facts(); }};
 }
 
 // The clock, where it has not been set back.

@@ -48,6 +48,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   require_plain(acl::node::status_text(text));
   require_plain(acl::node::whois_text(text));
+  require_plain(acl::node::checks_text(text));
   require_plain(acl::node::why_text(text));
   return 0;
 }
