@@ -181,7 +181,7 @@ void Daemon::begin_fetching() {
   settings.client.own_key = *key;
   settings.client.choose_chunks = choose_chunks;
   settings.client.held = [this](const release::Reference& reference) { return folder_.held(reference); };
-  settings.program = {config_.net_program, config_.net_user};
+  settings.program = {config_.net_program, config_.net_user, {}};
   settings.pace.interval = std::chrono::seconds(config_.source.interval_s);
   // One publication touches a folder several times, each a "look"; a look without news costs a few hundred bytes.
   settings.pace.burst = 32;
