@@ -148,7 +148,7 @@ TEST(FirstLook, SaysOfTheUnitWhatTheWholeCheckSays) {
                                                "{", "}", "*", " ",  "null", "@"};
   std::size_t looks = 0, differences = 0;
   for (const char* name : {"homelab", "startup", "company", "plain-wireguard"}) {
-    const std::string folder = std::string(ACL_EXAMPLES_DIR) + "/" + name;
+    const std::string folder = std::string(ACL_SOURCE_DIR "/examples/policies/") + name;
     const auto text = read_file(folder + "/policy.hujson");
     const auto inventory = read_file(folder + "/inventory.hujson");
     ASSERT_TRUE(text && inventory);
