@@ -219,6 +219,8 @@ class Deciding {
     CheckAsked& check = out_.check.emplace();
     check.subject = {*key, node->identity.login};
     check.period_s = period;
+    check.security_keys = node->identity.security_keys;
+    check.sub = node->identity.sub;
     const std::optional<CheckPassed> passed = what_was_passed(check);
     if (passed || lives_ == check.subject.person) {
       out_.checked = check.subject.person;

@@ -8,7 +8,7 @@ import os, pty, re, select, signal, sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from ssh_lab import *
 
-AUTHENTICATOR = os.environ.get("ACL_AUTHENTICATOR", "")
+AUTHENTICATOR = os.path.abspath(os.environ.get("ACL_AUTHENTICATOR", os.path.join(BIN, "authenticator.so")))
 
 
 class Key:
@@ -138,6 +138,6 @@ def check_settings(wait_s=120, openid=None, **more):
 
 
 def skip_without_authenticator():
-    if not AUTHENTICATOR or not os.path.exists(AUTHENTICATOR):
-        print("SKIPPED: ACL_AUTHENTICATOR names no software authenticator (tests/authenticator)", flush=True)
-        sys.exit(77)
+    if not os.path.exists(AUTHENTICATOR):
+        print(f"SKIPPED: there is no {AUTHENTICATOR}: build authenticator", file=sys.stderr)
+        os._exit(SKIPPED)
