@@ -76,11 +76,6 @@ std::uint64_t random_number() {
   return number;
 }
 
-std::string line_of(const Why& why) {
-  if (why.rule.empty()) return {};
-  return why.line != 0 ? fmt::format("{}:{}", why.file, why.line) : why.file;
-}
-
 std::string for_the_end(std::string_view tell) {
   constexpr std::string_view head = "access denied: ";
   if (tell.substr(0, head.size()) == head) tell.remove_prefix(head.size());
@@ -527,48 +522,6 @@ void Logins::decide_again() {
 bool Logins::say(Login& login, const protocol::ToSession& message) {
   const auto bytes = protocol::encode(message);
   return bytes && protocol::send_message(login.conversation.get(), *bytes, protocol::Wait::no) == protocol::Sent::sent;
-}
-
-// --- saying so ----------------------------------------------------------------------------------------------------------------
-
-Logins::Counts Logins::counts() const {
-  Counts out;
-  for (const auto& [key, login] : logins_) out.sessions += login.live ? 1 : 0;
-  out.starting = limits_.starting();
-  out.checking = check_limits_.starting();
-  out.refused = refused_;
-  return out;
-}
-
-void Logins::record_decision(const Login& login, const char* event) {
-  const Facts facts = source_.facts();
-  const std::string generation = facts.table != nullptr ? facts.table->release().head.generation.text() : "";
-  decisions_.record(clocks_.wall(), event,
-                    {{"verdict", login.answer.accept ? "accept" : "deny"},
-                     {"connection", std::to_string(login.number)},
-                     {"source", login.source.address.text()},
-                     {"node", login.answer.node},
-                     {"identity", login.answer.identity},
-                     {"account", login.asked.user},
-                     {"rule", login.answer.why.rule},
-                     {"line", line_of(login.answer.why)},
-                     {"reason", login.answer.reason},
-                     {"check", login.answer.checked_by},
-                     {"generation", generation}});
-}
-
-void Logins::record_session(const Login& login, const char* event, const std::string& words) {
-  const std::int64_t duration = clocks_.steady_ms() - login.since_ms;
-  decisions_.record(clocks_.wall(), event,
-                    {{"connection", std::to_string(login.number)},
-                     {"source", login.source.address.text()},
-                     {"node", login.answer.node},
-                     {"identity", login.answer.identity},
-                     {"account", login.asked.user},
-                     {"rule", login.answer.why.rule},
-                     {"line", line_of(login.answer.why)},
-                     {"duration_s", fmt::format("{}.{:03}", duration / 1000, duration % 1000)},
-                     {"words", words}});
 }
 
 }  // namespace acl::node

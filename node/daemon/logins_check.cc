@@ -108,16 +108,4 @@ void Logins::decide_waiting(const CheckSubject* subject) {
   }
 }
 
-void Logins::record_check(const Login& login, std::string_view state, std::string_view words) {
-  decisions_.record(clocks_.wall(), "check",
-                    {{"state", state},
-                     {"connection", std::to_string(login.number)},
-                     {"source", login.source.address.text()},
-                     {"node", login.answer.node},
-                     {"identity", login.answer.identity},
-                     {"account", login.asked.user},
-                     {"rule", login.answer.why.rule},
-                     {"words", words}});
-}
-
 }  // namespace acl::node
