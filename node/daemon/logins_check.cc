@@ -35,7 +35,7 @@ void Logins::begin_check(std::uint64_t key, Login& login) {
 void Logins::refuse_check(Login& login, std::string reason) {
   const std::string_view words = std::string_view(reason).substr(reason.find(": ") + 2);
   login.answer.needs_check = false;
-  login.answer.tell = fmt::format("access denied: {}; log in again", words).substr(0, protocol::longest_text);
+  login.answer.tell = fmt::format("access denied: {}", words).substr(0, protocol::longest_text);
   login.answer.reason = std::move(reason);
 }
 

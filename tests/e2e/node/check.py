@@ -191,7 +191,7 @@ class ByKey(Checks):
 
     def test_several_lines_are_told_from_one(self):
         terminal = self.open()
-        terminal.type(key.sign(terminal.line().replace(" | tr -d '\\n'", "")))
+        terminal.type(key.sign(terminal.line().replace(" | xargs", "")))
         terminal.expect("Only the first of several lines")
         terminal.type(key.sign(terminal.line()))
         self.assertIn("in as ann", terminal.rest())
