@@ -19,7 +19,8 @@ constexpr confine::Limit limits[] = {
 #endif
     {RLIMIT_CPU, 3, "time of the processor"},
     {RLIMIT_FSIZE, 0, "the size of files"},
-    {RLIMIT_NOFILE, 8, "open files"},
+    // Those that it has stay; poll(2) takes as many as this.
+    {RLIMIT_NOFILE, 1, "open files"},
     {RLIMIT_NPROC, 0, "processes"},
     {RLIMIT_CORE, 0, "core dumps"},
     {RLIMIT_MEMLOCK, 0, "locked memory"},

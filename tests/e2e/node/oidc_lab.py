@@ -15,7 +15,7 @@
 machine's loopback; with one, in that namespace. Everything from npm is installed below ACL_OIDC_FOLDER (default: a folder below the system's temporary
 one) once, and kept there.
 """
-import base64, contextlib, datetime, html, http.cookiejar, ipaddress, json, os, re, shutil, ssl, subprocess, tempfile
+import base64, contextlib, datetime, fcntl, html, http.cookiejar, ipaddress, json, os, re, shutil, ssl, subprocess, tempfile
 import urllib.error, urllib.parse, urllib.request
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -37,6 +37,14 @@ def missing():
 def installed():
     """The folder with oidc-provider; installs it if need be. None: that does not work."""
     folder = os.environ.get("ACL_OIDC_FOLDER") or os.path.join(tempfile.gettempdir(), "aclc-oidc-provider")
+    os.makedirs(folder, exist_ok=True)
+    # Two tests may want it at once.
+    with open(os.path.join(folder, ".lock"), "w", encoding="utf-8") as one_at_a_time:
+        fcntl.flock(one_at_a_time, fcntl.LOCK_EX)
+        return install(folder)
+
+
+def install(folder):
     lock = os.path.join(SOURCE, "package-lock.json")
     mark = os.path.join(folder, "node_modules", ".installed")
     with open(lock, encoding="utf-8") as file:
@@ -44,7 +52,6 @@ def installed():
     with contextlib.suppress(OSError), open(mark, encoding="utf-8") as file:
         if file.read() == wanted:
             return folder
-    os.makedirs(folder, exist_ok=True)
     for name in ("package.json", "package-lock.json", ".npmrc"):
         shutil.copy(os.path.join(SOURCE, name), folder)
     try:
