@@ -53,7 +53,8 @@ Judged SshStates::hear(const FromSsh& message) {
       return broken(fmt::format("channel {}, which was never open", closed->channel));
     return {channels_.erase(closed->channel) == 1 ? Verdict::take : Verdict::late, {}};
   }
-  const std::uint32_t channel = std::get<Signal>(message).channel;
+  const auto* const resize = std::get_if<Resize>(&message);
+  const std::uint32_t channel = resize != nullptr ? resize->channel : std::get<Signal>(message).channel;
   if (channel >= next_channel_) return broken(fmt::format("channel {}, which was never open", channel));
   return {channels_.count(channel) == 1 ? Verdict::take : Verdict::late, {}};
 }
@@ -85,6 +86,10 @@ Judged SessionStates::hear(const FromSession& message) {
     last_request_ = may->request;
     user_ = may->user;
     asked_ = true;
+    return {};
+  }
+  if (std::holds_alternative<Recording>(message) || std::holds_alternative<NotRecorded>(message)) {
+    if (!accepted_) return broken("a recording before a login was accepted");
     return {};
   }
   const auto& logged_in = std::get<LoggedIn>(message);

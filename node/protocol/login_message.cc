@@ -106,6 +106,12 @@ struct FromSshFields {
       io.number(m.channel);
       io.text(m.host, longest_host, "host");
       io.number(m.port);
+    } else if constexpr (std::is_same_v<T, Resize>) {
+      io.number(m.channel);
+      io.number(m.columns);
+      io.number(m.rows);
+      io.number(m.width);
+      io.number(m.height);
     } else {
       static_assert(std::is_same_v<T, Over>);
       io.text(m.words, longest_text, "words");

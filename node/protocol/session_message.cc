@@ -55,6 +55,10 @@ struct ToSessionFields {
       io.text(m.words, longest_text, "words");
     } else if constexpr (std::is_same_v<T, KillLogin>) {
       io.number(m.number);
+    } else if constexpr (std::is_same_v<T, Record>) {
+      io.flag(m.enforce);
+      io.text(m.folder, longest_path, "folder of recordings");
+      io.text(m.user, longest_user, "recorder's user");
     } else {
       static_assert(std::is_same_v<T, GoOn>);
     }
@@ -83,6 +87,11 @@ struct FromSessionFields {
       io.flag(m.agent_forwarding);
       io.flag(m.local_forwarding);
       io.flag(m.remote_forwarding);
+      io.flag(m.recorded);
+    } else if constexpr (std::is_same_v<T, Recording>) {
+      io.text(m.file, longest_path, "file");
+    } else if constexpr (std::is_same_v<T, NotRecorded>) {
+      io.text(m.words, longest_text, "words");
     } else {
       static_assert(std::is_same_v<T, SessionOver>);
       io.text(m.words, longest_text, "words");

@@ -68,7 +68,15 @@ struct KillLogin {
   std::uint64_t number = 0;  // of its Begin
 };
 
-using ToSession = std::variant<Begin, Decision, EndSession, GoOn, KillLogin>;
+// Before the decision that accepts: the sessions of this login are recorded (node/session/recorder.h).
+struct Record {
+  static constexpr std::uint8_t own_number = 72;
+  bool enforce = false;  // what cannot be recorded is refused, or ends
+  std::string folder;    // root's alone; made if it is not there
+  std::string user;      // whom the recorder runs as: a name, or UID:GID
+};
+
+using ToSession = std::variant<Begin, Decision, EndSession, GoOn, KillLogin, Record>;
 
 // --- from aclnode-session to aclnode ---
 
@@ -93,13 +101,24 @@ struct Resume {
   std::uint64_t since = 0;  // seconds since 1970
   // What its Decision gave it.
   bool agent_forwarding = false, local_forwarding = false, remote_forwarding = false;
+  bool recorded = false;  // there was a Record, and what it asks for is kept
 };
 // The last message.
 struct SessionOver {
   std::string words;
 };
 
-using FromSession = std::variant<May, LoggedIn, Resume, SessionOver>;
+// For the records: a session of the login is being written to that file; or cannot be, or can no longer.
+struct Recording {
+  static constexpr std::uint8_t own_number = 85;
+  std::string file;
+};
+struct NotRecorded {
+  static constexpr std::uint8_t own_number = 86;
+  std::string words;
+};
+
+using FromSession = std::variant<May, LoggedIn, Resume, SessionOver, Recording, NotRecorded>;
 
 // E1361 names the value that is too long or holds a zero byte.
 Expected<Bytes> encode(const ToSession& message);
