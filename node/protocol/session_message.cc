@@ -59,6 +59,7 @@ struct ToSessionFields {
       io.flag(m.enforce);
       io.text(m.folder, longest_path, "folder of recordings");
       io.text(m.user, longest_user, "recorder's user");
+      io.number(m.keep_free);
     } else {
       static_assert(std::is_same_v<T, GoOn>);
     }

@@ -74,6 +74,7 @@ struct Record {
   bool enforce = false;  // what cannot be recorded is refused, or ends
   std::string folder;    // root's alone; made if it is not there
   std::string user;      // whom the recorder runs as: a name, or UID:GID
+  std::uint64_t keep_free = 0;  // bytes of the folder's file system that stay free
 };
 
 using ToSession = std::variant<Begin, Decision, EndSession, GoOn, KillLogin, Record>;

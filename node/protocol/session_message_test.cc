@@ -49,7 +49,7 @@ ToSession some_to_session() {
     }
     case 2: return EndSession{some_text(100)};
     case 3: return KillLogin{some<std::uint64_t>()};
-    case 4: return Record{some<bool>(), some_text(100), some_text(20)};
+    case 4: return Record{some<bool>(), some_text(100), some_text(20), some<std::uint64_t>()};
     default: return GoOn{};
   }
 }
@@ -99,7 +99,8 @@ TEST(SessionMessages, HaveTheBytesThatTheDocumentGives) {
   EXPECT_EQ(*encode(FromSession(May{3, "ann", true, false, Method::none})),
             (Bytes{80, 3, 0, 0, 0, 3, 0, 'a', 'n', 'n', 1, 0, 1}));
   EXPECT_EQ(*encode(ToSession(GoOn{})), (Bytes{67}));
-  EXPECT_EQ(*encode(ToSession(Record{true, "/r", "1:1"})), (Bytes{72, 1, 2, 0, '/', 'r', 3, 0, '1', ':', '1'}));
+  EXPECT_EQ(*encode(ToSession(Record{true, "/r", "1:1", 5})),
+            (Bytes{72, 1, 2, 0, '/', 'r', 3, 0, '1', ':', '1', 5, 0, 0, 0, 0, 0, 0, 0}));
   EXPECT_EQ(*encode(FromSession(Recording{"a"})), (Bytes{85, 1, 0, 'a'}));
   EXPECT_EQ(*encode(ToSession(KillLogin{0x0102})), (Bytes{68, 2, 1, 0, 0, 0, 0, 0, 0}));
   EXPECT_EQ(*encode(ToSession(Decision{3, true, false, true, false, "hi", {"A*"}})),

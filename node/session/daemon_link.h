@@ -36,6 +36,7 @@ class DaemonLink {
   struct Heard {
     enum class What : std::uint8_t { nothing, decision, end } what = What::nothing;
     protocol::Decision decision;
+    std::optional<protocol::Record> record;  // with it
     std::string words;  // end
   };
   // When fd() can be read, and when the time of wait() is over. `asked`: the request whose answer is awaited.
@@ -52,6 +53,7 @@ class DaemonLink {
   Milliseconds patience_;
   std::optional<protocol::Resume> resume_;
   bool resuming_ = false;  // asked, and not yet answered
+  std::optional<protocol::Record> record_;  // for the next decision
   std::optional<Milliseconds> lost_since_;
   Milliseconds next_attempt_ = 0;
   std::vector<std::uint8_t> buffer_;
