@@ -10,14 +10,12 @@
 #include <charconv>
 #include <optional>
 
-#define TOML_EXCEPTIONS 0
-#include <toml++/toml.h>
-
 #include "engine/net/file.h"
 #include "engine/net/source_text.h"
 #include "engine/net/suggest.h"
 #include "engine/release/base64.h"
 #include "engine/release/text.h"
+#include "node/daemon/config_recording_table.h"
 
 namespace acl::node {
 
@@ -119,6 +117,8 @@ class Reader {
     number(table, "mark", config.mark, 1, 0x80000000U);
     break_glass(table, config.break_glass);
     ssh(table, config.ssh);
+    if (ConfigTable* const inner = inner_table(table, "recording")) keep(read_recording(*inner, config.recording));
+    if (ConfigTable* const inner = inner_table(table, "sshd")) keep(read_sshd(*inner, config.sshd));
     only(table);
     check(table, config);
     check_ssh(table, config.ssh);
@@ -199,6 +199,19 @@ class Reader {
     only(*table);
     std::swap(known_, outer_);
   }
+  // Of a table that a file of its own reads; null: there is none.
+  ConfigTable* inner_table(const toml::table& outer, std::string_view key) {
+    known_.push_back(key);
+    const toml::node* node = outer.get(key);
+    if (node == nullptr) return nullptr;
+    if (node->as_table() != nullptr) return &inner_.emplace(name_, *node->as_table());
+    wrong(*node, fmt::format("\"{}\" is a table: [{}]", key, key));
+    return nullptr;
+  }
+  void keep(std::optional<Diagnostic> fault) {
+    if (fault && !fault_) fault_ = std::move(*fault);
+  }
+
   void check_ssh(const toml::table& outer, const SshSettings& ssh) {
     if (fault_) return;
     const toml::table* table = outer.get("ssh") != nullptr ? outer.get("ssh")->as_table() : nullptr;
@@ -351,6 +364,7 @@ class Reader {
   const std::string& name_;
   std::vector<std::string_view> known_, outer_;
   std::optional<Diagnostic> fault_;
+  std::optional<ConfigTable> inner_;
 };
 
 // Text for the TOML parser, which in its release 3.3.0 runs into undefined behaviour at some letters beyond ASCII: those may stand in lines that are
@@ -374,20 +388,6 @@ std::string ascii_only(std::string_view text, std::optional<std::size_t>& bad) {
     out[i] = '?';
   }
   return out;
-}
-
-// A text as TOML writes it (toml.io, basic strings).
-std::string toml_text(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\')
-      out += {'\\', c};
-    else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
-      out += fmt::format("\\u{:04x}", static_cast<unsigned>(static_cast<unsigned char>(c)));
-    else
-      out += c;
-  }
-  return out + '"';
 }
 
 // The table [ssh], without what has its default; nothing if all has.
@@ -522,7 +522,7 @@ std::string print_config(const Config& config) {
     if (!entry.ports.empty()) out += "]\n";
     if (!entry.login.empty()) out += fmt::format("login = {}\n", toml_text(entry.login));
   }
-  return out + print_ssh(config.ssh);
+  return out + print_ssh(config.ssh) + print_recording(config.recording) + print_sshd(config.sshd);
 }
 
 }  // namespace acl::node

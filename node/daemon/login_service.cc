@@ -55,7 +55,7 @@ void LoginService::set() {
 }
 
 LoginSettings LoginService::login_settings() const {
-  return {config_.ssh, key_folder(config_), config_.run_dir + "/logins", !has_systemd()};
+  return {config_.ssh, recording_of(config_), key_folder(config_), config_.run_dir + "/logins", !has_systemd()};
 }
 
 void LoginService::open_logins() {

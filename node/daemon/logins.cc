@@ -152,7 +152,7 @@ void Logins::listen(const Listeners& listeners, bool serves, unsigned ifindex) {
 }
 
 void Logins::set(LoginSettings settings) {
-  const bool another = settings.ssh != settings_.ssh;
+  const bool another = settings.ssh != settings_.ssh || settings.recording != settings_.recording;
   settings_ = std::move(settings);
   if (!another) return;
   limits_.set(settings_.ssh.max_starting, settings_.ssh.max_starting_per_source);
@@ -387,8 +387,10 @@ bool Logins::hear_message(Login& login, const FromSession& message) {
     login.may = *may;
     login.asked = {login.source.address, login.own.address, may->user, may->exists, may->is_root};
     login.ticket = 0;
-  } else {
+  } else if (std::holds_alternative<protocol::LoggedIn>(message)) {
     began(login);
+  } else {
+    hear_recording(login, message);
   }
   return true;
 }
@@ -402,6 +404,7 @@ void Logins::take_resume(Login& login, const protocol::Resume& resume) {
   login.answer.agent_forwarding = resume.agent_forwarding;
   login.answer.local_forwarding = resume.local_forwarding;
   login.answer.remote_forwarding = resume.remote_forwarding;
+  login.answer.record = resume.recorded;
   login.may.emplace().user = resume.user;
   login.ticket = 0;
 }
@@ -409,11 +412,12 @@ void Logins::take_resume(Login& login, const protocol::Resume& resume) {
 // --- deciding -----------------------------------------------------------------------------------------------------------------
 
 LoginAnswer Logins::decide(const LoginAsked& asked) const {
-  return decide_login({source_.facts(), settings_.ssh.deny_users, host_}, asked);
+  return decide_login({source_.facts(), settings_.ssh.deny_users, host_, settings_.recording}, asked);
 }
 
 LoginAnswer Logins::decide_living(const Login& login) const {
-  return decide_login_again({source_.facts(), settings_.ssh.deny_users, host_}, login.asked, login.answer);
+  return decide_login_again({source_.facts(), settings_.ssh.deny_users, host_, settings_.recording}, login.asked,
+                            login.answer);
 }
 
 // One question to WireGuard for all that were heard in this step: who asks often does not have it read as often.
@@ -456,7 +460,8 @@ void Logins::answer(Login& login) {
   decision.remote_forwarding = answer.remote_forwarding;
   decision.tell = answer.tell;
   decision.patterns = answer.patterns;
-  if (!say(login, std::move(decision))) ::shutdown(login.conversation.get(), SHUT_RDWR);
+  if ((answer.accept && !say_record(login)) || !say(login, std::move(decision)))
+    ::shutdown(login.conversation.get(), SHUT_RDWR);
 }
 
 void Logins::answer_resumed(Login& login) {

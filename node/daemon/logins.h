@@ -41,9 +41,20 @@ struct LoginSource {
 
 struct LoginSettings {
   SshSettings ssh;
+  RecordingSettings recording;  // its folder named
   std::string key_folder;
   std::string resume_socket;
   bool start_supervisor = false;
+};
+
+// One that lives, for `aclnode sessions`.
+struct LiveLogin {
+  std::uint64_t number = 0;
+  net::Address source;
+  std::string node, identity, account, rule;
+  release::Time since = 0;
+  bool recorded = false;
+  std::vector<std::string> recordings;  // files, the first of them
 };
 
 class Logins {
@@ -83,6 +94,9 @@ class Logins {
   };
   [[nodiscard]] Counts counts() const;
   [[nodiscard]] const std::string& trouble() const noexcept { return supervisor_.why(); }
+  [[nodiscard]] std::vector<LiveLogin> live() const;
+  // Root wants its end. False: none that lives has that number.
+  bool end_one(std::uint64_t number, const std::string& words);
   // For `aclnode why`.
   [[nodiscard]] LoginAnswer decide(const LoginAsked& asked) const;
 
@@ -105,6 +119,7 @@ class Logins {
     std::int64_t may_until_ms = 0;
     LoginAsked asked;    // last
     LoginAnswer answer;  // of it; its rights are those that the session has
+    std::vector<std::string> recordings;
     bool live = false;
     LoginEnding ending;
     std::string over;  // ending: what aclnode-session said last
@@ -136,6 +151,8 @@ class Logins {
   void ask_wireguard();
   void decide_asked();
   void answer(Login& login);
+  bool say_record(Login& login);
+  void hear_recording(Login& login, const protocol::FromSession& message);
   void answer_resumed(Login& login);
   bool say(Login& login, const protocol::ToSession& message);
   void end(Login& login, const std::string& words);

@@ -148,7 +148,7 @@ struct Over {
 
 // The window of a channel's terminal, of which aclnode-ssh has a socket and not the master: the login is recorded.
 struct Resize {
-  static constexpr std::uint8_t own_number = 60;
+  static constexpr std::uint8_t message_kind = 60;
   std::uint32_t channel = 0;
   std::uint32_t columns = 0, rows = 0, width = 0, height = 0;
 };

@@ -70,7 +70,7 @@ struct KillLogin {
 
 // Before the decision that accepts: the sessions of this login are recorded (node/session/recorder.h).
 struct Record {
-  static constexpr std::uint8_t own_number = 72;
+  static constexpr std::uint8_t message_kind = 72;
   bool enforce = false;  // what cannot be recorded is refused, or ends
   std::string folder;    // root's alone; made if it is not there
   std::string user;      // whom the recorder runs as: a name, or UID:GID
@@ -111,11 +111,11 @@ struct SessionOver {
 
 // For the records: a session of the login is being written to that file; or cannot be, or can no longer.
 struct Recording {
-  static constexpr std::uint8_t own_number = 85;
+  static constexpr std::uint8_t message_kind = 85;
   std::string file;
 };
 struct NotRecorded {
-  static constexpr std::uint8_t own_number = 86;
+  static constexpr std::uint8_t message_kind = 86;
   std::string words;
 };
 
