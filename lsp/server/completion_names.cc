@@ -160,7 +160,7 @@ void Completer::each_login(std::size_t from, Legal legal, F f) {
   const policy::Facts* facts = known().facts;
   std::unordered_set<std::string> seen;
   each_written_login(*names(), [&](std::string_view login) {
-    if (seen.size() == most_names || (facts != nullptr && facts->logins.contains(login)) || !wanted(login)) return;
+    if (seen.size() == most_names || !wanted(login) || (facts != nullptr && facts->logins.contains(login))) return;
     if (seen.insert(policy::lower_case(login)).second) f(login, false);
   });
   out.incomplete = out.incomplete || seen.size() == most_names;
