@@ -8,6 +8,7 @@
  * parses nothing. It changes nothing of the process that it runs in: no signals (MSG_NOSIGNAL), no handlers, no state of its own, no descriptors
  * that stay. That process is sshd's, as root, or of a user where the daemon's group lets them ask.
  */
+#define _GNU_SOURCE /* struct ucred */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>

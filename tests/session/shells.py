@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """What a person gets who is let in: shells, commands, terminals, environment, identity. Played neighbours, real processes (lab.py)."""
-import fcntl, os, platform, re, socket, struct, subprocess, termios, threading, unittest
+import fcntl, os, platform, re, socket, struct, subprocess, threading, unittest
 
 import lab
 from lab import Login, read_all, read_until, wait_for, write
@@ -247,7 +247,7 @@ class Terminals(unittest.TestCase):
         channel, (master,) = self.ann.open("shell", terminal=dict(term="xterm", columns=80, rows=24))
         os.write(master, b"PS1=; trap 'stty size' WINCH; echo re''ady\n")
         read_until(master, b"ready\r\n")
-        fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+        self.ann.resize(channel, master, 40, 120)
         os.write(master, b"\n")  # a shell that is between two commands runs its traps with the next
         read_until(master, b"40 120")
         os.write(master, b"sleep 100\n")
