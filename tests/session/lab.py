@@ -205,7 +205,11 @@ class Conversation:
         self.end.send(wire.encode(message, **values))
 
     def hear(self, name=None):
-        """The next message and its descriptors; of another name it is a failure."""
+        """The next message and its descriptors; of another name it is a failure. News of recordings are kept for who asks for them."""
+        kept = next((one for one in self.news if one.name == name), None)
+        if kept is not None:
+            self.news.remove(kept)
+            return kept
         data, ancillary, _, _ = self.end.recvmsg(200_000, socket.CMSG_SPACE(16))
         if not data:
             raise Closed()
