@@ -145,6 +145,11 @@ class Sessions(unittest.TestCase):
         self.assertEqual(process.stdout.readline().strip(), b"ready")
         return process
 
+    def ended(self, process):
+        """What it says at its end, which is not its input's."""
+        process.wait(60)
+        return process.stderr.read()
+
     def live(self, user="ann"):
         return [one for one in listed(recorder)["live"] if one["account"] == user]
 
@@ -166,7 +171,7 @@ class Sessions(unittest.TestCase):
         one, = self.live()
         self.assertEqual(recorder.ask("sessions", "kill", "12345").returncode, 1)
         self.assertEqual(recorder.ask("sessions", "kill", one["id"]).returncode, 0)
-        _, errors = process.communicate(timeout=60)
+        errors = self.ended(process)
         self.assertIn(b"ended by an administrator", errors)
         self.assertTrue(wait_for(lambda: not self.live()))
         self.assertEqual(said(one["recordings"][0]), "ready\n")
@@ -205,7 +210,7 @@ class Sessions(unittest.TestCase):
         self.assertEqual(process.stdout.readline(), b"and back\n")
         number = lab.publish(policy(SSH[1:]))
         try:
-            _, errors = process.communicate(timeout=60)
+            errors = self.ended(process)
             self.assertIn(b"no longer allowed", errors)
             self.assertTrue(wait_for(lambda: not self.live()))
             self.assertEqual(said(file), "ready\nwhile it is away\nand back\n")
@@ -217,7 +222,7 @@ class Sessions(unittest.TestCase):
         process = self.start("vinay")
         lab.publish(policy([rule(["vinay"], recorder=["tag:rec"], enforceRecorder=True), *SSH]))
         try:
-            _, errors = process.communicate(timeout=60)
+            errors = self.ended(process)
             self.assertIn(b"policy now demands that this session is recorded", errors)
             self.assertEqual(ann.ssh(at("vinay", recorder), "echo again").stdout, b"again\n")
         finally:
