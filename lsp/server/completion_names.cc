@@ -146,14 +146,17 @@ void Completer::each_login(std::size_t from, Legal legal, F f) {
   const auto wanted = [&](std::string_view login) {
     return fits(login, from) && is_plain(login, SelectorKind::user) && legal(login);
   };
-  if (known().inventory != nullptr) {
-    for (const inventory::User& user : known().inventory->users) {
-      if (!wanted(user.login)) continue;
-      if (++offered > most_names) {
-        out.incomplete = true;
-        return;
-      }
-      f(user.login, true);
+  if (known().facts != nullptr) {
+    // Not the inventory's users, who lie far apart in memory.
+    known().facts->logins.each([&](std::string_view login) {
+      if (!wanted(login)) return true;
+      if (++offered > most_names) return false;
+      f(login, true);
+      return true;
+    });
+    if (offered > most_names) {
+      out.incomplete = true;
+      return;
     }
   }
   if (names() == nullptr) return;

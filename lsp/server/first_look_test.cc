@@ -58,6 +58,10 @@ TEST(FirstLook, AMistakeThatIsMendedIsMarkedNoMore) {
   EXPECT_EQ(told(policy, replaced(policy, "group:nobody", "group:ops")), std::vector<std::string>{});
 }
 
+TEST(FirstLook, AChangeThatIsTakenBackLeavesAllAsItWas) {
+  EXPECT_EQ(told(policy, policy), std::vector<std::string>{"E0302 \"group:nobody\""});
+}
+
 TEST(FirstLook, AMemberOfAGroupIsJudgedInItsPlace) {
   const auto after = replaced(policy, "[\"bob@example.com\"]", "[\"bob@example.com\", \"tag:web\"]");
   EXPECT_EQ(told(policy, after).front().substr(0, 1), "E");
@@ -91,7 +95,6 @@ TEST(FirstLook, AChangeThatIsInNoOneUnitIsNotLookedAtFirst) {
   EXPECT_EQ(told(policy, replaced(policy, "\t],\n}", "\t],\n\t\"ssh\": [],\n}")), nothing);
   EXPECT_EQ(told(policy, replaced(policy, "\"dst\": [\"*:22\"]},", "\"dst\": [\"*:22\"]}, {},")), nothing);
   EXPECT_EQ(told(policy, ""), nothing);
-  EXPECT_EQ(told(policy, policy), nothing);
   EXPECT_EQ(told("[1, 2]", "[1, 23]"), nothing);
 }
 
@@ -159,7 +162,7 @@ TEST(FirstLook, SaysOfTheUnitWhatTheWholeCheckSays) {
       const std::size_t at = random() % after.size();
       after.replace(at, random() % 3, typed[random() % typed.size()]);
       const auto look = first_look(*before, after);
-      if (!look) continue;
+      if (!look || after == *text) continue;
       const auto whole = snapshot_of(after, "/net/policy.hujson", state);
       ASSERT_TRUE(whole->whole) << after;
       // The change may stand in a repeated text: any place of it that differs tells the unit.

@@ -15,6 +15,7 @@
 #include "engine/net/suggest.h"
 #include "engine/release/base64.h"
 #include "engine/release/text.h"
+#include "node/daemon/config_check_table.h"
 #include "node/daemon/config_recording_table.h"
 
 namespace acl::node {
@@ -117,6 +118,7 @@ class Reader {
     number(table, "mark", config.mark, 1, 0x80000000U);
     break_glass(table, config.break_glass);
     ssh(table, config.ssh);
+    if (ConfigTable* const inner = inner_table(table, "check")) keep(read_check(*inner, name_, config.check));
     if (ConfigTable* const inner = inner_table(table, "recording")) keep(read_recording(*inner, config.recording));
     if (ConfigTable* const inner = inner_table(table, "sshd")) keep(read_sshd(*inner, config.sshd));
     only(table);
@@ -522,7 +524,7 @@ std::string print_config(const Config& config) {
     if (!entry.ports.empty()) out += "]\n";
     if (!entry.login.empty()) out += fmt::format("login = {}\n", toml_text(entry.login));
   }
-  return out + print_ssh(config.ssh) + print_recording(config.recording) + print_sshd(config.sshd);
+  return out + print_ssh(config.ssh) + print_check(config.check) + print_recording(config.recording) + print_sshd(config.sshd);
 }
 
 }  // namespace acl::node

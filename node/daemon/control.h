@@ -49,6 +49,13 @@ struct AskWhyLogin {
 };
 // Whom this node knows, with addresses and SSH host keys.
 struct AskPeers {};
+// `aclnode check` (check_service.h): what is remembered, and approvals.
+struct AskCheck {
+  enum class What : std::uint8_t { list, approve, approve_signed, request, revoke } what = What::list;
+  std::string source, user;     // approve, request, revoke; user may be empty
+  std::uint32_t for_s = 0;      // approve, request
+  std::string text, signature;  // approve_signed
+};
 // Logins by SSH that live; and the end of one.
 struct AskSessions {};
 struct AskKillSession {
@@ -63,7 +70,7 @@ struct AskSshdLogin {
   std::string source, user;
   bool exists = false, is_root = false;
 };
-using Ask = std::variant<AskStatus, AskReload, AskWhois, AskWhy, AskWhyLogin, AskPeers, AskSessions, AskKillSession,
+using Ask = std::variant<AskStatus, AskReload, AskWhois, AskWhy, AskWhyLogin, AskPeers, AskCheck, AskSessions, AskKillSession,
                          AskSshdSources, AskSshdLogin>;
 
 inline constexpr std::size_t longest_ask = 4096;

@@ -11,6 +11,7 @@
 //            have a recorder's tag, or [recording] accept_local)
 //   local    neither `deny_users` nor an expired release forbid it
 //   account  it exists
+//   check    where the rule asks for one: the person was checked within its period, in this connection or before, or is approved (checks.h)
 //
 // All of them answered yes is accept; the first no decides. Nothing here is wider than the table.
 //
@@ -23,6 +24,7 @@
 #include <string>
 #include <vector>
 
+#include "node/daemon/checks.h"
 #include "node/daemon/config_recording.h"
 #include "node/daemon/enforcement.h"
 #include "node/daemon/questions.h"
@@ -37,6 +39,12 @@ struct LoginAsked {
   bool is_root = false;
   std::uint16_t port = 22;  // of `own`
   bool by_sshd = false;     // the system's sshd asks, whose sessions nobody here records
+  // The person passed a check in this connection.
+  struct Checked {
+    CheckSubject subject;
+    CheckPassed passed;
+  };
+  std::optional<Checked> checked;
 };
 
 struct LoginFacts {
@@ -44,6 +52,16 @@ struct LoginFacts {
   std::span<const std::string> deny_users;
   std::span<const net::Address> host;  // this host's addresses, ascending
   RecordingSettings recording;
+  const Checks* checks = nullptr;      // none: nothing is remembered
+  release::Time now = 0;               // that they are compared with
+};
+
+// What a rule asks for. A login that only lacks that it was passed: LoginAnswer::needs_check.
+struct CheckAsked {
+  CheckSubject subject;
+  std::uint32_t period_s = 0;              // acl_ssh_always: each time
+  std::vector<std::string> security_keys;  // of the person, as the inventory has them
+  std::string sub;                         // of the person at the OpenID provider; empty: known by the e-mail address
 };
 
 struct LoginAnswer {
@@ -54,6 +72,10 @@ struct LoginAnswer {
   std::vector<std::string> patterns;  // of variables that the client may set
   std::string node, identity;         // whose the source is: the node; the person, or the tags
   bool record = false, enforce_recording = false;  // what it says is recorded here; and what cannot be is not shown
+  std::optional<CheckAsked> check;    // of the rule
+  bool needs_check = false;
+  std::string checked;     // accepted by a check of this person
+  std::string checked_by;  // for records: by what, and when
 };
 
 LoginAnswer decide_login(const LoginFacts& facts, const LoginAsked& asked);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <set>
 
 #include "node/protocol/conversation.h"
@@ -11,10 +12,24 @@
 
 namespace acl::node::protocol {
 
-inline constexpr unsigned most_logins = 20;       // asked for by one connection, accepted or not
-inline constexpr unsigned most_signs_before = 4;  // before the login: one key exchange, and what a client makes of it
-inline constexpr std::size_t most_channels = 64;  // at a time
+inline constexpr unsigned most_logins = 20;        // asked for by one connection, accepted or not
+inline constexpr unsigned most_check_answers = 5;  // of one connection
+inline constexpr unsigned most_signs_before = 4;   // before the login: one key exchange, and what a client makes of it
+inline constexpr std::size_t most_channels = 64;   // at a time
 inline constexpr std::uint64_t most_signs = 1U << 20;  // at 1 GiB between rekeys, a pebibyte
+
+// Answers to challenges, as both sides below judge them.
+class ChallengeState {
+ public:
+  // `asked`: the request whose verdict is awaited, if one is.
+  Judged hear(std::uint32_t request, std::optional<std::uint32_t> asked);
+  void challenged(bool asks) noexcept { wanted_ = asks; }
+  void over() noexcept { wanted_ = false; }
+
+ private:
+  bool wanted_ = false;
+  unsigned answers_ = 0;
+};
 
 // aclnode-session's side of aclnode-ssh.
 class SshStates {
@@ -25,6 +40,8 @@ class SshStates {
   Judged hear(const FromSsh& message);
   // The answer to the login that is asked for.
   void answered(bool accept);
+  // A challenge to it. One that asks has one answer, and most_check_answers are all there are.
+  void challenged(bool asks);
   [[nodiscard]] bool accepted() const noexcept { return accepted_; }
 
  private:
@@ -33,9 +50,10 @@ class SshStates {
   Judged open(std::uint32_t channel);
 
   bool asked_ = false, accepted_ = false, over_ = false;
+  ChallengeState challenge_;
   unsigned logins_ = 0;
   std::uint64_t signs_ = 0;
-  std::uint32_t last_request_ = 0;
+  std::uint32_t last_request_ = 0, login_request_ = 0;
   std::uint32_t next_channel_ = 0;
   std::set<std::uint32_t> channels_;
 };
@@ -49,11 +67,13 @@ class SessionStates {
   // `recording`, `not-recorded`: after that.
   Judged hear(const FromSession& message);
   void answered(bool accept);
+  void challenged(bool asks);
   [[nodiscard]] bool logged_in() const noexcept { return logged_in_; }
 
  private:
   bool resuming_ = false;
   bool asked_ = false, accepted_ = false, logged_in_ = false, over_ = false;
+  ChallengeState challenge_;
   unsigned asks_ = 0;
   std::uint32_t last_request_ = 0;
   std::string user_;  // asked for last

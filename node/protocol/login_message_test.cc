@@ -36,14 +36,15 @@ FromSsh some_open() {
 }
 
 FromSsh some_from_ssh() {
-  switch (*rc::gen::inRange(0, 8)) {
+  switch (*rc::gen::inRange(0, 9)) {
     case 0: return Sign{some<std::uint32_t>(), some<std::uint8_t>(), some_bytes(longest_to_sign - 1)};
     case 1: return Login{some<std::uint32_t>(), some_text(100), *rc::gen::element(Method::none, Method::password)};
     case 2: return some_open();
     case 3: return Signal{some<std::uint32_t>(), some_text(20)};
     case 4: return Closed{some<std::uint32_t>()};
     case 5: return Connect{some<std::uint32_t>(), some_text(100), some<std::uint16_t>()};
-    case 6:
+    case 6: return ChallengeAnswer{some<std::uint32_t>(), some_text(300)};
+    case 7:
       return Resize{some<std::uint32_t>(), some<std::uint32_t>(), some<std::uint32_t>(), some<std::uint32_t>(),
                     some<std::uint32_t>()};
     default: return Over{some_text(100)};
@@ -51,7 +52,7 @@ FromSsh some_from_ssh() {
 }
 
 ToSsh some_to_ssh() {
-  switch (*rc::gen::inRange(0, 7)) {
+  switch (*rc::gen::inRange(0, 8)) {
     case 0: {
       Welcome welcome;
       for (int i = *rc::gen::inRange(0, 4); i > 0; --i) welcome.host_keys.push_back({some_text(20), some_bytes(100)});
@@ -66,6 +67,7 @@ ToSsh some_to_ssh() {
     case 3: return Opened{some<std::uint32_t>(), *rc::gen::element(ChannelKind::terminal, ChannelKind::socket)};
     case 4: return Refused{some<std::uint32_t>(), some_text(100)};
     case 5: return Exited{some<std::uint32_t>(), some<bool>(), some<std::uint32_t>(), some_text(10), some<bool>()};
+    case 6: return Challenge{some<std::uint32_t>(), some_text(90), some<bool>(), some_text(90), some_text(90)};
     default: return End{some_text(100)};
   }
 }
@@ -109,6 +111,9 @@ TEST(LoginMessages, HaveTheBytesThatTheDocumentGives) {
   EXPECT_EQ(*encode(FromSsh(Resize{1, 80, 24, 0, 0})),
             (Bytes{60, 1, 0, 0, 0, 80, 0, 0, 0, 24, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}));
   EXPECT_EQ(*encode(FromSsh(Connect{2, "db", 5432})), (Bytes{53, 2, 0, 0, 0, 2, 0, 'd', 'b', 0x38, 0x15}));
+  EXPECT_EQ(*encode(ToSsh(Challenge{3, "a", true, "b", "c"})),
+            (Bytes{39, 3, 0, 0, 0, 1, 0, 'a', 1, 1, 0, 'b', 1, 0, 'c'}));
+  EXPECT_EQ(*encode(FromSsh(ChallengeAnswer{3, "x"})), (Bytes{55, 3, 0, 0, 0, 1, 0, 'x'}));
 }
 
 TEST(LoginMessages, BeyondTheirBoundsAreNotWritten) {
@@ -121,6 +126,8 @@ TEST(LoginMessages, BeyondTheirBoundsAreNotWritten) {
   EXPECT_THAT(fault(Login{1, std::string("a\0b", 3), Method::none}), HasSubstr("zero byte"));
   EXPECT_EQ(fault(Sign{1, 0, Bytes(longest_to_sign)}), "");
   EXPECT_THAT(fault(Sign{1, 0, Bytes(longest_to_sign + 1)}), HasSubstr("data to sign"));
+  EXPECT_EQ(fault(ChallengeAnswer{1, std::string(longest_check_answer, 'x')}), "");
+  EXPECT_THAT(fault(ChallengeAnswer{1, std::string(longest_check_answer + 1, 'x')}), HasSubstr("answer to a check"));
   OpenChannel open;
   open.command.assign(longest_command, 'x');
   EXPECT_EQ(fault(open), "");

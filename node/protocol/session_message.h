@@ -18,6 +18,7 @@ namespace acl::node::protocol {
 
 inline constexpr std::size_t most_patterns = 256;
 inline constexpr std::size_t longest_pattern = 256;
+inline constexpr std::size_t longest_person = 320;  // login of a person: an e-mail address
 inline constexpr std::size_t longest_session_message = std::size_t{128} * 1024;
 
 // An address: 4 bytes are IPv4, 16 are IPv6.
@@ -54,6 +55,7 @@ struct Decision {
   bool remote_forwarding = false;
   std::string tell;                   // a line for the person
   std::vector<std::string> patterns;  // of variables that the client may set
+  std::string checked;                // accepted by a check of this person; else empty
 };
 // The login is no longer allowed, or aclnode is to be gone for good.
 struct EndSession {
@@ -68,6 +70,13 @@ struct KillLogin {
   std::uint64_t number = 0;  // of its Begin
 };
 
+// The answer to May is not known yet: the person is asked first, for so long. What goes to aclnode-ssh (login_message.h), and the time that the
+// login has beyond its grace from now on.
+struct SessionChallenge {
+  std::uint32_t wait_s = 0;
+  Challenge challenge;  // its request is May's
+};
+
 // Before the decision that accepts: the sessions of this login are recorded (node/session/recorder.h).
 struct Record {
   static constexpr std::uint8_t message_kind = 72;
@@ -77,7 +86,7 @@ struct Record {
   std::uint64_t keep_free = 0;  // bytes of the folder's file system that stay free
 };
 
-using ToSession = std::variant<Begin, Decision, EndSession, GoOn, KillLogin, Record>;
+using ToSession = std::variant<Begin, Decision, EndSession, GoOn, KillLogin, SessionChallenge, Record>;
 
 // --- from aclnode-session to aclnode ---
 
@@ -102,11 +111,18 @@ struct Resume {
   std::uint64_t since = 0;  // seconds since 1970
   // What its Decision gave it.
   bool agent_forwarding = false, local_forwarding = false, remote_forwarding = false;
+  std::string checked;
   bool recorded = false;  // there was a Record, and what it asks for is kept
 };
 // The last message.
 struct SessionOver {
   std::string words;
+};
+
+// What the person answered to the last challenge that asks; the request is May's.
+struct SessionAnswer {
+  std::uint32_t request = 0;
+  std::string text;
 };
 
 // For the records: a session of the login is being written to that file; or cannot be, or can no longer.
@@ -119,7 +135,7 @@ struct NotRecorded {
   std::string words;
 };
 
-using FromSession = std::variant<May, LoggedIn, Resume, SessionOver, Recording, NotRecorded>;
+using FromSession = std::variant<May, LoggedIn, Resume, SessionOver, SessionAnswer, Recording, NotRecorded>;
 
 // E1361 names the value that is too long or holds a zero byte.
 Expected<Bytes> encode(const ToSession& message);

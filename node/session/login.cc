@@ -89,6 +89,7 @@ class Login {
   Expected<void> set_recorder();
   void hear_recorder();
   void tell_news();
+  void challenge(const protocol::SessionChallenge& challenge);
   void refuse(std::string tell);
   Expected<void> open(const protocol::Decision& decision);
 
@@ -108,7 +109,8 @@ class Login {
   std::vector<HostKey> keys_;
   SshProcess ssh_;
   protocol::SshStates states_;
-  Milliseconds deadline_ = 0;  // of the login; 0: it is complete
+  Milliseconds deadline_ = 0;               // of the login; 0: it is complete
+  std::optional<Milliseconds> grace_left_;  // when a check began
 
   std::optional<protocol::Login> asked_;  // and not yet decided
   std::optional<Account> account_;
@@ -256,6 +258,8 @@ void Login::hear_ssh() {
 void Login::hear(const FromSsh& message) {
   if (const auto* sign = std::get_if<protocol::Sign>(&message)) return hear_sign(*sign);
   if (const auto* login = std::get_if<protocol::Login>(&message)) return hear_login(*login);
+  if (const auto* given = std::get_if<protocol::ChallengeAnswer>(&message))
+    return daemon_.send(protocol::SessionAnswer{given->request, given->text});
   if (const auto* last = std::get_if<protocol::Over>(&message)) return over(protocol::shown(last->words));
   // What follows is legal only after a login, which makes the channels.
   if (const auto* wanted = std::get_if<protocol::OpenChannel>(&message)) {
@@ -291,6 +295,7 @@ void Login::hear_daemon() {
   const std::optional<std::uint32_t> request = asked_ ? std::optional(asked_->request) : std::nullopt;
   const DaemonLink::Heard heard = daemon_.step(now_ms(), request);
   if (heard.what == DaemonLink::Heard::What::decision) return decide(heard.decision, heard.record);
+  if (heard.what == DaemonLink::Heard::What::challenge) return challenge(heard.challenge);
   if (heard.what != DaemonLink::Heard::What::end || over_) return;
   forced_ = true;
   over(heard.words);
@@ -303,6 +308,16 @@ void Login::refuse(std::string tell) {
   asked_.reset();
   states_.answered(false);
   send(verdict);
+}
+
+// aclnode bounds the wait, and tells what is left of it with each challenge; the grace goes on after it.
+void Login::challenge(const protocol::SessionChallenge& challenge) {
+  if (!grace_left_) grace_left_ = std::max<Milliseconds>(0, deadline_ - now_ms());
+  const Milliseconds left = Milliseconds{challenge.wait_s} * 1000 + *grace_left_;
+  deadline_ = now_ms() + left;
+  kill_in(left + 1000);
+  states_.challenged(challenge.challenge.asks);
+  send(challenge.challenge);
 }
 
 void Login::decide(const protocol::Decision& decision, const std::optional<protocol::Record>& record) {
@@ -336,7 +351,7 @@ void Login::decide(const protocol::Decision& decision, const std::optional<proto
   tell_news();
   daemon_.begun({begin_.number, begin_.source, begin_.own, account_->name, account_->uid == 0,
                  static_cast<std::uint64_t>(std::time(nullptr)), decision.agent_forwarding, decision.local_forwarding,
-                 decision.remote_forwarding, recorder_ != nullptr});
+                 decision.remote_forwarding, decision.checked, recorder_ != nullptr});
 }
 
 // Where recording is not enforced, it is known by the records that there is none.
