@@ -36,8 +36,8 @@ std::string Daemon::answer_sshd_now(const Ask& ask) {
   const auto host = host_addresses();
   if (!host) return print_error(host.error());
   const CheckService& checks = logins_->checks();
-  const LoginFacts facts{enforcer_->facts(),    config_.ssh.deny_users, *host,
-                         recording_of(config_), &checks.checks(),       checks.now()};
+  const LoginFacts facts{enforcer_->facts(),    config_.ssh.deny_users, *host, &checks.checks(), checks.now(),
+                         recording_of(config_)};
   const std::vector<net::Address> own = enforcer_->own_addresses();
   LoginAsked asked;
   asked.port = static_cast<std::uint16_t>(config_.sshd.port);

@@ -37,23 +37,23 @@ struct LoginAsked {
   std::string user;     // as the client wrote it
   bool exists = false;  // there is such an account
   bool is_root = false;
-  std::uint16_t port = 22;  // of `own`
-  bool by_sshd = false;     // the system's sshd asks, whose sessions nobody here records
   // The person passed a check in this connection.
   struct Checked {
     CheckSubject subject;
     CheckPassed passed;
   };
   std::optional<Checked> checked;
+  std::uint16_t port = 22;  // of `own`
+  bool by_sshd = false;     // the system's sshd asks, whose sessions nobody here records
 };
 
 struct LoginFacts {
   Facts enforced;
   std::span<const std::string> deny_users;
   std::span<const net::Address> host;  // this host's addresses, ascending
-  RecordingSettings recording;
   const Checks* checks = nullptr;      // none: nothing is remembered
   release::Time now = 0;               // that they are compared with
+  RecordingSettings recording;
 };
 
 // What a rule asks for. A login that only lacks that it was passed: LoginAnswer::needs_check.
