@@ -62,7 +62,8 @@ Judged SshStates::hear(const FromSsh& message) {
       return broken(fmt::format("channel {}, which was never open", closed->channel));
     return {channels_.erase(closed->channel) == 1 ? Verdict::take : Verdict::late, {}};
   }
-  const std::uint32_t channel = std::get<Signal>(message).channel;
+  const auto* const resize = std::get_if<Resize>(&message);
+  const std::uint32_t channel = resize != nullptr ? resize->channel : std::get<Signal>(message).channel;
   if (channel >= next_channel_) return broken(fmt::format("channel {}, which was never open", channel));
   return {channels_.count(channel) == 1 ? Verdict::take : Verdict::late, {}};
 }
@@ -101,6 +102,10 @@ Judged SessionStates::hear(const FromSession& message) {
   }
   if (const auto* answer = std::get_if<SessionAnswer>(&message))
     return challenge_.hear(answer->request, asked_ ? std::optional(last_request_) : std::nullopt);
+  if (std::holds_alternative<Recording>(message) || std::holds_alternative<NotRecorded>(message)) {
+    if (!accepted_) return broken("a recording before a login was accepted");
+    return {};
+  }
   const auto& logged_in = std::get<LoggedIn>(message);
   if (!accepted_ || logged_in_ || logged_in.user != user_) return broken("a login that was not accepted");
   logged_in_ = true;

@@ -36,7 +36,7 @@ FromSsh some_open() {
 }
 
 FromSsh some_from_ssh() {
-  switch (*rc::gen::inRange(0, 8)) {
+  switch (*rc::gen::inRange(0, 9)) {
     case 0: return Sign{some<std::uint32_t>(), some<std::uint8_t>(), some_bytes(longest_to_sign - 1)};
     case 1: return Login{some<std::uint32_t>(), some_text(100), *rc::gen::element(Method::none, Method::password)};
     case 2: return some_open();
@@ -44,6 +44,9 @@ FromSsh some_from_ssh() {
     case 4: return Closed{some<std::uint32_t>()};
     case 5: return Connect{some<std::uint32_t>(), some_text(100), some<std::uint16_t>()};
     case 6: return ChallengeAnswer{some<std::uint32_t>(), some_text(300)};
+    case 7:
+      return Resize{some<std::uint32_t>(), some<std::uint32_t>(), some<std::uint32_t>(), some<std::uint32_t>(),
+                    some<std::uint32_t>()};
     default: return Over{some_text(100)};
   }
 }
@@ -105,6 +108,8 @@ TEST(LoginMessages, HaveTheBytesThatTheDocumentGives) {
   EXPECT_EQ(*encode(ToSsh(Exited{7, true, 0, "TERM", false})),
             (Bytes{37, 7, 0, 0, 0, 1, 0, 0, 0, 0, 4, 0, 'T', 'E', 'R', 'M', 0}));
   EXPECT_EQ(*encode(FromSsh(Login{1, "ann", Method::publickey})), (Bytes{49, 1, 0, 0, 0, 3, 0, 'a', 'n', 'n', 2}));
+  EXPECT_EQ(*encode(FromSsh(Resize{1, 80, 24, 0, 0})),
+            (Bytes{60, 1, 0, 0, 0, 80, 0, 0, 0, 24, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}));
   EXPECT_EQ(*encode(FromSsh(Connect{2, "db", 5432})), (Bytes{53, 2, 0, 0, 0, 2, 0, 'd', 'b', 0x38, 0x15}));
   EXPECT_EQ(*encode(ToSsh(Challenge{3, "a", true, "b", "c"})),
             (Bytes{39, 3, 0, 0, 0, 1, 0, 'a', 1, 1, 0, 'b', 1, 0, 'c'}));

@@ -16,6 +16,7 @@
 #include "engine/net/fd.h"
 #include "node/protocol/login_message.h"
 #include "node/session/environment.h"
+#include "node/session/recorder.h"
 #include "node/session/spawn.h"
 
 namespace acl::node::session {
@@ -33,6 +34,7 @@ struct ChannelRights {
   std::string sftp_server;  // empty: no subsystem sftp
   std::string notices;      // for interactive shells, such as the message of the day
   bool local_forwarding = false;
+  Recorder* recorder = nullptr;  // where sessions are recorded; outlives the channels
 };
 
 class Channels {
@@ -43,9 +45,12 @@ class Channels {
   // Nothing: the answer comes with helper_ready().
   std::optional<Answer> connect(const protocol::Connect& wanted);
   void signal(const protocol::Signal& signal);
+  void resize(const protocol::Resize& size);
   void close(std::uint32_t channel);
-  // A child of this process has ended; nothing if no open channel waits for that.
+  // A child of this process has ended; nothing if no open channel waits for that, or the recorder has still to pass on what it said.
   std::optional<protocol::Exited> ended(pid_t pid, int status);
+  // The recorder has, or, without a channel, will never.
+  std::vector<protocol::Exited> drained(std::optional<std::uint32_t> channel);
 
   // Sockets of helpers, to be polled for reading.
   void add_helpers(std::vector<int>& sockets) const;
@@ -64,6 +69,8 @@ class Channels {
     std::string tty;
     Fd helper;    // of a connection under way
     Fd recorded;  // records.h
+    bool relayed = false;  // its terminal is the recorder's
+    std::optional<protocol::Exited> exited;  // to be told when the recorder has passed on the rest
     // Signals wait, as a set, while the process that delivers the last ones has not ended: one at a time, as a client can ask for many.
     pid_t signaller = -1;
     std::uint64_t signals = 0;
@@ -71,6 +78,7 @@ class Channels {
   };
   Expected<Answer> open_with_terminal(const protocol::OpenChannel& wanted, UserProgram program);
   Expected<Answer> open_with_pipes(const protocol::OpenChannel& wanted, UserProgram program);
+  Expected<void> record_pipes(const protocol::OpenChannel& wanted, Fd& output, Fd& errors);
   void deliver(Channel& channel);
   EnvironmentOf environment_of(const protocol::OpenChannel& wanted) const;
 

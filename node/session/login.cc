@@ -29,6 +29,7 @@
 #include "node/session/host_keys.h"
 #include "node/session/log.h"
 #include "node/session/opening.h"
+#include "node/session/recorder.h"
 #include "node/session/records.h"
 #include "node/session/ssh_process.h"
 
@@ -83,7 +84,11 @@ class Login {
   void hear_login(const protocol::Login& login);
   void hear_sign(const protocol::Sign& sign);
   void hear_daemon();
-  void decide(const protocol::Decision& decision);
+  void decide(const protocol::Decision& decision, const std::optional<protocol::Record>& record);
+  Expected<void> start_recorder(const protocol::Record& record);
+  Expected<void> set_recorder();
+  void hear_recorder();
+  void tell_news();
   void challenge(const protocol::SessionChallenge& challenge);
   void refuse(std::string tell);
   Expected<void> open(const protocol::Decision& decision);
@@ -112,6 +117,7 @@ class Login {
   std::string refusal_;  // policy accepted, and this machine did not: asking again changes nothing
   LoginGroup group_;
   std::optional<OpenedAccount> opened_;
+  std::unique_ptr<Recorder> recorder_;  // where sessions are recorded
   std::optional<Channels> channels_;
 
   bool more_children_ = false;  // perhaps, without another signal
@@ -181,6 +187,8 @@ void Login::loop() {
     }
     if (channels_) channels_->add_helpers(helpers);
     for (const int fd : helpers) polled.push_back({fd, POLLIN, 0});
+    const short written = recorder_ && recorder_->wants_to_write() ? POLLOUT : 0;
+    polled.push_back({recorder_ ? recorder_->fd() : -1, static_cast<short>(POLLIN | written), 0});
     if (wait_for_events(polled) < 0 && errno != EINTR) return over("the system cannot wait for events");
 
     const auto ready = [&](std::size_t i) { return polled[i].revents != 0; };
@@ -188,7 +196,8 @@ void Login::loop() {
     if (ready(2)) log_words(ssh_);
     if (ready(3) || daemon_.wait(now_ms()) == 0) hear_daemon();
     if (ready(1) && !over_) hear_ssh();
-    for (std::size_t i = 4; i < polled.size() && !over_; ++i) {
+    if (ready(polled.size() - 1) && !over_) hear_recorder();
+    for (std::size_t i = 4; i + 1 < polled.size() && !over_; ++i) {
       if (!ready(i)) continue;
       if (const auto made = channels_->helper_ready(polled[i].fd)) answer(*made);
     }
@@ -221,7 +230,7 @@ void Login::wait_for_children() {
       ssh_.pid = -1;
       continue;
     }
-    if (!channels_) continue;
+    if (!channels_ || (recorder_ && recorder_->ended(pid))) continue;
     if (const auto exited = channels_->ended(pid, status)) send(*exited);
   }
 }
@@ -253,8 +262,12 @@ void Login::hear(const FromSsh& message) {
     return daemon_.send(protocol::SessionAnswer{given->request, given->text});
   if (const auto* last = std::get_if<protocol::Over>(&message)) return over(protocol::shown(last->words));
   // What follows is legal only after a login, which makes the channels.
-  if (const auto* wanted = std::get_if<protocol::OpenChannel>(&message)) return answer(channels_->open(*wanted));
+  if (const auto* wanted = std::get_if<protocol::OpenChannel>(&message)) {
+    answer(channels_->open(*wanted));
+    return tell_news();
+  }
   if (const auto* signal = std::get_if<protocol::Signal>(&message)) return channels_->signal(*signal);
+  if (const auto* size = std::get_if<protocol::Resize>(&message)) return channels_->resize(*size);
   if (const auto* closed = std::get_if<protocol::Closed>(&message)) return channels_->close(closed->channel);
   if (const auto* connect = std::get_if<protocol::Connect>(&message)) {
     if (const auto at_once = channels_->connect(*connect)) answer(*at_once);
@@ -281,7 +294,7 @@ void Login::hear_login(const protocol::Login& login) {
 void Login::hear_daemon() {
   const std::optional<std::uint32_t> request = asked_ ? std::optional(asked_->request) : std::nullopt;
   const DaemonLink::Heard heard = daemon_.step(now_ms(), request);
-  if (heard.what == DaemonLink::Heard::What::decision) return decide(heard.decision);
+  if (heard.what == DaemonLink::Heard::What::decision) return decide(heard.decision, heard.record);
   if (heard.what == DaemonLink::Heard::What::challenge) return challenge(heard.challenge);
   if (heard.what != DaemonLink::Heard::What::end || over_) return;
   forced_ = true;
@@ -307,14 +320,17 @@ void Login::challenge(const protocol::SessionChallenge& challenge) {
   send(challenge.challenge);
 }
 
-void Login::decide(const protocol::Decision& decision) {
+void Login::decide(const protocol::Decision& decision, const std::optional<protocol::Record>& record) {
   if (!decision.accept) {
     audit_login(asked_->user, source_, false);
     return refuse(decision.tell);
   }
   // Not before: whom policy denies makes no groups. aclnode-ssh is in none, it ends otherwise; all that modules start is.
+  // The recorder is in none either: what ends a login does not end what writes its end.
+  Expected<void> opened = record ? start_recorder(*record) : Expected<void>();
   group_ = LoginGroup::enter();
-  const auto opened = open(decision);
+  if (opened) opened = open(decision);
+  if (opened) opened = set_recorder();
   audit_login(asked_->user, source_, opened.has_value());
   // What modules started and did not wait for; their signals went by unheard.
   wait_for_children();
@@ -332,9 +348,56 @@ void Login::decide(const protocol::Decision& decision) {
   states_.answered(true);
   send(verdict);
   daemon_.send(protocol::LoggedIn{account_->name});
+  tell_news();
   daemon_.begun({begin_.number, begin_.source, begin_.own, account_->name, account_->uid == 0,
                  static_cast<std::uint64_t>(std::time(nullptr)), decision.agent_forwarding, decision.local_forwarding,
-                 decision.remote_forwarding, decision.checked});
+                 decision.remote_forwarding, decision.checked, recorder_ != nullptr});
+}
+
+// Where recording is not enforced, it is known by the records that there is none.
+Expected<void> Login::start_recorder(const protocol::Record& record) {
+  auto started = Recorder::start(record);
+  if (started) {
+    recorder_ = std::move(*started);
+    return {};
+  }
+  log_diagnostic(started.error());
+  if (record.enforce) {
+    return fail(started.error().code, "policy demands that this session is recorded, and it cannot be on this machine");
+  }
+  daemon_.send(protocol::NotRecorded{started.error().message.substr(0, protocol::longest_text)});
+  return {};
+}
+
+Expected<void> Login::set_recorder() {
+  if (!recorder_) return {};
+  CastHeader header;
+  header.connection = std::to_string(begin_.number);
+  header.account = account_->name;
+  header.source = text_of(begin_.source);
+  header.shell = account_->shell;
+  header.title = fmt::format("{} from {}", account_->name, source_.text());
+  recorder_->set_login(std::move(header));
+  return recorder_->await();
+}
+
+void Login::hear_recorder() {
+  const Recorder::Heard heard = recorder_->hear();
+  const bool gone = recorder_->fd() < 0;
+  if (gone || heard.what == Recorder::Heard::What::drained) {
+    for (const protocol::Exited& exited :
+         channels_->drained(gone ? std::nullopt : std::optional(heard.channel)))
+      send(exited);
+  }
+  tell_news();
+  if (heard.what != Recorder::Heard::What::end || over_) return;
+  forced_ = true;
+  over(heard.words);
+}
+
+void Login::tell_news() {
+  if (!recorder_) return;
+  for (const protocol::FromSession& one : recorder_->take_news()) daemon_.send(one);
 }
 
 Expected<void> Login::open(const protocol::Decision& decision) {
@@ -358,6 +421,7 @@ Expected<void> Login::open(const protocol::Decision& decision) {
   rights.sftp_server = begin_.sftp_server;
   rights.notices = opened->notices;
   rights.local_forwarding = decision.local_forwarding;
+  rights.recorder = recorder_.get();
   opened_ = std::move(*opened);
   channels_.emplace(std::move(rights));
   return {};
@@ -429,6 +493,8 @@ void Login::finish() {
   // Before all that can take its time: records wait for locks that others may hold, and the timer ends this process. At once where there is
   // a group of the login; what has left it by root's hand, and where there is none, by looking.
   if (forced_) group_.kill();
+  // With aclnode-ssh's ends its channels have theirs: it writes what is left, and is no descendant then.
+  if (recorder_) recorder_->finish();
   if (forced_ && !kill_descendants()) {
     log_diagnostic(make_diagnostic(
         Code::E1404, fmt::format("processes of \"{}\", whose login from {} has ended, cannot all be killed",

@@ -59,13 +59,14 @@ struct World {
                   bool is_root = false) {
     facts.owned = allowed;
     facts.break_glass = glass;
-    return decide_login({facts, denied, host, &checks, now},
-                        {*net::Address::parse(source), own, user, exists, is_root || user == "root", checked});
+    LoginAsked asked{*net::Address::parse(source), own, user, exists, is_root || user == "root", checked};
+    asked.by_sshd = by_sshd;
+    return decide_login({facts, denied, host, &checks, now, recording}, asked);
   }
 
   LoginAnswer again(const LoginAnswer& had, const std::string& user = "deploy") {
     static_cast<void>(ask(user));  // makes the facts
-    return decide_login_again({facts, denied, host, &checks, now},
+    return decide_login_again({facts, denied, host, &checks, now, recording},
                               {*net::Address::parse("100.64.0.1"), own, user, true, false, {}}, had);
   }
 
@@ -78,6 +79,8 @@ struct World {
   Facts facts;
   Checks checks;
   release::Time now = 0;
+  RecordingSettings recording;
+  bool by_sshd = false;
   std::optional<LoginAsked::Checked> checked;
 };
 
@@ -268,8 +271,59 @@ TEST(LoginDecision, ARuleThatDemandsARecorderIsRefused) {
   })");
   const LoginAnswer answer = world.ask("root");
   EXPECT_FALSE(answer.accept) << answer.reason;
-  EXPECT_THAT(answer.reason, HasSubstr("no recorder"));
+  EXPECT_THAT(answer.reason, HasSubstr("this node is none of these"));
   EXPECT_THAT(answer.tell, HasSubstr("no recorder here"));
+}
+
+// accepted, recorded, enforced; as a node whose server is one of the recorders or not.
+std::string recording_of(const std::string& more, const RecordingSettings& settings, bool by_sshd = false) {
+  World world(release::OnExpiry::keep, (R"({
+    "tagOwners": {"tag:srv": ["autogroup:admin"], "tag:rec": ["autogroup:admin"]},
+    "grants": [{"src": ["ann@example.com"], "dst": ["tag:srv"], "ip": ["tcp:22"]}],
+    "ssh": [{"action": "accept", "src": ["ann@example.com"], "dst": ["tag:srv"], "users": ["root"])" + more + "}]}").c_str());
+  world.recording = settings;
+  world.by_sshd = by_sshd;
+  const LoginAnswer answer = world.ask("root");
+  return fmt::format("{}{}{}", answer.accept ? "accepted" : "refused", answer.record ? " recorded" : "",
+                     answer.accept && answer.enforce_recording ? " enforced" : "");
+}
+
+TEST(LoginDecision, WhatIsRecordedIsPolicysWordAndWhereALocalOne) {
+  const std::string elsewhere = R"(, "recorder": ["tag:rec"])", here = R"(, "recorder": ["tag:srv"])";
+  const std::string demanded = R"(, "enforceRecorder": true)";
+  RecordingSettings rule, off, all, local;
+  off.sessions = "off";
+  all.sessions = "all";
+  local.accept_local = true;
+  EXPECT_EQ(recording_of("", rule), "accepted");
+  EXPECT_EQ(recording_of("", all), "accepted recorded");
+  EXPECT_EQ(recording_of(elsewhere, rule), "accepted");
+  EXPECT_EQ(recording_of(elsewhere, local), "accepted recorded");
+  EXPECT_EQ(recording_of(elsewhere, all), "accepted recorded");
+  EXPECT_EQ(recording_of(here, rule), "accepted recorded");
+  EXPECT_EQ(recording_of(here, off), "accepted");
+  EXPECT_EQ(recording_of(here + demanded, rule), "accepted recorded enforced");
+  EXPECT_EQ(recording_of(here + demanded, off), "refused");
+  EXPECT_EQ(recording_of(elsewhere + demanded, rule), "refused");
+  EXPECT_EQ(recording_of(elsewhere + demanded, all), "refused recorded");
+  EXPECT_EQ(recording_of(elsewhere + demanded, local), "accepted recorded enforced");
+  EXPECT_EQ(recording_of(here, rule, true), "accepted");
+  EXPECT_EQ(recording_of(here + demanded, rule, true), "refused");
+}
+
+TEST(LoginDecision, ALoginThatIsNotRecordedEndsWhenThatIsDemanded) {
+  World world(release::OnExpiry::keep, R"({
+    "tagOwners": {"tag:srv": ["autogroup:admin"]},
+    "grants": [{"src": ["ann@example.com"], "dst": ["tag:srv"], "ip": ["tcp:22"]}],
+    "ssh": [{"action": "accept", "src": ["ann@example.com"], "dst": ["tag:srv"], "users": ["root"],
+             "recorder": ["tag:srv"], "enforceRecorder": true}],
+  })");
+  LoginAnswer had = world.ask("root");
+  EXPECT_TRUE(world.again(had, "root").accept);
+  EXPECT_TRUE(world.again(had, "root").record);
+  had.record = false;
+  EXPECT_FALSE(world.again(had, "root").accept);
+  EXPECT_THAT(world.again(had, "root").tell, HasSubstr("demands that this session is recorded"));
 }
 
 TEST(LoginDecision, ALocalSettingNarrowsAndNeverWidens) {
