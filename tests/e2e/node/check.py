@@ -138,7 +138,7 @@ class ByKey(Checks):
     def test_without_a_touch_it_does_not_count(self):
         terminal = self.open()
         terminal.type(untouched.sign(terminal.line()))
-        terminal.expect("touch")
+        terminal.expect("nobody touched")
         terminal.type(key.sign(terminal.line()))
         self.assertIn("in as ann", terminal.rest())
 
@@ -295,9 +295,9 @@ class WhileSomebodyWaits(Checks):
 
     def test_a_session_that_a_check_let_in_lives_and_ends_with_its_rule(self):
         self.addCleanup(self.settle, policy())
-        terminal = self.open("root", command="echo in; sleep 1000")
+        terminal = self.open("root", command="echo is in now; sleep 1000")
         terminal.type(key.sign(terminal.line()))
-        terminal.expect("in")
+        terminal.expect("is in now\n")
         server.stop_daemon()
         server.start_daemon()
         self.assertTrue(wait_for(lambda: any(d["event"] == "session-resumed" for d in server.decisions())))

@@ -338,7 +338,7 @@ class Logins(Steer):
         self.assertEqual((accepted["event"], accepted["accept"], accepted["tell"]), ("decision", True, ""))
         for node, user, exists, tell in (
                 (self.ann, "deploy", True, 'this machine takes no logins as "deploy" by SSH'),
-                (self.ann, "careful", True, "prove anew who you are"),
+                (self.ann, "careful", True, "this machine has no way to check ann@example.com"),
                 (self.ann, "backup", True, 'policy does not let ann@example.com become "backup" here'),
                 (self.ann, "root", False, 'there is no account "root" on this machine'),
                 (self.bob, "root", True, 'policy does not let bob@example.com become "root" here')):
@@ -615,7 +615,7 @@ class Logins(Steer):
         self.assertEqual(json.loads(yes.stdout)["rule"], "ssh[0]")
         for source, user, layer, reason in (
                 (self.ann.v6, "daemon", "shell", "nologin"), (self.ann.v4, "deploy", "account", "there is no account"),
-                ("annlaptop", "games", "ssh", "no rule lets"), ("annlaptop", "careful", "ssh", "after a check"),
+                ("annlaptop", "games", "ssh", "no rule lets"), ("annlaptop", "careful", "account", "there is no account"),
                 ("boblaptop", "root", "ssh", "no rule lets bob@example.com"), (self.stranger.v4, "root", "known", "no node"),
                 (self.server.v4, "root", "known", "an address of this host")):
             done = why(source, user)
