@@ -69,10 +69,10 @@ struct LoginAnswer {
   std::string tell, reason;
   Why why;  // layers as above; rule, file and line of the SSH rule
   bool agent_forwarding = false, local_forwarding = false, remote_forwarding = false;
-  std::vector<std::string> patterns;  // of variables that the client may set
-  std::string node, identity;         // whose the source is: the node; the person, or the tags
+  std::vector<std::string> patterns;               // of variables that the client may set
+  std::string node, identity;                      // whose the source is: the node; the person, or the tags
   bool record = false, enforce_recording = false;  // what it says is recorded here; and what cannot be is not shown
-  std::optional<CheckAsked> check;    // of the rule
+  std::optional<CheckAsked> check;                 // of the rule
   bool needs_check = false;
   std::string checked;     // accepted by a check of this person
   std::string checked_by;  // for records: by what, and when

@@ -420,8 +420,8 @@ void Logins::take_resume(Login& login, const protocol::Resume& resume) {
 // --- deciding -----------------------------------------------------------------------------------------------------------------
 
 LoginFacts Logins::login_facts() const {
-  return {source_.facts(),           settings_.ssh.deny_users, host_, &source_.checks->checks(), source_.checks->now(),
-          settings_.recording};
+  return {source_.facts(),           settings_.ssh.deny_users, host_,
+          &source_.checks->checks(), source_.checks->now(),    settings_.recording};
 }
 
 LoginAnswer Logins::decide(const LoginAsked& asked) const { return decide_login(login_facts(), asked); }

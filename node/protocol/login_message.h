@@ -172,8 +172,7 @@ struct Resize {
   std::uint32_t columns = 0, rows = 0, width = 0, height = 0;
 };
 
-using FromSsh = std::variant<Sign, Login, OpenChannel, Signal, Closed, Connect, Over, ChallengeAnswer,
-                             Resize>;
+using FromSsh = std::variant<Sign, Login, OpenChannel, Signal, Closed, Connect, Over, ChallengeAnswer, Resize>;
 
 // E1361 names the value that is too long or holds a zero byte.
 Expected<Bytes> encode(const ToSsh& message);

@@ -80,9 +80,9 @@ struct SessionChallenge {
 // Before the decision that accepts: the sessions of this login are recorded (node/session/recorder.h).
 struct Record {
   static constexpr std::uint8_t message_kind = 72;
-  bool enforce = false;  // what cannot be recorded is refused, or ends
-  std::string folder;    // root's alone; made if it is not there
-  std::string user;      // whom the recorder runs as: a name, or UID:GID
+  bool enforce = false;         // what cannot be recorded is refused, or ends
+  std::string folder;           // root's alone; made if it is not there
+  std::string user;             // whom the recorder runs as: a name, or UID:GID
   std::uint64_t keep_free = 0;  // bytes of the folder's file system that stay free
 };
 

@@ -63,9 +63,9 @@ FromSession some_from_session() {
     case 1: return LoggedIn{some_text(100)};
     case 3: return SessionAnswer{some<std::uint32_t>(), some_text(300)};
     case 2:
-      return Resume{some<std::uint64_t>(), some_endpoint(), some_endpoint(), some_text(90), some<bool>(),
-                    some<std::uint64_t>(), some<bool>(),    some<bool>(),    some<bool>(),  some_text(90),
-                    some<bool>()};
+      return Resume{some<std::uint64_t>(), some_endpoint(),       some_endpoint(), some_text(90),
+                    some<bool>(),          some<std::uint64_t>(), some<bool>(),    some<bool>(),
+                    some<bool>(),          some_text(90),         some<bool>()};
     case 4: return Recording{some_text(100)};
     case 5: return NotRecorded{some_text(100)};
     default: return SessionOver{some_text(100)};

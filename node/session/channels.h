@@ -67,9 +67,9 @@ class Channels {
   struct Channel {
     pid_t pid = -1;  // -1: it has ended
     std::string tty;
-    Fd helper;    // of a connection under way
-    Fd recorded;  // records.h
-    bool relayed = false;  // its terminal is the recorder's
+    Fd helper;                               // of a connection under way
+    Fd recorded;                             // records.h
+    bool relayed = false;                    // its terminal is the recorder's
     std::optional<protocol::Exited> exited;  // to be told when the recorder has passed on the rest
     // Signals wait, as a set, while the process that delivers the last ones has not ended: one at a time, as a client can ask for many.
     pid_t signaller = -1;

@@ -48,7 +48,9 @@ class DaemonLinks : public ::testing::Test {
     auto message = protocol::decode_from_session(received.message);
     return message ? std::optional(std::move(*message)) : std::nullopt;
   }
-  protocol::Resume resume() const { return {7, {Bytes(4), 1}, {Bytes(4), 22}, "ann", false, 99, true, false, true, "ann@example.com"}; }
+  protocol::Resume resume() const {
+    return {7, {Bytes(4), 1}, {Bytes(4), 22}, "ann", false, 99, true, false, true, "ann@example.com"};
+  }
 
   std::string path_;
   Fd daemon_, listener_;

@@ -385,8 +385,7 @@ void Login::hear_recorder() {
   const Recorder::Heard heard = recorder_->hear();
   const bool gone = recorder_->fd() < 0;
   if (gone || heard.what == Recorder::Heard::What::drained) {
-    for (const protocol::Exited& exited :
-         channels_->drained(gone ? std::nullopt : std::optional(heard.channel)))
+    for (const protocol::Exited& exited : channels_->drained(gone ? std::nullopt : std::optional(heard.channel)))
       send(exited);
   }
   tell_news();

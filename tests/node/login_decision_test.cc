@@ -280,7 +280,9 @@ std::string recording_of(const std::string& more, const RecordingSettings& setti
   World world(release::OnExpiry::keep, (R"({
     "tagOwners": {"tag:srv": ["autogroup:admin"], "tag:rec": ["autogroup:admin"]},
     "grants": [{"src": ["ann@example.com"], "dst": ["tag:srv"], "ip": ["tcp:22"]}],
-    "ssh": [{"action": "accept", "src": ["ann@example.com"], "dst": ["tag:srv"], "users": ["root"])" + more + "}]}").c_str());
+    "ssh": [{"action": "accept", "src": ["ann@example.com"], "dst": ["tag:srv"], "users": ["root"])" +
+                                        more + "}]}")
+                                           .c_str());
   world.recording = settings;
   world.by_sshd = by_sshd;
   const LoginAnswer answer = world.ask("root");
