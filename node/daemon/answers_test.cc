@@ -33,7 +33,7 @@ TEST(Answers, StatusHasTheMembersThatToolsRelyOn) {
       R"({"state":"enforcing","generation":17,"trust_version":2,"age_s":7300,"expires":"2026-09-21T14:13:20Z","standing":"current",)"
       R"("source":"https://policy.example.com/release","trust_fingerprint":"5e0a","backend":"tcx","interface":"wg0","attached":true,)"
       R"("guarded":true,"known_nodes":0,"admitted_sources":0,"binding_failures":1,"lost_records":0,"passed_packets":0,"dropped_packets":0,)"
-      R"("ssh":{"enabled":false,"listening":false,"steered_by":null,"sessions":0,"starting":0,"refused":0,"host_keys_of":null,)"
+      R"("ssh":{"enabled":false,"listening":false,"steered_by":null,"sessions":0,"starting":0,"checking":0,"refused":0,"host_keys_of":null,)"
       R"("trouble":null},"last_error":"could not reach \"https://…\"","last_error_at":"2026-09-21T14:15:00Z"})");
   EXPECT_TRUE(says_yes(status_json(enforcing())));
 }

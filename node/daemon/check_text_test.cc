@@ -123,7 +123,7 @@ RC_GTEST_PROP(Challenges, AreWithinTheirBoundsAndPlain, (const std::string& acco
   const protocol::Challenge challenge = challenge_of(shown, true);
   RC_ASSERT(protocol::encode(protocol::ToSession(protocol::SessionChallenge{1, challenge})).has_value());
   for (const std::string* text : {&challenge.text, &challenge.instruction, &challenge.prompt})
-    for (const char c : *text) RC_ASSERT(c == '\n' || (c >= ' ' && c < 0x7f));
+    for (const char c : *text) RC_ASSERT(c == '\n' || (static_cast<unsigned char>(c) >= ' ' && c != 0x7f));
 }
 
 }  // namespace
