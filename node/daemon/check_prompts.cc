@@ -21,9 +21,6 @@ namespace {
 // Processes that look at what was given, at a time.
 constexpr std::size_t most_verifiers = 4;
 constexpr std::size_t secret_limit = 4096;
-// Clocks of the provider and of this node may differ by so much.
-constexpr release::Time clock_slack_s = 60;
-
 // A beginning of what ssh-keygen prints, and nothing else: the first of the lines that were pasted.
 constexpr std::string_view first_line = "-----BEGIN SSH SIGNATURE-----";
 
