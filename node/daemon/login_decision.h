@@ -22,6 +22,7 @@
 #include <string>
 #include <vector>
 
+#include "node/daemon/config.h"
 #include "node/daemon/enforcement.h"
 #include "node/daemon/questions.h"
 
@@ -39,13 +40,15 @@ struct LoginFacts {
   Facts enforced;
   std::span<const std::string> deny_users;
   std::span<const net::Address> host;  // this host's addresses, ascending
+  ForwardingsAllowed allow;            // of the machine's settings
 };
 
 struct LoginAnswer {
   bool accept = false;
   std::string tell, reason;
   Why why;  // layers as above; rule, file and line of the SSH rule
-  bool agent_forwarding = false, local_forwarding = false, remote_forwarding = false;
+  bool agent_forwarding = false, local_forwarding = false, remote_forwarding = false, x11_forwarding = false;
+  std::uint8_t narrowed = 0;          // which of these the settings take away (protocol::Narrowed)
   std::vector<std::string> patterns;  // of variables that the client may set
   std::string node, identity;         // whose the source is: the node; the person, or the tags
 };

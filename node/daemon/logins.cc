@@ -402,6 +402,7 @@ void Logins::take_resume(Login& login, const protocol::Resume& resume) {
   login.answer.agent_forwarding = resume.agent_forwarding;
   login.answer.local_forwarding = resume.local_forwarding;
   login.answer.remote_forwarding = resume.remote_forwarding;
+  login.answer.x11_forwarding = resume.x11_forwarding;
   login.may.emplace().user = resume.user;
   login.ticket = 0;
 }
@@ -409,11 +410,12 @@ void Logins::take_resume(Login& login, const protocol::Resume& resume) {
 // --- deciding -----------------------------------------------------------------------------------------------------------------
 
 LoginAnswer Logins::decide(const LoginAsked& asked) const {
-  return decide_login({source_.facts(), settings_.ssh.deny_users, host_}, asked);
+  return decide_login({source_.facts(), settings_.ssh.deny_users, host_, settings_.ssh.allow}, asked);
 }
 
 LoginAnswer Logins::decide_living(const Login& login) const {
-  return decide_login_again({source_.facts(), settings_.ssh.deny_users, host_}, login.asked, login.answer);
+  return decide_login_again({source_.facts(), settings_.ssh.deny_users, host_, settings_.ssh.allow}, login.asked,
+                            login.answer);
 }
 
 // One question to WireGuard for all that were heard in this step: who asks often does not have it read as often.
@@ -454,6 +456,8 @@ void Logins::answer(Login& login) {
   decision.agent_forwarding = answer.agent_forwarding;
   decision.local_forwarding = answer.local_forwarding;
   decision.remote_forwarding = answer.remote_forwarding;
+  decision.x11_forwarding = answer.x11_forwarding;
+  decision.narrowed = answer.narrowed;
   decision.tell = answer.tell;
   decision.patterns = answer.patterns;
   if (!say(login, std::move(decision))) ::shutdown(login.conversation.get(), SHUT_RDWR);

@@ -1,9 +1,10 @@
-// Messages that are variants, coded by their lists of fields: kind = first kind + place in the variant. For the message files of this
-// folder alone.
+// Messages that are variants, coded by their lists of fields: kind = T::message_kind where the message has one, else first kind + place in the
+// variant. For the message files of this folder alone.
 #pragma once
 
 #include <fmt/format.h>
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <type_traits>
@@ -33,22 +34,32 @@ void wire_enum(wire::Take& io, E& value, E first, E last) {
   value = static_cast<E>(byte);
 }
 
+template <class T>
+concept HasKind = requires { T::message_kind; };
+template <class T>
+constexpr std::uint8_t kind_of(std::uint8_t first_kind, std::size_t index) {
+  if constexpr (HasKind<T>) return T::message_kind;
+  return static_cast<std::uint8_t>(first_kind + index);
+}
+
 template <class Fields, class Variant>
 Expected<wire::Bytes> encode_variant(const Variant& message, std::uint8_t first_kind) {
-  wire::Put put(static_cast<std::uint8_t>(first_kind + message.index()));
+  wire::Put put(std::visit(
+      [&](const auto& m) { return kind_of<std::decay_t<decltype(m)>>(first_kind, message.index()); }, message));
   std::visit([&](const auto& m) { Fields::walk(put, m); }, message);
   if (put.faulty() != nullptr)
     return fail(Code::E1361, fmt::format("the {} of a message is too long or holds a zero byte", put.faulty()));
   return put.take();
 }
 
-// Puts the message of the variant's place `Index` into `message` and reads it, if that is the one.
+// Puts the message of that kind into `message` and reads it.
 template <class Fields, class Variant, std::size_t Index = 0>
-bool read_variant(std::size_t wanted, wire::Take& take, std::optional<Variant>& message) {
+bool read_variant(std::uint8_t wanted, std::uint8_t first_kind, wire::Take& take, std::optional<Variant>& message) {
   if constexpr (Index == std::variant_size_v<Variant>) {
     return false;
   } else {
-    if (wanted != Index) return read_variant<Fields, Variant, Index + 1>(wanted, take, message);
+    if (wanted != kind_of<std::variant_alternative_t<Index, Variant>>(first_kind, Index))
+      return read_variant<Fields, Variant, Index + 1>(wanted, first_kind, take, message);
     Fields::walk(take, std::get<Index>(message.emplace(std::in_place_index<Index>)));
     return true;
   }
@@ -56,10 +67,10 @@ bool read_variant(std::size_t wanted, wire::Take& take, std::optional<Variant>& 
 
 template <class Variant, class Fields>
 Expected<Variant> decode_variant(wire::ByteView bytes, std::uint8_t first_kind) {
-  if (bytes.empty() || bytes[0] < first_kind) return malformed(bytes);
+  if (bytes.empty()) return malformed(bytes);
   wire::Take take(bytes.subspan(1));
   std::optional<Variant> message;
-  if (!read_variant<Fields, Variant>(std::size_t{bytes[0]} - first_kind, take, message) || !take.done())
+  if (!read_variant<Fields, Variant>(bytes[0], first_kind, take, message) || !take.done())
     return malformed(bytes);
   return std::move(*message);
 }

@@ -8,12 +8,14 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
 #include <vector>
 
 #include "engine/net/diagnostic.h"
+#include "node/protocol/forward_message.h"
 #include "node/protocol/message.h"
 
 namespace acl::node::protocol {
@@ -72,7 +74,7 @@ enum class ChannelKind : std::uint8_t {
   pipes = 2,     // three: to standard input, from standard output, from standard error
   socket = 3,    // one: a connected stream
 };
-// The answer to Open, Connect: with as many descriptors as its kind has.
+// The answer to Open, Connect, ConnectPath: with as many descriptors as its kind has.
 struct Opened {
   std::uint32_t channel = 0;
   ChannelKind kind = ChannelKind::pipes;
@@ -94,7 +96,8 @@ struct End {
   std::string words;
 };
 
-using ToSsh = std::variant<Welcome, Signature, LoginVerdict, Opened, Refused, Exited, End>;
+using ToSsh = std::variant<Welcome, Signature, LoginVerdict, Opened, Refused, Exited, End,  //
+                           Listening, Accepted>;
 
 // --- from aclnode-ssh to aclnode-session ---
 
@@ -122,7 +125,7 @@ struct OpenChannel {
   OpenKind kind = OpenKind::shell;
   bool has_terminal = false;
   Terminal terminal;
-  bool wants_agent = false;
+  std::optional<std::uint32_t> agent, display;  // listeners, whose names it is to know
   std::vector<std::pair<std::string, std::string>> environment;
   std::string command;  // of exec; of subsystem its name
 };
@@ -146,7 +149,8 @@ struct Over {
   std::string words;
 };
 
-using FromSsh = std::variant<Sign, Login, OpenChannel, Signal, Closed, Connect, Over>;
+using FromSsh = std::variant<Sign, Login, OpenChannel, Signal, Closed, Connect, Over,  //
+                             Listen, Unlisten, ConnectPath, Taken>;
 
 // E1361 names the value that is too long or holds a zero byte.
 Expected<Bytes> encode(const ToSsh& message);

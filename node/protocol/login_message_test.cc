@@ -29,26 +29,37 @@ FromSsh some_open() {
   open.has_terminal = some<bool>();
   open.terminal = {some_text(100),        some<std::uint32_t>(), some<std::uint32_t>(),
                    some<std::uint32_t>(), some<std::uint32_t>(), some_bytes(100)};
-  open.wants_agent = some<bool>();
+  if (some<bool>()) open.agent = some<std::uint32_t>();
+  if (some<bool>()) open.display = some<std::uint32_t>();
   for (int i = *rc::gen::inRange(0, 4); i > 0; --i) open.environment.emplace_back(some_text(20), some_text(50));
   open.command = some_text(200);
   return open;
 }
 
+FromSsh some_listen() {
+  return Listen{some<std::uint32_t>(), *rc::gen::element(ListenKind::port, ListenKind::path, ListenKind::display),
+                some<std::uint16_t>(), some_text(longest_socket_path), some<bool>(), some_text(longest_x11_protocol),
+                some_text(100), some<std::uint32_t>()};
+}
+
 FromSsh some_from_ssh() {
-  switch (*rc::gen::inRange(0, 7)) {
+  switch (*rc::gen::inRange(0, 11)) {
     case 0: return Sign{some<std::uint32_t>(), some<std::uint8_t>(), some_bytes(longest_to_sign - 1)};
     case 1: return Login{some<std::uint32_t>(), some_text(100), *rc::gen::element(Method::none, Method::password)};
     case 2: return some_open();
     case 3: return Signal{some<std::uint32_t>(), some_text(20)};
     case 4: return Closed{some<std::uint32_t>()};
     case 5: return Connect{some<std::uint32_t>(), some_text(100), some<std::uint16_t>()};
+    case 6: return some_listen();
+    case 7: return Unlisten{some<std::uint32_t>()};
+    case 8: return ConnectPath{some<std::uint32_t>(), some_text(longest_socket_path)};
+    case 9: return Taken{};
     default: return Over{some_text(100)};
   }
 }
 
 ToSsh some_to_ssh() {
-  switch (*rc::gen::inRange(0, 7)) {
+  switch (*rc::gen::inRange(0, 9)) {
     case 0: {
       Welcome welcome;
       for (int i = *rc::gen::inRange(0, 4); i > 0; --i) welcome.host_keys.push_back({some_text(20), some_bytes(100)});
@@ -63,6 +74,8 @@ ToSsh some_to_ssh() {
     case 3: return Opened{some<std::uint32_t>(), *rc::gen::element(ChannelKind::terminal, ChannelKind::socket)};
     case 4: return Refused{some<std::uint32_t>(), some_text(100)};
     case 5: return Exited{some<std::uint32_t>(), some<bool>(), some<std::uint32_t>(), some_text(10), some<bool>()};
+    case 6: return Listening{some<std::uint32_t>(), some<bool>(), some<std::uint16_t>(), some_text(100)};
+    case 7: return Accepted{some<std::uint32_t>(), some_text(40), some<std::uint16_t>()};
     default: return End{some_text(100)};
   }
 }
@@ -94,7 +107,7 @@ RC_GTEST_PROP(LoginMessages, OfOneDirectionAreNotTakenForTheOther, ()) {
 }
 
 RC_GTEST_PROP(LoginMessages, OfAnyBytesAreReadOrRefused, (Bytes bytes)) {
-  if (!bytes.empty()) bytes[0] = *rc::gen::inRange<std::uint8_t>(30, 56);
+  if (!bytes.empty()) bytes[0] = *rc::gen::inRange<std::uint8_t>(30, 62);
   if (const auto message = decode_from_ssh(bytes)) RC_ASSERT(*encode(*message) == bytes);
   if (const auto message = decode_to_ssh(bytes)) RC_ASSERT(*encode(*message) == bytes);
 }
@@ -104,6 +117,11 @@ TEST(LoginMessages, HaveTheBytesThatTheDocumentGives) {
             (Bytes{37, 7, 0, 0, 0, 1, 0, 0, 0, 0, 4, 0, 'T', 'E', 'R', 'M', 0}));
   EXPECT_EQ(*encode(FromSsh(Login{1, "ann", Method::publickey})), (Bytes{49, 1, 0, 0, 0, 3, 0, 'a', 'n', 'n', 2}));
   EXPECT_EQ(*encode(FromSsh(Connect{2, "db", 5432})), (Bytes{53, 2, 0, 0, 0, 2, 0, 'd', 'b', 0x38, 0x15}));
+  EXPECT_EQ(*encode(ToSsh(Listening{2, true, 8080, ""})), (Bytes{40, 2, 0, 0, 0, 1, 0x90, 0x1f, 0, 0}));
+  EXPECT_EQ(*encode(ToSsh(Accepted{2, "::1", 9})), (Bytes{41, 2, 0, 0, 0, 3, 0, ':', ':', '1', 9, 0}));
+  EXPECT_EQ(*encode(FromSsh(Unlisten{2})), (Bytes{57, 2, 0, 0, 0}));
+  EXPECT_EQ(*encode(FromSsh(ConnectPath{2, "/s"})), (Bytes{58, 2, 0, 0, 0, 2, 0, '/', 's'}));
+  EXPECT_EQ(*encode(FromSsh(Taken{})), (Bytes{59}));
 }
 
 TEST(LoginMessages, BeyondTheirBoundsAreNotWritten) {

@@ -43,7 +43,8 @@ ToSession some_to_session() {
     }
     case 1: {
       Decision decision{
-          some<std::uint32_t>(), some<bool>(), some<bool>(), some<bool>(), some<bool>(), some_text(90), {}};
+          some<std::uint32_t>(), some<bool>(),         some<bool>(), some<bool>(), some<bool>(),
+          some<bool>(),          some<std::uint8_t>(), some_text(90), {}};
       for (int i = *rc::gen::inRange(0, 5); i > 0; --i) decision.patterns.push_back(some_text(30));
       return decision;
     }
@@ -59,7 +60,7 @@ FromSession some_from_session() {
     case 1: return LoggedIn{some_text(100)};
     case 2:
       return Resume{some<std::uint64_t>(), some_endpoint(), some_endpoint(), some_text(90), some<bool>(),
-                    some<std::uint64_t>(), some<bool>(),    some<bool>(),    some<bool>()};
+                    some<std::uint64_t>(), some<bool>(),    some<bool>(),    some<bool>(),   some<bool>()};
     default: return SessionOver{some_text(100)};
   }
 }
@@ -97,8 +98,8 @@ TEST(SessionMessages, HaveTheBytesThatTheDocumentGives) {
             (Bytes{80, 3, 0, 0, 0, 3, 0, 'a', 'n', 'n', 1, 0, 1}));
   EXPECT_EQ(*encode(ToSession(GoOn{})), (Bytes{67}));
   EXPECT_EQ(*encode(ToSession(KillLogin{0x0102})), (Bytes{68, 2, 1, 0, 0, 0, 0, 0, 0}));
-  EXPECT_EQ(*encode(ToSession(Decision{3, true, false, true, false, "hi", {"A*"}})),
-            (Bytes{65, 3, 0, 0, 0, 1, 0, 1, 0, 2, 0, 'h', 'i', 1, 0, 2, 0, 'A', '*'}));
+  EXPECT_EQ(*encode(ToSession(Decision{3, true, false, true, false, true, narrowed_remote, "hi", {"A*"}})),
+            (Bytes{65, 3, 0, 0, 0, 1, 0, 1, 0, 1, 4, 2, 0, 'h', 'i', 1, 0, 2, 0, 'A', '*'}));
 }
 
 // Whoever reads one may count on four or sixteen bytes.

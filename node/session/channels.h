@@ -1,7 +1,7 @@
-// The channels of an accepted login, as the processes behind them: shells, commands, subsystems, connections.
+// The sessions of an accepted login, as the processes behind them: shells, commands, subsystems. Forwarding is forwarding.h's matter.
 //
 // Messages of aclnode-ssh that SshStates let through go in, answers with the descriptors for aclnode-ssh come out, which own them. Output
-// never passes through here. Bounded by SshStates (most_channels at a time): a channel that is closed is forgotten, and its process, if it
+// never passes through here. Bounded by SshStates (most_sessions at a time): a channel that is closed is forgotten, and its process, if it
 // still runs, is nobody's from then on; it gets SIGHUP unless it is on pipes.
 #pragma once
 
@@ -32,25 +32,22 @@ struct ChannelRights {
   net::Address source;
   std::string sftp_server;  // empty: no subsystem sftp
   std::string notices;      // for interactive shells, such as the message of the day
-  bool local_forwarding = false;
+};
+
+// What is forwarded for a session: the path of an agent's socket, the name of a display; empty: nothing.
+struct Forwarded {
+  std::string agent, display;
 };
 
 class Channels {
  public:
   explicit Channels(ChannelRights rights) : rights_(std::move(rights)) {}
 
-  Answer open(const protocol::OpenChannel& wanted);
-  // Nothing: the answer comes with helper_ready().
-  std::optional<Answer> connect(const protocol::Connect& wanted);
+  Answer open(const protocol::OpenChannel& wanted, const Forwarded& forwarded);
   void signal(const protocol::Signal& signal);
   void close(std::uint32_t channel);
   // A child of this process has ended; nothing if no open channel waits for that.
   std::optional<protocol::Exited> ended(pid_t pid, int status);
-
-  // Sockets of helpers, to be polled for reading.
-  void add_helpers(std::vector<int>& sockets) const;
-  // Nothing: it has not answered, or none has this socket.
-  std::optional<Answer> helper_ready(int socket);
 
   // SIGHUP to the process group of each channel, or of each but those on pipes.
   enum class HangUp : std::uint8_t { all, but_on_pipes };
@@ -62,17 +59,18 @@ class Channels {
   struct Channel {
     pid_t pid = -1;  // -1: it has ended
     std::string tty;
-    Fd helper;    // of a connection under way
     Fd recorded;  // records.h
     // Signals wait, as a set, while the process that delivers the last ones has not ended: one at a time, as a client can ask for many.
     pid_t signaller = -1;
     std::uint64_t signals = 0;
-    [[nodiscard]] bool has_pipes() const noexcept { return tty.empty() && !helper; }
+    [[nodiscard]] bool has_pipes() const noexcept { return tty.empty(); }
   };
-  Expected<Answer> open_with_terminal(const protocol::OpenChannel& wanted, UserProgram program);
-  Expected<Answer> open_with_pipes(const protocol::OpenChannel& wanted, UserProgram program);
+  Expected<Answer> open_with_terminal(const protocol::OpenChannel& wanted, const Forwarded& forwarded,
+                                      UserProgram program);
+  Expected<Answer> open_with_pipes(const protocol::OpenChannel& wanted, const Forwarded& forwarded,
+                                   UserProgram program);
   void deliver(Channel& channel);
-  EnvironmentOf environment_of(const protocol::OpenChannel& wanted) const;
+  EnvironmentOf environment_of(const protocol::OpenChannel& wanted, const Forwarded& forwarded) const;
 
   ChannelRights rights_;
   std::map<std::uint32_t, Channel> channels_;

@@ -202,7 +202,7 @@ TEST(LoginDecision, ALoginThatLivesIsDeniedOnceARightItHasIsGivenNoMore) {
   const LoginAnswer given = world.ask("deploy");
   EXPECT_TRUE(world.again(given).accept);
   LoginAnswer bare = given;
-  bare.agent_forwarding = bare.local_forwarding = bare.remote_forwarding = false;
+  bare.agent_forwarding = bare.local_forwarding = bare.remote_forwarding = bare.x11_forwarding = false;
   bare.patterns.clear();
   EXPECT_TRUE(world.again(bare).accept);
   EXPECT_TRUE(world.again(bare).patterns.empty()) << "what it would be given besides is not its";
@@ -221,7 +221,8 @@ TEST(LoginDecision, ALoginThatLivesIsDeniedOnceARightItHasIsGivenNoMore) {
   world.glass = {entry};
   EXPECT_TRUE(world.again(bare).accept);
   for (bool LoginAnswer::*right :
-       {&LoginAnswer::agent_forwarding, &LoginAnswer::local_forwarding, &LoginAnswer::remote_forwarding}) {
+       {&LoginAnswer::agent_forwarding, &LoginAnswer::local_forwarding, &LoginAnswer::remote_forwarding,
+        &LoginAnswer::x11_forwarding}) {
     LoginAnswer had = bare;
     had.*right = true;
     EXPECT_FALSE(world.again(had).accept);
