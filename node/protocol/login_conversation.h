@@ -12,13 +12,13 @@
 
 namespace acl::node::protocol {
 
-inline constexpr unsigned most_logins = 20;       // asked for by one connection, accepted or not
-inline constexpr unsigned most_signs_before = 4;  // before the login: one key exchange, and what a client makes of it
+inline constexpr unsigned most_logins = 20;         // asked for by one connection, accepted or not
+inline constexpr unsigned most_signs_before = 4;    // before the login: one key exchange, and what a client makes of it
 inline constexpr std::size_t most_sessions = 64;    // at a time: each has a process
 inline constexpr std::size_t most_forwards = 1024;  // at a time: connections that this side makes, and that it accepts
 inline constexpr std::size_t most_channels = most_sessions + most_forwards;
-inline constexpr std::size_t most_listeners = 64;  // at a time
-inline constexpr std::size_t most_untaken = 64;    // accepted, and not yet taken by the client
+inline constexpr std::size_t most_listeners = 64;      // at a time
+inline constexpr std::size_t most_untaken = 64;        // accepted, and not yet taken by the client
 inline constexpr std::uint64_t most_signs = 1U << 20;  // at 1 GiB between rekeys, a pebibyte
 
 // aclnode-session's side of aclnode-ssh.

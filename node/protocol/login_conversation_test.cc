@@ -29,7 +29,7 @@ SshStates logged_in() {
 
 TEST(AclnodeSsh, OpensNothingBeforeTheLoginIsAccepted) {
   const FromSsh messages[] = {open_of(0), Connect{0, "db", 1}, Signal{0, "TERM"}, Closed{0},
-                              Listen{},   Unlisten{},           ConnectPath{},        Taken{}};
+                              Listen{},   Unlisten{},          ConnectPath{},     Taken{}};
   for (const FromSsh& message : messages) {
     SshStates fresh;
     EXPECT_EQ(after(fresh, message), Verdict::broken);

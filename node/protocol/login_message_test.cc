@@ -38,8 +38,9 @@ FromSsh some_open() {
 
 FromSsh some_listen() {
   return Listen{some<std::uint32_t>(), *rc::gen::element(ListenKind::port, ListenKind::path, ListenKind::display),
-                some<std::uint16_t>(), some_text(longest_socket_path), some<bool>(), some_text(longest_x11_protocol),
-                some_text(100), some<std::uint32_t>()};
+                some<std::uint16_t>(), some_text(longest_socket_path),
+                some<bool>(),          some_text(longest_x11_protocol),
+                some_text(100),        some<std::uint32_t>()};
 }
 
 FromSsh some_from_ssh() {

@@ -42,9 +42,9 @@ ToSession some_to_session() {
       return begin;
     }
     case 1: {
-      Decision decision{
-          some<std::uint32_t>(), some<bool>(),         some<bool>(), some<bool>(), some<bool>(),
-          some<bool>(),          some<std::uint8_t>(), some_text(90), {}};
+      Decision decision{some<std::uint32_t>(), some<bool>(),  some<bool>(),
+                        some<bool>(),          some<bool>(),  some<bool>(),
+                        some<std::uint8_t>(),  some_text(90), {}};
       for (int i = *rc::gen::inRange(0, 5); i > 0; --i) decision.patterns.push_back(some_text(30));
       return decision;
     }
@@ -60,7 +60,7 @@ FromSession some_from_session() {
     case 1: return LoggedIn{some_text(100)};
     case 2:
       return Resume{some<std::uint64_t>(), some_endpoint(), some_endpoint(), some_text(90), some<bool>(),
-                    some<std::uint64_t>(), some<bool>(),    some<bool>(),    some<bool>(),   some<bool>()};
+                    some<std::uint64_t>(), some<bool>(),    some<bool>(),    some<bool>(),  some<bool>()};
     default: return SessionOver{some_text(100)};
   }
 }

@@ -239,7 +239,8 @@ std::vector<Connecting::Made> Connecting::step(Milliseconds now) {
     }
     if (one.socket) {
       const int on = 1;
-      setsockopt(one.socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // of no TCP: no such option, nothing lost
+      setsockopt(one.socket.get(), IPPROTO_TCP, TCP_NODELAY, &on,
+                 sizeof on);  // of no TCP: no such option, nothing lost
     }
     made.push_back(std::move(one));
     at = attempts_.erase(at);

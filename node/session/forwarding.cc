@@ -72,7 +72,8 @@ std::string Forwarding::refusal(bool given, std::uint8_t bit, const char* what, 
 
 template <class Wanted>
 std::optional<Answer> Forwarding::ask_to_connect(const Wanted& wanted) {
-  std::string no = refusal(rights_.local, protocol::narrowed_local, "forwarding to what this machine reaches", "allow_local");
+  std::string no =
+      refusal(rights_.local, protocol::narrowed_local, "forwarding to what this machine reaches", "allow_local");
   if (!no.empty()) return refused(wanted.channel, std::move(no));
   if (!say(wanted)) return refused(wanted.channel, "the process that connects for this login cannot be started");
   connecting_.insert(wanted.channel);
@@ -92,9 +93,7 @@ std::optional<Answer> Forwarding::listen(const protocol::Listen& wanted) {
     case ListenKind::agent:
       no = refusal(rights_.agent, protocol::narrowed_agent, "agent forwarding", "allow_agent");
       break;
-    case ListenKind::display:
-      no = refusal(rights_.x11, protocol::narrowed_x11, "X11 forwarding", "allow_x11");
-      break;
+    case ListenKind::display: no = refusal(rights_.x11, protocol::narrowed_x11, "X11 forwarding", "allow_x11"); break;
   }
   // Some may be given up whose answers have not come.
   if (no.empty() && listeners_.size() >= 2 * protocol::most_listeners) no = "too many listeners at once";
@@ -128,7 +127,7 @@ bool Forwarding::start() {
   if (pid_ > 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) return false;
   Fd ours(ends[0]);
   const Fd theirs(ends[1]);
-  const auto pid = spawn_self_as(environment_.account, "forward", theirs.get(), environment_for(environment_));
+  const auto pid = start_(theirs.get());
   if (!pid) {
     log_diagnostic(pid.error());
     return false;
@@ -178,8 +177,8 @@ bool Forwarding::take(protocol::ToSsh message, std::span<Fd> along, std::vector<
   if (const auto* opened = std::get_if<protocol::Opened>(&message)) {
     if (connecting_.count(opened->channel) == 0 || along.size() != 1 || !is_connection(along[0].get())) return false;
     connecting_.erase(opened->channel);
-    Answer& answer = answers.emplace_back(
-        Answer{protocol::Opened{opened->channel, protocol::ChannelKind::socket}, {}, 1});
+    Answer& answer =
+        answers.emplace_back(Answer{protocol::Opened{opened->channel, protocol::ChannelKind::socket}, {}, 1});
     answer.descriptors[0] = std::move(along[0]);
     return true;
   }
@@ -189,9 +188,11 @@ bool Forwarding::take(protocol::ToSsh message, std::span<Fd> along, std::vector<
     at->second.asked = false;
     if (listening->there) at->second.name = std::exchange(listening->words, {});
     const bool kept = listening->there && at->second.wanted;
-    if (at->second.wanted) answers.push_back({protocol::Listening{listening->listener, listening->there, listening->port,
-                                                                  one_line(std::move(listening->words))},
-                                              {}, 0});
+    if (at->second.wanted)
+      answers.push_back({protocol::Listening{listening->listener, listening->there, listening->port,
+                                             one_line(std::move(listening->words))},
+                         {},
+                         0});
     if (!kept) listeners_.erase(at);
     return true;
   }
@@ -231,6 +232,12 @@ void Forwarding::kill() noexcept {
   ::kill(pid_, SIGKILL);
   waitpid(pid_, nullptr, 0);
   pid_ = -1;
+}
+
+Forwarding::Start start_forwarder(const EnvironmentOf& environment) {
+  return [account = environment.account, variables = environment_for(environment)](int socket) {
+    return spawn_self_as(account, "forward", socket, variables);
+  };
 }
 
 }  // namespace acl::node::session

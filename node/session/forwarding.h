@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -30,9 +31,11 @@ struct ForwardingRights {
 
 class Forwarding {
  public:
+  // Starts the process with this socket.
+  using Start = std::function<Expected<pid_t>(int socket)>;
   // `who`: for the log.
-  Forwarding(ForwardingRights rights, EnvironmentOf environment, std::string who)
-      : rights_(rights), environment_(std::move(environment)), who_(std::move(who)) {}
+  Forwarding(ForwardingRights rights, Start start, std::string who)
+      : rights_(rights), start_(std::move(start)), who_(std::move(who)) {}
 
   // Nothing: the answer comes with ready().
   std::optional<Answer> connect(const protocol::Connect& wanted);
@@ -61,8 +64,8 @@ class Forwarding {
  private:
   struct Listener {
     protocol::ListenKind what;
-    bool asked = true;    // and not answered
-    bool wanted = true;   // not yet given up
+    bool asked = true;   // and not answered
+    bool wanted = true;  // not yet given up
     std::string name;
   };
   template <class Wanted>
@@ -74,7 +77,7 @@ class Forwarding {
   void lose(std::string_view why, std::vector<Answer>& answers);
 
   ForwardingRights rights_;
-  EnvironmentOf environment_;
+  Start start_;
   std::string who_;
   unsigned refusals_ = 0;
 
@@ -86,5 +89,8 @@ class Forwarding {
   std::map<std::uint32_t, Listener> listeners_;
   std::size_t untaken_ = 0;
 };
+
+// `aclnode-session forward` as the user, with as much of the login's environment as it and xauth need.
+Forwarding::Start start_forwarder(const EnvironmentOf& environment);
 
 }  // namespace acl::node::session

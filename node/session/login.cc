@@ -357,7 +357,8 @@ Expected<void> Login::open(const protocol::Decision& decision) {
   opened_ = std::move(*opened);
   forwarding_.emplace(ForwardingRights{decision.agent_forwarding, decision.local_forwarding, decision.remote_forwarding,
                                        decision.x11_forwarding, decision.narrowed},
-                      rights.environment, fmt::format("{} from {}", account_->name, text_of(begin_.source)));
+                      start_forwarder(rights.environment),
+                      fmt::format("{} from {}", account_->name, text_of(begin_.source)));
   channels_.emplace(std::move(rights));
   return {};
 }

@@ -49,12 +49,12 @@ struct Channel {
 
   protocol::OpenChannel wanted;  // collects terminal and environment before the process
   std::size_t environment_size = 0;
-  bool replies = false;    // the request for the process, or for a listener, wants a reply
-  std::optional<std::uint32_t> awaits;  // a listener that was asked for it; requests are held until it is there
+  bool replies = false;                  // the request for the process, or for a listener, wants a reply
+  std::optional<std::uint32_t> awaits;   // a listener that was asked for it; requests are held until it is there
   std::optional<std::uint32_t> display;  // its own listener, asked for or there
   std::string remarks;                   // told when there is a process
-  bool subsystem = false;  // the process is one
-  std::deque<Bytes> held;  // requests while opening
+  bool subsystem = false;                // the process is one
+  std::deque<Bytes> held;                // requests while opening
   std::size_t held_size = 0;
 
   // A terminal or a socket is one descriptor, `from`, for both directions.

@@ -48,7 +48,8 @@ void tell(Channel& channel, std::string_view words, Effects& out) {
 
 void give_back(Channel& channel, std::size_t count, Effects& out) {
   channel.consumed += static_cast<std::uint32_t>(count);
-  if (channel.consumed < std::min(3 * packet_size, channel.window / 2) || channel.close_sent || channel.close_received || channel.eof_received)
+  if (channel.consumed < std::min(3 * packet_size, channel.window / 2) || channel.close_sent ||
+      channel.close_received || channel.eof_received)
     return;
   // What is taken as it comes is a stream, and gets the window of one.
   const bool grows = channel.spare != nullptr && channel.input.empty() && channel.window < window_size &&

@@ -152,8 +152,8 @@ TEST_F(ChannelsTest, WhatIsNotThereIsRefusedAndAnswersOnlyWhoAsks) {
     hear(msg_channel_request, request(0, name, false));
     EXPECT_THAT(types(), IsEmpty()) << name;
   }
-  for (const char* name : {"tcpip-forward", "cancel-tcpip-forward", "hostkeys-prove-00@openssh.com",
-                           "streamlocal-forward@openssh.com"}) {
+  for (const char* name :
+       {"tcpip-forward", "cancel-tcpip-forward", "hostkeys-prove-00@openssh.com", "streamlocal-forward@openssh.com"}) {
     hear(msg_global_request, PacketWriter().string(name).boolean(true).take());
     EXPECT_THAT(types(), ElementsAre(msg_request_failure)) << name;
     hear(msg_global_request, PacketWriter().string(name).boolean(false).take());

@@ -19,9 +19,9 @@ inline constexpr std::size_t most_held = std::size_t{64} << 10;
 
 struct Listener {
   protocol::ListenKind what = protocol::ListenKind::port;
-  std::string host;             // as the client wrote it, and wants to read it again
+  std::string host;  // as the client wrote it, and wants to read it again
   std::uint32_t asked_port = 0;
-  std::uint32_t port = 0;       // as bound
+  std::uint32_t port = 0;  // as bound
   std::string path;
   bool there = false;
 };

@@ -220,9 +220,8 @@ TEST(LoginDecision, ALoginThatLivesIsDeniedOnceARightItHasIsGivenNoMore) {
   entry.login = "deploy";
   world.glass = {entry};
   EXPECT_TRUE(world.again(bare).accept);
-  for (bool LoginAnswer::*right :
-       {&LoginAnswer::agent_forwarding, &LoginAnswer::local_forwarding, &LoginAnswer::remote_forwarding,
-        &LoginAnswer::x11_forwarding}) {
+  for (bool LoginAnswer::*right : {&LoginAnswer::agent_forwarding, &LoginAnswer::local_forwarding,
+                                   &LoginAnswer::remote_forwarding, &LoginAnswer::x11_forwarding}) {
     LoginAnswer had = bare;
     had.*right = true;
     EXPECT_FALSE(world.again(had).accept);
