@@ -167,7 +167,7 @@ TEST(LoginMessages, WithTooMuchEnvironmentInAllAreNotRead) {
   auto bytes = *encode(FromSsh(open));
   ASSERT_TRUE(decode_from_ssh(bytes));
   // Two more of the same, written by hand.
-  const std::size_t count_at = 1 + 4 + 1 + 1 + 2 + 16 + 2 + 1;
+  const std::size_t count_at = 1 + 4 + 1 + 1 + 2 + 16 + 2 + 1 + 1;
   ASSERT_EQ(bytes[count_at], 5);
   bytes[count_at] = 7;
   const Bytes one(bytes.begin() + count_at + 2, bytes.begin() + count_at + 2 + 2 + 1 + 2 + longest_variable);

@@ -56,7 +56,7 @@ class DaemonLinks : public ::testing::Test {
 };
 
 TEST_F(DaemonLinks, HandOnTheDecisionThatIsAwaited) {
-  say(protocol::Decision{3, true, false, false, false, "hello", {}});
+  say(protocol::Decision{3, true, false, false, false, false, 0, "hello", {}});
   const auto heard = link_->step(0, 3);
   EXPECT_EQ(heard.what, What::decision);
   EXPECT_EQ(heard.decision.tell, "hello");
@@ -65,7 +65,7 @@ TEST_F(DaemonLinks, HandOnTheDecisionThatIsAwaited) {
 }
 
 TEST_F(DaemonLinks, EndTheLoginAtADecisionThatIsNot) {
-  say(protocol::Decision{3, true, false, false, false, "", {}});
+  say(protocol::Decision{3, true, false, false, false, false, 0, "", {}});
   EXPECT_EQ(link_->step(0, 4).what, What::end);
 }
 

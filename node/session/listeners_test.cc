@@ -38,10 +38,10 @@ TEST(AListener, OfAPortIsOnLoopbackAndKnowsWhichItGot) {
     socklen_t size = sizeof at;
     ASSERT_EQ(getsockname(each.get(), reinterpret_cast<sockaddr*>(&at), &size), 0);
     EXPECT_EQ(ntohs(at.sin6_port), opened.port);
-    if (at.sin6_family == AF_INET6) EXPECT_TRUE(IN6_IS_ADDR_LOOPBACK(&at.sin6_addr));
     sockaddr_in v4{};
     std::memcpy(&v4, &at, sizeof v4);
-    if (at.sin6_family == AF_INET) EXPECT_EQ(ntohl(v4.sin_addr.s_addr), INADDR_LOOPBACK);
+    EXPECT_TRUE(at.sin6_family == AF_INET6 ? IN6_IS_ADDR_LOOPBACK(&at.sin6_addr)
+                                           : ntohl(v4.sin_addr.s_addr) == INADDR_LOOPBACK);
   }
   const OpenedListener again = open_port(opened.port);
   EXPECT_FALSE(again.is_there());

@@ -74,9 +74,16 @@ struct Channels::Request {
   PacketReader rest;
 };
 
+// For its process, or for a listener; and before it has a process, for those that the client has asked for before: a command that is to use a
+// port finds it there.
+bool Channels::must_wait(const Channel& channel) const noexcept {
+  return channel.state == Channel::State::opening || channel.awaits ||
+         (channel.state == Channel::State::idle && forwards_.awaits);
+}
+
 void Channels::hear_request(Channel& channel, ByteView payload, Effects& out) {
-  if (channel.state == Channel::State::opening || channel.awaits) {
-    // Its reply comes after that for the process, or for a listener.
+  if (must_wait(channel)) {
+    // Its reply comes after that.
     channel.held_size += payload.size();
     if (channel.held_size > most_held) return out.end(Reason::protocol_error, "too many requests at once");
     channel.held.emplace_back(payload.begin(), payload.end());

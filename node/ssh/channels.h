@@ -82,6 +82,7 @@ class Channels {
   void hear_close(Channel& channel, Effects& out);
   // What follows the channel's number.
   void hear_request(Channel& channel, ByteView payload, Effects& out);
+  [[nodiscard]] bool must_wait(const Channel& channel) const noexcept;
   bool carry_out(Channel& channel, Request& request, Effects& out);
   bool want_process(Channel& channel, Request& request, Effects& out);
   void release_held(Channel& channel, Effects& out);

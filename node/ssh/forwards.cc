@@ -169,6 +169,8 @@ void Channels::answer_global(const protocol::Listening& message, bool wants_port
   }
   forwards_.held_size = 0;
   for (const Bytes& payload : std::exchange(forwards_.held, {})) hear_global(payload, out);
+  for (auto& [_, channel] : channels_)
+    if (!must_wait(channel)) release_held(channel, out);
 }
 
 void Channels::accepted(const protocol::Accepted& message, std::span<Fd> descriptors, Effects& out) {

@@ -81,6 +81,22 @@ TEST_F(Forwarded, GlobalRequestsAreAnsweredInTheirOrder) {
   EXPECT_THAT(types(), ElementsAre(msg_request_success, msg_request_success));
 }
 
+TEST_F(Forwarded, AProcessFindsThePortsThatWereAskedForBeforeIt) {
+  hear(msg_channel_open, open_session());
+  hear(msg_global_request, port_request("tcpip-forward", "", 1));
+  hear(msg_global_request, port_request("tcpip-forward", "", 2));
+  hear(msg_channel_request, exec("curl localhost:2"));
+  EXPECT_THAT(last.messages, IsEmpty());
+  listening(0, true, 1);
+  EXPECT_THAT(last.messages, SizeIs(1)) << "the second port";
+  listening(1, true, 2);
+  EXPECT_EQ(message<protocol::OpenChannel>().command, "curl localhost:2");
+  hear(msg_global_request, port_request("tcpip-forward", "", 3));
+  const Process process = give_pipes();
+  hear(msg_channel_request, request(0, "signal", false, PacketWriter().string("INT").take()));
+  EXPECT_THAT(last.messages, SizeIs(1)) << "one that runs does not wait";
+}
+
 TEST_F(Forwarded, WhatWaitsHasABound) {
   hear(msg_global_request, port_request("tcpip-forward", "", 1));
   for (int i = 0; i < 10'000 && !last.over; ++i) hear(msg_global_request, port_request("tcpip-forward", "", 1));
