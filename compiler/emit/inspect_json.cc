@@ -113,9 +113,12 @@ Json identity_json(const table::Identity& identity) {
   for (const net::Address& address : identity.addresses) addresses.push_back(address.text());
   for (const net::Prefix& route : identity.routes) routes.push_back(route.text_with_length());
   const bool keyless = identity.key == std::array<std::uint8_t, 32>{};
-  return Json{{"name", identity.name},           {"key", keyless ? Json() : Json(key_text(identity.key))},
-              {"user", or_null(identity.login)}, {"tags", identity.tags},
-              {"addresses", addresses},          {"routes", routes}};
+  Json out{{"name", identity.name},           {"key", keyless ? Json() : Json(key_text(identity.key))},
+           {"user", or_null(identity.login)}, {"tags", identity.tags},
+           {"addresses", addresses},          {"routes", routes}};
+  if (!identity.sub.empty()) out["sub"] = identity.sub;
+  if (!identity.security_keys.empty()) out["securityKeys"] = identity.security_keys;
+  return out;
 }
 
 Json identities(const std::vector<table::Identity>& list) {

@@ -142,7 +142,10 @@ std::string identity_line(const table::Identity& identity) {
   std::vector<std::string> who = identity.tags, addresses;
   if (who.empty()) who.push_back(identity.login.empty() ? "nobody's" : identity.login);
   for (const net::Address& address : identity.addresses) addresses.push_back(address.text());
-  return fmt::format("{}  ({})  {}\n", printable(identity.name), short_list(who), short_list(addresses));
+  std::string check;
+  if (!identity.security_keys.empty()) check = fmt::format("  security keys: {}", identity.security_keys.size());
+  if (!identity.sub.empty()) check += fmt::format("  sub: {}", printable(identity.sub));
+  return fmt::format("{}  ({})  {}{}\n", printable(identity.name), short_list(who), short_list(addresses), check);
 }
 
 std::string packets_text(const PacketTable& table, const table::NodeHeader& own, const Naming& naming) {

@@ -29,13 +29,18 @@ std::vector<std::string> texts(const std::vector<net::Address>& addresses) {
 constexpr std::string_view host_key =
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDpxHhMOCPKIyk4rqJEt9h5veRKFvhf+UhLhiXJHd/jm";
 
+constexpr std::string_view security_key =
+    "sk-ssh-ed25519@openssh.com "
+    "AAAAGnNrLXNzaC1lZDI1NTE5QG9wZW5zc2guY29tAAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4fAAAABHNzaDo=";
+
 TEST(Inventory, HasEverythingThatIsDocumented) {
   const auto loaded = load(R"({
     // comments and trailing commas are welcome
     "tailnet": "example.com",
     "domains": ["example.com"],
     "users": [{"login": "ana@example.com", "name": "Ana", "role": "admin", "suspended": true,
-               "securityKeys": ["sk-ssh-ed25519@openssh.com AAAA"], "sub": "4711"}],
+               "securityKeys": ["sk-ssh-ed25519@openssh.com AAAAGnNrLXNzaC1lZDI1NTE5QG9wZW5zc2guY29tAAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4fAAAABHNzaDo= ana@key"],
+               "sub": "4711"}],
     "nodes": [{"id": "n1", "name": "db-1", "tags": ["tag:db"], "addresses": ["100.64.0.7", "fd7a:115c:a1e0::7"],
                "advertisedRoutes": ["10.0.0.0/16"], "approvedRoutes": ["0.0.0.0/0"], "created": "2026-01-01T00:00:00Z",
                "key": "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=", "endpoint": "198.51.100.7:51820",
@@ -54,6 +59,7 @@ TEST(Inventory, HasEverythingThatIsDocumented) {
   EXPECT_EQ(all.users[0].role, Role::admin);
   EXPECT_TRUE(all.users[0].suspended);
   EXPECT_EQ(all.users[0].sub, "4711");
+  EXPECT_THAT(all.users[0].security_keys, ElementsAre(security_key));
   ASSERT_EQ(all.nodes.size(), 2U);
   const Node& db = all.nodes[0];
   EXPECT_EQ(db.user, none);
@@ -273,6 +279,46 @@ TEST(InventoryGroups, AreNamedLikeGroups) {
   EXPECT_THAT(said(load(R"({"nodes": [], "syncedGroups": {"eng": []}})").diagnostics), ElementsAre(HasSubstr("E0310")));
   EXPECT_THAT(said(load(R"({"nodes": [], "syncedGroups": {"group:a@x": [], "group:a@x": []}})").diagnostics),
               ElementsAre(HasSubstr("E0805")));
+}
+
+// --- users ------------------------------------------------------------------------------------------------------------
+
+TEST(InventorySecurityKeys, AreOnFido2Devices) {
+  const auto user = [](std::string_view key) {
+    return load(
+        fmt::format(R"({{"users": [{{"login": "ana@example.com", "securityKeys": ["{}"]}}], "nodes": []}})", key));
+  };
+  EXPECT_THAT(
+      said(
+          user(
+              "sk-ecdsa-sha2-nistp256@openssh.com "
+              "AAAAInNrLWVjZHNhLXNoYTItbmlzdHAyNTZAb3BlbnNzaC5jb20AAAAIbmlzdHAyNTYAAABBBAABAgMEBQYHCAkKCwwNDg8QERITFBUW"
+              "FxgZGhscHR4fICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8AAAAEc3NoOg==")
+              .diagnostics),
+      IsEmpty());
+  const std::string ed25519(security_key);
+  for (const std::string& bad :
+       {std::string(host_key), std::string("sk-ssh-ed25519@openssh.com"),
+        std::string("sk-ssh-ed25519@openssh.com AAAA"),
+        ed25519.substr(0, ed25519.size() - 12) + "AAAABHNzaA==",  // the last length is not that of what follows
+        std::string(
+            "sk-ssh-ed25519@openssh.com "
+            "AAAAGnNrLXNzaC1lZDI1NTE5QG9wZW5zc2guY29tAAAAHwABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4AAAAEc3NoOg==")})
+    EXPECT_THAT(said(user(bad).diagnostics), ElementsAre(HasSubstr("E0824"))) << bad;
+}
+
+TEST(InventorySecurityKeys, AreAtMostSixteen) {
+  std::string keys;
+  for (int i = 0; i < 17; ++i) keys += fmt::format("{}\"{}\"", i == 0 ? "" : ", ", security_key);
+  const auto loaded =
+      load(fmt::format(R"({{"users": [{{"login": "ana@example.com", "securityKeys": [{}]}}], "nodes": []}})", keys));
+  EXPECT_THAT(said(loaded.diagnostics), ElementsAre(HasSubstr("more than 16 security keys")));
+}
+
+TEST(InventorySub, IsAtMost255Bytes) {
+  const auto loaded = load(
+      fmt::format(R"({{"users": [{{"login": "ana@example.com", "sub": "{}"}}], "nodes": []}})", std::string(256, 's')));
+  EXPECT_THAT(said(loaded.diagnostics), ElementsAre(HasSubstr("at most 255 bytes")));
 }
 
 // --- keys -------------------------------------------------------------------------------------------------------------

@@ -94,8 +94,14 @@ constexpr Fields<User, 6> user_fields{{
        }
      }},
     {"suspended", [](Reader& r, Value v, User& u) { u.suspended = r.boolean(v); }},
-    {"securityKeys", [](Reader& r, Value v, User& u) { u.security_keys = r.texts(v); }},
-    {"sub", [](Reader& r, Value v, User& u) { u.sub = r.text(v); }},
+    {"securityKeys", [](Reader& r, Value v, User& u) { u.security_keys = r.security_keys(v); }},
+    {"sub",
+     [](Reader& r, Value v, User& u) {
+       constexpr std::size_t longest = 255;  // OpenID Connect Core 1.0, section 2
+       u.sub = r.name(v);
+       if (u.sub.size() > longest)
+         r.report(Code::E0203, v.span(), fmt::format("\"sub\" must be a string of at most {} bytes", longest));
+     }},
 }};
 
 // --- nodes ------------------------------------------------------------------------------------------------------------

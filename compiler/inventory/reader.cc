@@ -102,6 +102,30 @@ std::vector<std::string> Reader::host_keys(Value value) {
   return out;
 }
 
+std::vector<std::string> Reader::security_keys(Value value) {
+  constexpr std::size_t most = 16, longest = 1024;  // what a directory chunk takes
+  std::vector<std::string> out;
+  if (!expect(value, Kind::array, "an array of strings")) return out;
+  for (const Value element : value) {
+    if (!expect(element, Kind::string, "an array of strings")) continue;
+    if (out.size() == most) {
+      report(Code::E0824, element.span(), fmt::format("more than {} security keys of one user", most),
+             "give those that are in use");
+      return out;
+    }
+    const std::string_view written = string(element);
+    const std::string_view key = security_key(written);
+    if (key.empty() || key.size() > longest) {
+      report(Code::E0824, element.span(), fmt::format("\"{}\" is no public key on a FIDO2 device", written),
+             "it looks like \"sk-ssh-ed25519@openssh.com AAAAGnNr…\": the first two words of the file that `ssh-keygen "
+             "-t ed25519-sk` makes");
+    } else {
+      out.emplace_back(key);
+    }
+  }
+  return out;
+}
+
 void Reader::address(Value value, std::vector<net::Address>& out) {
   if (!expect(value, Kind::string, "a string")) return;
   const std::string_view written = string(value);

@@ -67,6 +67,8 @@ class Reader {
   std::vector<std::string> texts(hujson::Value value);
   // SSH public keys, without their comments; reports what is none (E0823).
   std::vector<std::string> host_keys(hujson::Value value);
+  // Public keys on FIDO2 devices, likewise (E0824).
+  std::vector<std::string> security_keys(hujson::Value value);
 
   void addresses(hujson::Value value, std::vector<net::Address>& out);
   void address(hujson::Value value, std::vector<net::Address>& out);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <vector>
 
 #include "engine/net/address.h"
 
@@ -165,6 +166,34 @@ std::string_view ssh_public_key(std::string_view text) noexcept {
     if (!plain || byte(4 + i) != static_cast<unsigned char>(c)) return {};
   }
   return text.substr(0, space + 1 + key.size());
+}
+
+std::string_view security_key(std::string_view text) {
+  const std::string_view found = ssh_public_key(text);
+  const std::string_view type = found.substr(0, found.find(' '));
+  const bool ecdsa = type == "sk-ecdsa-sha2-nistp256@openssh.com";
+  if (!ecdsa && type != "sk-ssh-ed25519@openssh.com") return {};
+  std::string bytes;
+  std::uint32_t bits = 0;
+  std::size_t count = 0;
+  for (const char c : found.substr(type.size() + 1)) {
+    if (c == '=') break;
+    bits = bits << 6 | static_cast<std::uint32_t>(base64_values[static_cast<unsigned char>(c)]);
+    if (++count % 4 != 1) bytes += static_cast<char>(bits >> (6 - 2 * ((count - 1) % 4)));
+  }
+  std::vector<std::string_view> fields;
+  for (std::string_view left = bytes; !left.empty();) {
+    std::uint32_t size = 0;
+    if (left.size() < 4) return {};
+    for (const char c : left.substr(0, 4)) size = size << 8 | static_cast<unsigned char>(c);
+    if (size > left.size() - 4) return {};
+    fields.push_back(left.substr(4, size));
+    left.remove_prefix(4 + size);
+  }
+  const std::size_t key = ecdsa ? 2 : 1;
+  const bool good =
+      fields.size() == key + 2 && fields[key].size() == (ecdsa ? 65 : 32) && (!ecdsa || fields[1] == "nistp256");
+  return good ? found : std::string_view{};
 }
 
 std::optional<std::string> wireguard_key(std::string_view nodekey) {

@@ -25,6 +25,8 @@ std::optional<std::string> wireguard_key(std::string_view nodekey);
 // Of an SSH public key as OpenSSH writes it, "TYPE BASE64 comment", TYPE and BASE64; empty if it is none. The key's bytes begin with
 // the length of the type, u32 in network order, and the type (RFC 4253 section 6.6).
 std::string_view ssh_public_key(std::string_view text) noexcept;
+// Likewise, of one on a FIDO2 device, read to its end (OpenSSH PROTOCOL.u2f): sk-ssh-ed25519@openssh.com, sk-ecdsa-sha2-nistp256@openssh.com.
+std::string_view security_key(std::string_view text);
 
 // HOST:PORT, the host an IPv4 address, an IPv6 address in brackets or a DNS name.
 bool is_endpoint(std::string_view text) noexcept;

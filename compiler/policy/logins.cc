@@ -4,11 +4,6 @@
 
 namespace acl::policy {
 
-std::string_view Logins::at(std::uint32_t position) const noexcept {
-  const std::size_t begin = position == 0 ? 0 : ends_[position - 1];
-  return std::string_view(bytes_).substr(begin, ends_[position] - begin);
-}
-
 void Logins::reserve(std::size_t count) {
   bytes_.reserve(count * 24);
   ends_.reserve(count);

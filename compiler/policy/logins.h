@@ -18,9 +18,19 @@ class Logins {
   bool insert(std::string_view login);
   [[nodiscard]] bool contains(std::string_view login) const noexcept;
   [[nodiscard]] std::size_t size() const noexcept { return ends_.size(); }
+  // Calls visit(login) for each, in the order of inserting, until it answers false.
+  template <class F>
+  void each(F visit) const {
+    for (std::uint32_t i = 0; i < ends_.size(); ++i) {
+      if (!visit(at(i))) return;
+    }
+  }
 
  private:
-  [[nodiscard]] std::string_view at(std::uint32_t position) const noexcept;
+  [[nodiscard]] std::string_view at(std::uint32_t position) const noexcept {
+    const std::size_t begin = position == 0 ? 0 : ends_[position - 1];
+    return std::string_view(bytes_).substr(begin, ends_[position] - begin);
+  }
 
   std::string bytes_;
   std::vector<std::uint32_t> ends_;  // of each login in bytes_

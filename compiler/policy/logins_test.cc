@@ -25,5 +25,17 @@ TEST(Logins, ManyAreAllFoundAndNoOther) {
   for (int i = 0; i < 20'000; ++i) EXPECT_EQ(logins.contains(fmt::format("U{}@example.com", i)), i % 2 == 0) << i;
 }
 
+TEST(Logins, AreVisitedInTheOrderOfInsertingUntilOneIsEnough) {
+  Logins logins;
+  for (const char* login : {"cy@example.com", "ana@example.com", "Cy@example.com", "bo@example.com"})
+    logins.insert(login);
+  std::vector<std::string> seen;
+  logins.each([&](std::string_view login) {
+    seen.emplace_back(login);
+    return login.substr(0, 1) != "a";
+  });
+  EXPECT_EQ(seen, (std::vector<std::string>{"cy@example.com", "ana@example.com"}));
+}
+
 }  // namespace
 }  // namespace acl::policy

@@ -222,7 +222,12 @@ std::vector<table::Identity> identities(const Resolved& resolved) {
     one.unbound = !device.bound;
     one.shared = device.shared;
     one.name = device.name;
-    if (device.user != inventory::none && device.tags.empty()) one.login = inventory.users[device.user].login;
+    if (device.user != inventory::none && device.tags.empty()) {
+      const inventory::User& user = inventory.users[device.user];
+      one.login = user.login;
+      one.sub = user.sub;
+      one.security_keys = user.security_keys;
+    }
     for (const std::uint32_t tag : device.tags) one.tags.push_back(inventory.tags[tag]);
     one.addresses = device.addresses;
     one.routes = resolved.approved_routes[node];

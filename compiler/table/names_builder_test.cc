@@ -102,6 +102,21 @@ TEST(Identities, AreByAgeAndSayWhoItIs) {
   EXPECT_NE(all[0].key, all[1].key);
 }
 
+TEST(Identities, OfAUserSayHowACheckCanBeAnswered) {
+  const auto net = Net{}.node("laptop", "ana@example.com").node("desk", "bo@example.com").node("db", "tag:db");
+  Setting setting(net.inventory(), owners + R"("acls":[]})");
+  for (inventory::User& user : setting.inventory().users) {
+    if (user.login != "ana@example.com") continue;
+    user.sub = "4711";
+    user.security_keys = {"sk-ssh-ed25519@openssh.com AAAA"};
+  }
+  for (const table::Identity& one : identities(setting.resolved())) {
+    const bool is_ana = one.name == "laptop";
+    EXPECT_EQ(one.sub, is_ana ? "4711" : "") << one.name;
+    EXPECT_EQ(one.security_keys.size(), is_ana ? 1U : 0U) << one.name;
+  }
+}
+
 std::uint64_t id_of(const Setting& setting, resolve::Section section, std::uint32_t index) {
   return setting.ids().of({section, index});
 }

@@ -35,10 +35,11 @@ struct HttpOptions {
 
 struct HttpRequest {
   std::string url;
-  std::optional<std::string> body;   // sent with POST, as JSON; without: GET
+  std::optional<std::string> body;   // sent with POST; without: GET
   std::vector<std::string> headers;  // "If-None-Match: \"abc\""
   std::uint64_t limit = 0;           // bytes of body taken with a status of 200
   Deadline deadline;
+  std::string body_type = "application/json";  // of what is sent
 };
 
 struct HttpReply {

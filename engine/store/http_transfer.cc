@@ -103,7 +103,7 @@ void set_up(CURL* easy, const HttpOptions& options, const HttpRequest& request, 
     curl_easy_setopt(easy, CURLOPT_POST, 1L);
     curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request.body->data());
     curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body->size()));
-    transfer.headers.add("Content-Type: application/json");
+    transfer.headers.add("Content-Type: " + request.body_type);
     // Without waiting a second for "100 Continue" before a long body.
     transfer.headers.add("Expect:");
   }

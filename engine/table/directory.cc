@@ -14,6 +14,7 @@ constexpr std::uint32_t magic = 0x444c4341;  // "ACLD"
 constexpr std::uint8_t flag_unbound = 1;
 constexpr std::uint8_t flag_shared = 2;
 constexpr std::uint8_t flag_host_keys = 4;
+constexpr std::uint8_t flag_check = 8;
 
 tl::unexpected<Diagnostic> bad(const std::string& what) {
   return fail(Code::E1204, fmt::format("a chunk of the directory cannot be used: {}", what),
@@ -60,11 +61,29 @@ bool read_host_keys(Cursor& cursor, Identity& out) {
   return true;
 }
 
+bool is_security_key(std::string_view text) {
+  return is_host_key(text) && text.size() <= longest_security_key &&
+         (text.starts_with("sk-ssh-ed25519@openssh.com ") || text.starts_with("sk-ecdsa-sha2-nistp256@openssh.com "));
+}
+
+bool read_check(Cursor& cursor, Identity& out) {
+  std::uint8_t count = 0;
+  if (!cursor.text(out.sub) || out.sub.size() > longest_sub || !cursor.number(count) || count > most_security_keys ||
+      (count == 0 && out.sub.empty()))
+    return false;
+  for (unsigned i = 0; i < count; ++i) {
+    if (!cursor.text(out.security_keys.emplace_back()) || !is_security_key(out.security_keys.back())) return false;
+  }
+  return true;
+}
+
+bool can_check(const Identity& one) { return !one.sub.empty() || !one.security_keys.empty(); }
+
 bool read_identity(Cursor& cursor, Identity& out) {
   std::uint8_t flags = 0, addresses = 0;
   std::uint16_t routes = 0, tags = 0;
   if (!cursor.bytes(out.key) || !cursor.number(flags) || !cursor.number(addresses) || !cursor.number(routes) ||
-      !cursor.number(tags) || flags > (flag_unbound | flag_shared | flag_host_keys))
+      !cursor.number(tags) || flags > (flag_unbound | flag_shared | flag_host_keys | flag_check))
     return false;
   out.unbound = (flags & flag_unbound) != 0;
   out.shared = (flags & flag_shared) != 0;
@@ -82,7 +101,8 @@ bool read_identity(Cursor& cursor, Identity& out) {
     out.routes.emplace_back(first, length);
     if (out.routes.back().first() != first) return false;  // host bits
   }
-  return (flags & flag_host_keys) == 0 || read_host_keys(cursor, out);
+  if ((flags & flag_host_keys) != 0 && !read_host_keys(cursor, out)) return false;
+  return (flags & flag_check) == 0 || read_check(cursor, out);
 }
 
 }  // namespace
@@ -115,7 +135,8 @@ std::vector<std::uint8_t> encode_chunk(std::span<const Identity> identities) {
   for (const Identity& one : identities) {
     out.insert(out.end(), one.key.begin(), one.key.end());
     put_number(out, static_cast<std::uint8_t>((one.unbound ? flag_unbound : 0) | (one.shared ? flag_shared : 0) |
-                                              (one.host_keys.empty() ? 0 : flag_host_keys)));
+                                              (one.host_keys.empty() ? 0 : flag_host_keys) |
+                                              (can_check(one) ? flag_check : 0)));
     put_number(out, static_cast<std::uint8_t>(one.addresses.size()));
     put_number(out, static_cast<std::uint16_t>(one.routes.size()));
     put_number(out, static_cast<std::uint16_t>(one.tags.size()));
@@ -127,9 +148,14 @@ std::vector<std::uint8_t> encode_chunk(std::span<const Identity> identities) {
       put_address(out, route.first());
       put_number(out, static_cast<std::uint8_t>(route.length()));
     }
-    if (one.host_keys.empty()) continue;
-    put_number(out, static_cast<std::uint8_t>(one.host_keys.size()));
-    for (const std::string& key : one.host_keys) put_text(out, key);
+    if (!one.host_keys.empty()) {
+      put_number(out, static_cast<std::uint8_t>(one.host_keys.size()));
+      for (const std::string& key : one.host_keys) put_text(out, key);
+    }
+    if (!can_check(one)) continue;
+    put_text(out, one.sub);
+    put_number(out, static_cast<std::uint8_t>(one.security_keys.size()));
+    for (const std::string& key : one.security_keys) put_text(out, key);
   }
   return out;
 }

@@ -5,10 +5,13 @@
 // chunk. A chunk holds acl_chunk_identities of them (the last one fewer):
 //
 //   magic "ACLD"  version u8 = 1  0 u8  count u16   then for each identity
-//     key[32]  flags u8 (1: addresses are believed without a key, 2: shared in from another tailnet, 4: has SSH host keys)
+//     key[32]  flags u8 (1: addresses are believed without a key, 2: shared in from another tailnet, 4: has SSH host keys, 8: can answer `check`)
 //     addresses u8  routes u16  tags u16  name, login ("" on a tagged node), tags: each length u16, bytes
 //     each address: family u8 (4, 6), 4 or 16 bytes;  each route: the same and its length u8     (bytes as on the network)
 //     with flag 4: count u8, at least 1, each a length u16, bytes: "ssh-ed25519 AAAA…", type and base64, printable ASCII
+//     with flag 8, after them: subject of OpenID tokens, length u16, bytes; count u8 of security keys, at most 16, each like a host key, but of
+//     a FIDO2 device's type: "sk-ssh-ed25519@openssh.com AAAA…", at most 1024 bytes. One of the two is not empty. The user's, on each of
+//     their nodes
 //
 // All other integers little-endian. Parsing any bytes: E1204; nothing is allocated beyond some multiple of the input.
 #pragma once
@@ -35,9 +38,16 @@ struct Identity {
   std::vector<net::Address> addresses;
   std::vector<net::Prefix> routes;     // approved ones
   std::vector<std::string> host_keys;  // SSH: "ssh-ed25519 AAAA…"; at most 255
+  // Of the user: how a `check` can be answered.
+  std::string sub;                         // at most 255 bytes
+  std::vector<std::string> security_keys;  // "sk-ssh-ed25519@openssh.com AAAA…"; at most 16
 
   friend bool operator==(const Identity&, const Identity&) = default;
 };
+
+inline constexpr std::size_t most_security_keys = 16;
+inline constexpr std::size_t longest_security_key = 1024;
+inline constexpr std::size_t longest_sub = 255;
 
 Expected<std::vector<Identity>> parse_chunk(std::span<const std::uint8_t> bytes);
 // At most acl_chunk_identities, each with at most 255 addresses.

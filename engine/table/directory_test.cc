@@ -96,6 +96,40 @@ TEST(Directory, HostKeysAreLinesOfPrintableCharacters) {
   }
 }
 
+TEST(Directory, SaysHowAUserCanAnswerACheck) {
+  std::vector<Identity> some = sample();
+  some[0].sub = "4711";
+  some[1].security_keys = {"sk-ssh-ed25519@openssh.com AAAA", "sk-ecdsa-sha2-nistp256@openssh.com BBBB"};
+  some[1].host_keys = {"ssh-ed25519 AAAA"};
+  const auto read = parse_chunk(encode_chunk(some));
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(*read, some);
+  for (const std::string& bad :
+       {std::string("ssh-ed25519 AAAA"), std::string("sk-ssh-ed25519@openssh.com"),
+        std::string("sk-ssh-ed25519@openssh.com AAAA\nx"), std::string("sk-ssh-ed25519@openssh.com A B"),
+        "sk-ssh-ed25519@openssh.com " + std::string(longest_security_key, 'A')}) {
+    some[1].security_keys = {bad};
+    EXPECT_FALSE(parse_chunk(encode_chunk(some))) << bad;
+  }
+  some[1].security_keys.assign(most_security_keys, "sk-ssh-ed25519@openssh.com AAAA");
+  EXPECT_TRUE(parse_chunk(encode_chunk(some)));
+  some[1].security_keys.emplace_back("sk-ssh-ed25519@openssh.com AAAA");
+  EXPECT_FALSE(parse_chunk(encode_chunk(some)));
+  some[1].security_keys.clear();
+  some[0].sub.assign(longest_sub + 1, 's');
+  EXPECT_FALSE(parse_chunk(encode_chunk(some)));
+}
+
+// Two encodings of the same would be two digests of it.
+TEST(Chunk, WithNothingToAnswerACheckWithDoesNotSayThatThereIs) {
+  Identity one = node("r", 1, {at("10.0.0.1")}, {});
+  one.sub = "4";
+  Bytes bytes = encode_chunk(std::vector{one});
+  bytes[bytes.size() - 4] = 0;  // the subject's length
+  bytes.erase(bytes.end() - 2);
+  EXPECT_FALSE(parse_chunk(bytes));
+}
+
 TEST(Directory, KnowsNodesAndWhatIsBehindThem) {
   for (const char* text : {"100.64.0.1", "10.200.0.1", "fd00::5"}) EXPECT_TRUE(directory().knows(at(text))) << text;
   for (const char* text : {"100.64.0.9", "9.255.255.255", "fd01::"}) EXPECT_FALSE(directory().knows(at(text))) << text;
@@ -132,7 +166,7 @@ TEST(Chunk, IsRefusedWithWordsForEachFault) {
   expect_bad(with(5, 1), "is not \"1\"");
   expect_bad(with(7, 5), "1281 identities are more than 1024");
   expect_bad(with(6, 0), "bytes follow its identities");
-  expect_bad(with(8 + 32, 4), "identity 0 is malformed");             // a flag that there is not
+  expect_bad(with(8 + 32, 16), "identity 0 is malformed");            // a flag that there is not
   expect_bad(with(whole.size() - 1, 33), "identity 0 is malformed");  // longer than the family
   expect_bad(with(whole.size() - 2, 1), "identity 0 is malformed");   // host bits
   expect_bad(with(whole.size() - 6, 5), "identity 0 is malformed");   // no family

@@ -61,7 +61,7 @@ Completer::Completer(const CompletionContext& of, std::uint32_t at)
     : context(of),
       source(of.file.text()),
       offset(std::min(at, static_cast<std::uint32_t>(source.size()))),
-      cursor(cursor_at(source, offset)) {
+      cursor(cursor_at(source, offset, of.file.whole ? &of.file.file->tree : nullptr)) {
   const Type& root = of.file.kind == FileKind::fixture ? policy::fixture_type() : policy::policy_type();
   type = type_at(root, cursor.path, cursor.at);
   if (!cursor.literal) return;

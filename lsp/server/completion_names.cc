@@ -146,21 +146,24 @@ void Completer::each_login(std::size_t from, Legal legal, F f) {
   const auto wanted = [&](std::string_view login) {
     return fits(login, from) && is_plain(login, SelectorKind::user) && legal(login);
   };
-  if (known().inventory != nullptr) {
-    for (const inventory::User& user : known().inventory->users) {
-      if (!wanted(user.login)) continue;
-      if (++offered > most_names) {
-        out.incomplete = true;
-        return;
-      }
-      f(user.login, true);
+  if (known().facts != nullptr) {
+    // Not the inventory's users, who lie far apart in memory.
+    known().facts->logins.each([&](std::string_view login) {
+      if (!wanted(login)) return true;
+      if (++offered > most_names) return false;
+      f(login, true);
+      return true;
+    });
+    if (offered > most_names) {
+      out.incomplete = true;
+      return;
     }
   }
   if (names() == nullptr) return;
   const policy::Facts* facts = known().facts;
   std::unordered_set<std::string> seen;
   each_written_login(*names(), [&](std::string_view login) {
-    if (seen.size() == most_names || (facts != nullptr && facts->logins.contains(login)) || !wanted(login)) return;
+    if (seen.size() == most_names || !wanted(login) || (facts != nullptr && facts->logins.contains(login))) return;
     if (seen.insert(policy::lower_case(login)).second) f(login, false);
   });
   out.incomplete = out.incomplete || seen.size() == most_names;

@@ -318,6 +318,34 @@ void find_siblings(std::string_view text, const std::vector<Frame>& stack, std::
   collect(text, std::move(around), at, static_cast<std::uint32_t>(text.size()), cursor.at == At::value, cursor);
 }
 
+// Of a whole text: the containers around the element of a section, or the value of a name in one, that the place is inside of, as they are
+// found when the reader comes to its first byte, which is `at`. Empty if there is none.
+std::vector<Frame> around_unit(const hujson::Tree& tree, std::uint32_t offset, std::uint32_t& at) {
+  const auto holds = [&](hujson::Value value) {
+    const bool composite = value.is(hujson::Kind::object) || value.is(hujson::Kind::array);
+    return composite && value.node().begin < offset && offset < value.node().end;
+  };
+  const hujson::Value root = tree.root();
+  if (!root.is(hujson::Kind::object)) return {};
+  for (auto member = root.begin(); member != root.end(); ++member) {
+    const Span name = (*member).span();
+    const hujson::Value section = *++member;
+    if (!holds(section)) continue;
+    const bool object = section.is(hujson::Kind::object);
+    std::uint32_t index = 0;
+    for (auto child = section.begin(); child != section.end(); ++child, ++index) {
+      const Span key = object ? (*child).span() : Span{};
+      if (object) ++child;
+      if (!holds(*child)) continue;
+      at = (*child).node().begin;
+      return {{true, Want::value, root.node().begin, name, 0},
+              {object, Want::value, section.node().begin, key, object ? 0 : index}};
+    }
+    return {};
+  }
+  return {};
+}
+
 }  // namespace
 
 std::string literal_text(std::string_view text, Span span) {
@@ -325,13 +353,16 @@ std::string literal_text(std::string_view text, Span span) {
   return unquoted(text, span, closed ? span.end - 1 : span.end);
 }
 
-Cursor cursor_at(std::string_view text, std::uint32_t offset) {
+Cursor cursor_at(std::string_view text, std::uint32_t offset, const hujson::Tree* whole) {
   Cursor cursor;
   const auto size = static_cast<std::uint32_t>(text.size());
   offset = std::min(offset, size);
   Containers around(text);
   std::uint32_t at = text.substr(0, 3) == "\xEF\xBB\xBF" ? 3 : 0;
   offset = std::max(offset, at);
+  if (whole != nullptr) {
+    if (auto frames = around_unit(*whole, offset, at); !frames.empty()) around.resume(std::move(frames));
+  }
   Token under;  // the literal under the cursor, if there is one
   while (at < offset) {
     Token token = token_at(text, at, around.want() == Want::value || around.want() == Want::comma);

@@ -2,7 +2,7 @@
 //
 // Reads the text from its beginning with a tolerant scanner of its own (no tree: at the place where somebody is typing there is
 // none worth having), so that it knows the containers around the place, the key and the index, and the literal under it. A string that
-// is not closed on its line ends at the line's end. Linear in the offset, no recursion, memory linear in the depth (bounded).
+// is not closed on its line ends at the line's end. Linear in the offset, or in the rule, no recursion, memory linear in the depth (bounded).
 #pragma once
 
 #include <cstdint>
@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "compiler/hujson/tree.h"
 #include "compiler/policy/language.h"
 #include "engine/net/diagnostic.h"
 
@@ -20,6 +21,8 @@ struct Step {
   bool in_object = false;
   std::string key;          // in an object: of the member (when the cursor is in a name: what stands there)
   std::uint32_t index = 0;  // in an array
+
+  friend bool operator==(const Step&, const Step&) = default;
 };
 
 enum class At : std::uint8_t {
@@ -33,6 +36,8 @@ enum class At : std::uint8_t {
 struct NearText {
   std::uint32_t member = 0;
   Span literal;
+
+  friend bool operator==(const NearText&, const NearText&) = default;
 };
 
 struct Cursor {
@@ -49,10 +54,13 @@ struct Cursor {
   bool comma_needed_before = false;  // a value stands before, without a comma between
   bool colon_follows = false;        // of a name
   char next = '\0';                  // the first byte of what follows the literal or the place, comments excepted
+
+  friend bool operator==(const Cursor&, const Cursor&) = default;
 };
 
-// `offset` beyond the text counts as its end.
-Cursor cursor_at(std::string_view text, std::uint32_t offset);
+// `offset` beyond the text counts as its end. Inside a rule, a group, or whatever else stands in a section of a text that is `whole`, its
+// tree tells what is around: the text before is not read then. The answer is the same.
+Cursor cursor_at(std::string_view text, std::uint32_t offset, const hujson::Tree* whole = nullptr);
 
 // The text of a literal: escapes undone, quotes removed as far as they are there.
 std::string literal_text(std::string_view text, Span literal);

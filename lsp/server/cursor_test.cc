@@ -274,6 +274,33 @@ RC_GTEST_PROP(CursorProperty, IsTotalOnBrokenTexts, ()) {
   }
 }
 
+TEST(Cursor, IsTheSameWhereTheTreeTellsWhatIsAround) {
+  std::size_t inside = 0;
+  for (const char* name : {"homelab", "startup", "company", "plain-wireguard"}) {
+    const auto text = read_file(std::string(ACL_SOURCE_DIR "/examples/policies/") + name + "/policy.hujson");
+    ASSERT_TRUE(text.has_value()) << name;
+    const auto tree = hujson::parse_strict(*text);
+    ASSERT_TRUE(tree.has_value());
+    for (std::uint32_t offset = 0; offset <= text->size(); ++offset) {
+      const Cursor alone = cursor_at(*text, offset);
+      ASSERT_EQ(cursor_at(*text, offset, &*tree), alone) << name << " " << offset;
+      inside += alone.path.size() > 2 ? 1 : 0;
+    }
+  }
+  EXPECT_GT(inside, 5000U);
+}
+
+RC_GTEST_PROP(CursorProperty, IsTheSameWhereTheTreeTellsWhatIsAround, ()) {
+  const auto choices =
+      *rc::gen::resize(500, rc::gen::container<std::vector<std::uint8_t>>(rc::gen::arbitrary<std::uint8_t>()));
+  const std::string text = generate::hujson_text(choices, {.invalid_utf8 = false});
+  const auto tree = hujson::parse_strict(text);
+  RC_PRE(tree.has_value());
+  for (std::uint32_t offset = 0; offset <= text.size(); ++offset) {
+    RC_ASSERT(cursor_at(text, offset, &*tree) == cursor_at(text, offset));
+  }
+}
+
 TEST(Cursor, AtTheEndOfEveryPrefixOfAPolicyItIsWhereTheWholeIs) {
   for (const char* name : {"homelab", "startup", "company", "plain-wireguard"}) {
     const auto text = read_file(std::string(ACL_SOURCE_DIR "/examples/policies/") + name + "/policy.hujson");

@@ -97,6 +97,18 @@ void add_nodes(const Known& known, Members& members, Fits fits) {
   }
 }
 
+// Of the marked users: untagged, and not shared in.
+void add_devices_of(const Known& known, const std::vector<bool>& marked, Members& members) {
+  members.counted = true;
+  for (std::size_t user = 0; user < marked.size(); ++user) {
+    if (!marked[user]) continue;
+    for (const std::uint32_t node : known.tailnet->nodes_of_user[user]) {
+      if (!known.inventory->nodes[node].shared) members.nodes.push_back(node);
+    }
+  }
+  std::sort(members.nodes.begin(), members.nodes.end());
+}
+
 // What an ipset comes to is known where a rule of an accepted policy uses it.
 void add_ipset(const Known& known, const Selector& selector, Members& members) {
   if (known.understanding == nullptr) return;
@@ -199,6 +211,7 @@ Known known_of(const Snapshot& file, const Snapshot* policy, const Understanding
     if (known.inventory != nullptr || snapshot == nullptr || snapshot->inventory == nullptr) continue;
     known.inventory = &snapshot->inventory->inventory;
     known.facts = &snapshot->inventory->facts;
+    known.tailnet = &snapshot->inventory->tailnet;
   }
   return known;
 }
@@ -234,13 +247,10 @@ Members members_of(const Known& known, const Selector& selector) {
       }
       return members;
     case SelectorKind::tag: {
-      if (known.inventory == nullptr) return members;
-      const auto& tags = known.inventory->tags;
-      const auto tag = static_cast<std::uint32_t>(
-          std::find(tags.begin(), tags.end(), policy::lower_case(selector.text)) - tags.begin());
-      add_nodes(known, members, [&](const inventory::Node& node) {
-        return std::find(node.tags.begin(), node.tags.end(), tag) != node.tags.end();
-      });
+      if (known.tailnet == nullptr) return members;
+      members.counted = true;
+      const std::uint32_t tag = known.tailnet->tag(policy::lower_case(selector.text));
+      if (tag != inventory::none) members.nodes = known.tailnet->nodes_of_tag[tag];
       return members;
     }
     default: break;
@@ -254,9 +264,7 @@ Members members_of(const Known& known, const Selector& selector) {
   }
   std::vector<bool> marked;
   if (!mark_people(known, selector, marked)) return members;
-  add_nodes(known, members, [&](const inventory::Node& node) {
-    return !node.shared && node.user != inventory::none && node.user < marked.size() && marked[node.user];
-  });
+  add_devices_of(known, marked, members);
   if (selector.kind == SelectorKind::group) return members;  // its people are those that are listed
   for (std::size_t i = 0; i < marked.size(); ++i) {
     if (marked[i]) members.people.push_back(known.inventory->users[i].login);

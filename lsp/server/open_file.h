@@ -1,6 +1,7 @@
 // OpenFile: what the session keeps of one open file; no one but session.cc and session_tests.cc includes this.
 #pragma once
 
+#include <chrono>
 #include <list>
 #include <map>
 #include <memory>
@@ -33,6 +34,10 @@ struct Session::OpenFile {
   // Of `snapshot_of`; it is used again while these are the same.
   std::shared_ptr<const Snapshot> snapshot;
   std::uint64_t snapshot_revision = 0;
+  // The last one without a syntax error, if `snapshot` has some: what first looks compare with.
+  std::shared_ptr<const Snapshot> whole;
+  std::uint64_t first_look_revision = 0;
+  std::optional<std::chrono::steady_clock::time_point> whole_look_at;  // after a first look
 
   // What the tests were last run on, or are being; and what came of the last run that ended.
   std::vector<std::shared_ptr<const void>> test_inputs;

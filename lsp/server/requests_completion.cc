@@ -84,7 +84,7 @@ Json markdown(const ClientCan& client, std::string text) {
 
 // What a space brings up everywhere else would be in the way.
 bool wants_space(const Snapshot& file, std::uint32_t offset) {
-  const Cursor cursor = cursor_at(file.text(), offset);
+  const Cursor cursor = cursor_at(file.text(), offset, file.whole ? &file.file->tree : nullptr);
   if (!cursor.quoted) return false;
   const bool assertion = cursor.typed.find(':') < cursor.typed.find(' ');
   return assertion || cursor.typed == "add " || cursor.typed == "remove ";

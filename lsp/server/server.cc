@@ -126,9 +126,11 @@ bool Server::pulls() const noexcept {
 std::optional<std::chrono::steady_clock::time_point> Server::wake_at() const {
   // Only step() tells of it, and it does nothing in another phase.
   if (phase_ != Phase::running) return std::nullopt;
+  auto first = session_.wake_at();
   const auto busy = worker_.busy();
-  if (!busy || !progress_.empty() || !session_.client().work_done_progress) return std::nullopt;
-  return busy->since + long_work;
+  if (!busy || !progress_.empty() || !session_.client().work_done_progress) return first;
+  const auto tell = busy->since + long_work;
+  return first ? std::min(*first, tell) : tell;
 }
 
 bool Server::step() {
@@ -149,7 +151,7 @@ bool Server::step() {
       if (can.refresh_code_lens) request("workspace/codeLens/refresh", nullptr);
       if (can.refresh_inlay_hints) request("workspace/inlayHint/refresh", nullptr);
     }
-    settled_ = !collected && worker_.idle();
+    settled_ = !collected && worker_.idle() && !session_.wake_at();
     if (settled_) {
       for (const std::string& id : std::exchange(settling_, {})) send_(response_text(id, nullptr));
     }

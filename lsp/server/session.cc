@@ -9,6 +9,7 @@
 
 #include "engine/net/file.h"
 #include "lsp/server/disk.h"
+#include "lsp/server/first_look.h"
 #include "lsp/server/inventories.h"
 #include "lsp/server/open_file.h"
 #include "lsp/server/worker.h"
@@ -203,21 +204,25 @@ std::shared_ptr<const Snapshot> Session::snapshot(std::string_view uri) {
   return snapshot_on_disk(std::string(uri), path);
 }
 
+std::shared_ptr<const InventoryState> Session::inventory_of(const OpenFile& file, FileKind kind) {
+  if (kind != FileKind::policy) return nullptr;
+  const std::string path = inventory_path(file.uri, file.path);
+  return path.empty() ? nullptr : inventory_at(path).state;
+}
+
 std::shared_ptr<const Snapshot> Session::snapshot_of(OpenFile& file) {
   const FileKind kind = kind_of_file(file.uri, file.path);
   const policy::Dialect dialect = settings(file.uri).dialect;
-  std::shared_ptr<const InventoryState> inventory;
-  if (kind == FileKind::policy) {
-    const std::string path = inventory_path(file.uri, file.path);
-    if (!path.empty()) inventory = inventory_at(path).state;
-  }
+  std::shared_ptr<const InventoryState> inventory = inventory_of(file, kind);
   const auto& last = file.snapshot;
   if (last && file.snapshot_revision == file.revision && last->kind == kind && last->file->policy.dialect == dialect &&
       last->inventory == inventory)
     return last;
+  if (last && last->whole) retire(std::exchange(file.whole, std::move(file.snapshot)));
   retire(std::move(file.snapshot));
   file.snapshot = make_snapshot(file.name(), file.version, kind, file.text, dialect, std::move(inventory));
   file.snapshot_revision = file.revision;
+  if (file.snapshot->whole) retire(std::move(file.whole));
   return file.snapshot;
 }
 
@@ -346,7 +351,39 @@ Status Session::status_of(OpenFile& file) {
   return status;
 }
 
+std::optional<Session::Told> Session::tell_first_look(OpenFile& file) {
+  // A smaller one is looked at as a whole within a few milliseconds.
+  constexpr std::size_t large = std::size_t{128} << 10;
+  // So long after the last key the whole is looked at: in the loop, where the next key would wait for it.
+  constexpr std::chrono::milliseconds pause{30};
+  const auto& before = file.snapshot && file.snapshot->whole ? file.snapshot : file.whole;
+  if (before == nullptr || file.snapshot_revision == file.revision || file.first_look_revision == file.revision ||
+      file.text.size() < large || kind_of_file(file.uri, file.path) != before->kind ||
+      settings(file.uri).dialect != before->file->policy.dialect ||
+      inventory_of(file, before->kind) != before->inventory)
+    return std::nullopt;
+  file.first_look_revision = file.revision;
+  const auto found = first_look(*before, file.text);
+  if (!found) return std::nullopt;
+  file.whole_look_at = std::chrono::steady_clock::now() + pause;
+  const Lines lines(file.text);
+  const ShownText text{file.name(), file.text, &lines, client_.encoding};
+  std::vector<Shown> shown;
+  for (const Failure& failure : file.failures) shown.push_back(show(failure.diagnostic, text));
+  for (const Diagnostic& diagnostic : *found) shown.push_back(show(diagnostic, text));
+  Told told;
+  told.uri = file.uri;
+  told.version = file.version;
+  told.differs = !file.told || *file.told != shown;
+  file.told = shown;
+  file.told_version = file.version;
+  told.diagnostics = std::move(shown);
+  return told;
+}
+
 std::optional<Session::Told> Session::tell(OpenFile& file) {
+  if (auto first = tell_first_look(file)) return first;
+  file.whole_look_at.reset();
   run_tests(file);
   Told told;
   told.uri = file.uri;
@@ -381,7 +418,21 @@ std::optional<Session::Told> Session::step() {
     file.queued.reset();
     if (auto told = tell(file)) return told;
   }
-  return look_at_inventories_ ? tell_inventory() : std::nullopt;
+  if (look_at_inventories_) return tell_inventory();
+  const auto now = std::chrono::steady_clock::now();
+  for (const auto& [uri, file] : open_) {
+    if (!file->whole_look_at || *file->whole_look_at > now) continue;
+    if (auto told = tell(*file)) return told;
+  }
+  return std::nullopt;
+}
+
+std::optional<std::chrono::steady_clock::time_point> Session::wake_at() const {
+  std::optional<std::chrono::steady_clock::time_point> first;
+  for (const auto& [uri, file] : open_) {
+    if (file->whole_look_at && (!first || *file->whole_look_at < *first)) first = file->whole_look_at;
+  }
+  return first;
 }
 
 // --- inventories that are not open ------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@
 // received, has replaced. Understandings are made by a worker thread and handed over when done.
 #pragma once
 
+#include <chrono>
 #include <deque>
 #include <list>
 #include <map>
@@ -135,6 +136,8 @@ class Session {
   // Does one piece of what is to be done when no message waits: a file whose text, policy or inventory is new is looked at, and what
   // became of it is told. Nothing if all is done that can be done before the worker is.
   [[nodiscard]] std::optional<Told> step();
+  // When step() has something to do at the latest though nothing happens: a file of which only a first look was told.
+  [[nodiscard]] std::optional<std::chrono::steady_clock::time_point> wake_at() const;
   // Whether understanding() gives another for some file than it did when this was asked last: hints and lenses are then others, too.
   [[nodiscard]] bool take_understood() noexcept { return std::exchange(understood_, false); }
   // Folders whose files matter, for whoever watches them.
@@ -153,6 +156,8 @@ class Session {
   std::string inventory_path(std::string_view uri, const std::string& path);
   const LoadedInventory& inventory_at(const std::string& path);
   std::shared_ptr<const Snapshot> snapshot_of(OpenFile& file);
+  // The inventory of a policy, null for other files.
+  std::shared_ptr<const InventoryState> inventory_of(const OpenFile& file, FileKind kind);
   void retire(std::shared_ptr<const void> last);
   std::shared_ptr<const Snapshot> snapshot_on_disk(const std::string& uri, const std::string& path);
   void look_at(OpenFile& file);
@@ -170,6 +175,8 @@ class Session {
   // Nothing while an inventory is being loaded: what is known of it is of an older text, with other places.
   [[nodiscard]] std::optional<std::vector<Shown>> shown_of(OpenFile& file);
   std::optional<Told> tell(OpenFile& file);
+  // first_look.h, of large files that have changed; once for each change.
+  std::optional<Told> tell_first_look(OpenFile& file);
   std::optional<Told> tell_inventory();
   [[nodiscard]] std::vector<std::string> inventories_in_use();
 

@@ -18,6 +18,7 @@ int run(int argc, char** argv) {
   acl::node::add_status(app, exit_code);
   acl::node::add_whois(app, exit_code);
   acl::node::add_why(app, exit_code);
+  acl::node::add_check(app, exit_code);
   acl::node::add_reload(app, exit_code);
   acl::node::add_host_keys(app, exit_code);
   acl::node::add_known_hosts(app, exit_code);

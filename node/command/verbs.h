@@ -24,6 +24,7 @@ void add_enroll(CLI::App& app, int& exit_code);
 void add_status(CLI::App& app, int& exit_code);
 void add_whois(CLI::App& app, int& exit_code);
 void add_why(CLI::App& app, int& exit_code);
+void add_check(CLI::App& app, int& exit_code);
 void add_reload(CLI::App& app, int& exit_code);
 void add_known_hosts(CLI::App& app, int& exit_code);
 void add_ssh_config(CLI::App& app, int& exit_code);

@@ -95,19 +95,20 @@ json ssh_json(const SshStatus& ssh) {
   out["steered_by"] = or_null(ssh.steered_by);
   out["sessions"] = ssh.sessions;
   out["starting"] = ssh.starting;
+  out["checking"] = ssh.checking;
   out["refused"] = ssh.refused;
   out["host_keys_of"] = or_null(ssh.foreign_keys);
   out["trouble"] = or_null(ssh.trouble);
   return out;
 }
 
-// "2 sessions, 0 starting, 7 refused"
+// "2 sessions, 0 starting, 1 waiting for a check, 7 refused"
 std::string ssh_text(const json& ssh) {
   if (!ssh.value("enabled", false)) return {};
   const std::string foreign = text_of(ssh, "host_keys_of"), trouble = text_of(ssh, "trouble");
   std::string out = ssh.value("listening", false) ? "by " + text_of(ssh, "steered_by") : "NOT LISTENING";
-  out += fmt::format(", {} sessions, {} starting, {} refused", text_of(ssh, "sessions"), text_of(ssh, "starting"),
-                     text_of(ssh, "refused"));
+  out += fmt::format(", {} sessions, {} starting, {} waiting for a check, {} refused", text_of(ssh, "sessions"),
+                     text_of(ssh, "starting"), text_of(ssh, "checking"), text_of(ssh, "refused"));
   if (!foreign.empty()) out += fmt::format("; WARNING: host keys of another program ({})", foreign);
   if (!trouble.empty()) out += "; " + trouble;
   return out;
@@ -265,6 +266,29 @@ std::string why_text(std::string_view text) {
     for (const json& rule : *nearest) out += fmt::format("  {}: {}\n", place(rule), text_of(rule, "failed"));
   }
   return out;
+}
+
+std::string checks_text(std::string_view text) {
+  const json answer = parse(text);
+  if (!answer.is_object() || !answer.contains("checks") || !answer["checks"].is_array()) return {};
+  if (answer["checks"].empty()) return "nobody is remembered\n";
+  std::string out;
+  for (const json& one : answer["checks"]) {
+    const std::string node = text_of(one, "node");
+    out += fmt::format("{} at {}\n", text_of(one, "user"), node.empty() ? text_of(one, "source") : node);
+    if (const auto checked = one.find("checked"); checked != one.end() && checked->is_object())
+      out += fmt::format("  checked   {} by {}\n", text_of(*checked, "at"), text_of(*checked, "by"));
+    if (const auto approved = one.find("approved"); approved != one.end() && approved->is_object())
+      out += fmt::format("  approved  {} to {} by {}\n", text_of(*approved, "from"), text_of(*approved, "until"),
+                         text_of(*approved, "by"));
+  }
+  return out;
+}
+
+std::string request_text(std::string_view text) {
+  const json answer = parse(text);
+  if (!answer.is_object() || !answer.contains("text") || !answer["text"].is_string()) return {};
+  return answer["text"].get<std::string>();
 }
 
 bool says_yes(std::string_view text) {

@@ -23,7 +23,7 @@ struct SshStatus {
   bool enabled = false;
   bool listening = false;  // port 22 is steered here, and there are host keys
   std::string steered_by;  // "SK_LOOKUP", "nftables"
-  std::uint64_t sessions = 0, starting = 0, refused = 0;
+  std::uint64_t sessions = 0, starting = 0, checking = 0, refused = 0;
   std::string foreign_keys;  // the folder of another program whose host keys are used
   std::string trouble;
 };
@@ -61,6 +61,9 @@ std::string add_layer(std::string_view why_json, const Layer& layer);
 std::string status_text(std::string_view json);
 std::string whois_text(std::string_view json);
 std::string why_text(std::string_view json);
+std::string checks_text(std::string_view json);
+// The text that is to be signed, as it is.
+std::string request_text(std::string_view json);
 // Of `why`: whether it passes. Of `status`: whether the node enforces a table.
 bool says_yes(std::string_view json);
 

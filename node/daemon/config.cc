@@ -10,14 +10,12 @@
 #include <charconv>
 #include <optional>
 
-#define TOML_EXCEPTIONS 0
-#include <toml++/toml.h>
-
 #include "engine/net/file.h"
 #include "engine/net/source_text.h"
 #include "engine/net/suggest.h"
 #include "engine/release/base64.h"
 #include "engine/release/text.h"
+#include "node/daemon/config_check_table.h"
 
 namespace acl::node {
 
@@ -119,6 +117,7 @@ class Reader {
     number(table, "mark", config.mark, 1, 0x80000000U);
     break_glass(table, config.break_glass);
     ssh(table, config.ssh);
+    check_table(table, config.check);
     only(table);
     check(table, config);
     check_ssh(table, config.ssh);
@@ -202,6 +201,14 @@ class Reader {
     text(*table, "steer_by", out.steer_by);
     only(*table);
     std::swap(known_, outer_);
+  }
+  void check_table(const toml::table& outer, CheckSettings& out) {
+    known_.push_back("check");
+    const toml::node* node = outer.get("check");
+    if (node == nullptr) return;
+    if (node->as_table() == nullptr) return wrong(*node, "\"check\" is a table: [check]");
+    ConfigTable table(name_, *node->as_table());
+    if (auto fault = read_check(table, name_, out); fault && !fault_) fault_ = std::move(*fault);
   }
   void check_ssh(const toml::table& outer, const SshSettings& ssh) {
     if (fault_) return;
@@ -380,20 +387,6 @@ std::string ascii_only(std::string_view text, std::optional<std::size_t>& bad) {
   return out;
 }
 
-// A text as TOML writes it (toml.io, basic strings).
-std::string toml_text(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\')
-      out += {'\\', c};
-    else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
-      out += fmt::format("\\u{:04x}", static_cast<unsigned>(static_cast<unsigned char>(c)));
-    else
-      out += c;
-  }
-  return out + '"';
-}
-
 // The table [ssh], without what has its default; nothing if all has.
 std::string print_ssh(const SshSettings& ssh) {
   const SshSettings defaults;
@@ -530,7 +523,7 @@ std::string print_config(const Config& config) {
     if (!entry.ports.empty()) out += "]\n";
     if (!entry.login.empty()) out += fmt::format("login = {}\n", toml_text(entry.login));
   }
-  return out + print_ssh(config.ssh);
+  return out + print_ssh(config.ssh) + print_check(config.check);
 }
 
 }  // namespace acl::node

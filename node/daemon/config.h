@@ -26,6 +26,7 @@
 
 #include "engine/net/diagnostic.h"
 #include "engine/net/prefix.h"
+#include "node/daemon/config_check.h"
 
 namespace acl::node {
 
@@ -105,6 +106,7 @@ struct Config {
   std::uint32_t mark = 0x08000000;  // the bit of the packet mark that says "the filter let it in"
   std::vector<BreakGlass> break_glass;
   SshSettings ssh;
+  CheckSettings check;
 };
 
 // Where the host keys of [ssh] are.

@@ -187,5 +187,62 @@ RC_GTEST_PROP(Config, LoginSettingsAreReadBackAsTheyWerePrinted, ()) {
   RC_ASSERT(read->ssh == ssh);
 }
 
+// --- [check] -----------------------------------------------------------------------------------------------------------------
+
+TEST(ConfigOfChecks, WithoutTheTableEverythingHasItsDefault) {
+  const auto config = parse_config(least, "aclnode.toml");
+  ASSERT_TRUE(config);
+  EXPECT_EQ(config->check, CheckSettings());
+  EXPECT_TRUE(config->check.has("fido2"));
+  EXPECT_EQ(config->check.wait_s, 120U);
+  EXPECT_EQ(print_config(*config).find("[check"), std::string::npos);
+}
+
+TEST(ConfigOfChecks, AllOfItIsReadAndPrintedAlike) {
+  const auto config = parse_config(least + std::string(R"([check]
+methods = ["openid"]
+wait_s = 30
+max_waiting = 5
+max_waiting_per_source = 2
+tailnet = "example.com"
+[check.openid]
+issuer = "https://id.example.com"
+client_id = "aclnode"
+client_secret_file = "/etc/aclnode/secret"
+keys_file = "/etc/aclnode/keys.json"
+ca_file = "/etc/aclnode/ca.pem"
+device_authorization_endpoint = "https://id.example.com/device"
+token_endpoint = "https://id.example.com/token"
+scope = "openid"
+prompt = "login"
+max_auth_age_s = 60
+)"),
+                                   "aclnode.toml");
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_FALSE(config->check.has("fido2"));
+  EXPECT_EQ(config->check.openid.token_endpoint, "https://id.example.com/token");
+  EXPECT_EQ(config->check.openid.max_auth_age_s, 60U);
+  const auto again = parse_config(print_config(*config), "aclnode.toml");
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(again->check, config->check);
+}
+
+TEST(ConfigOfChecks, WhatCannotBeMeantIsRefusedWithItsPlace) {
+  const auto check = [](const std::string& body) { return fault_of(least + std::string("[check]\n") + body); };
+  EXPECT_THAT(check("methods = [\"totp\"]\n"), HasSubstr("aclnode.toml:4:11: \"totp\" is no method of a check"));
+  EXPECT_THAT(check("wait_s = 5\n"), HasSubstr("from 10 to 900"));
+  EXPECT_THAT(check("wait = 50\n"), HasSubstr("did you mean \"wait_s\"?"));
+  EXPECT_THAT(check("openid = 3\n"), HasSubstr("\"openid\" is a table"));
+  EXPECT_THAT(fault_of(least + std::string("check = 3\n")), HasSubstr("\"check\" is a table: [check]"));
+  const std::string whole = "[check.openid]\nissuer = \"https://a\"\nclient_id = \"b\"\nkeys_file = \"/c\"\n";
+  EXPECT_EQ(check(whole), "(accepted)");
+  EXPECT_THAT(check(whole + "secret = \"x\"\n"), HasSubstr("unknown key \"secret\""));
+  EXPECT_THAT(check(whole + "token_endpoint = \"https://a/t\"\n"), HasSubstr("stand together"));
+  EXPECT_THAT(check(whole + "ca_file = \"c\"\n"), HasSubstr("no absolute path"));
+  EXPECT_THAT(check("[check.openid]\nissuer = \"http://a\"\n"), HasSubstr("no https:// address"));
+  EXPECT_THAT(check("[check.openid]\nissuer = \"https://a\"\n"), HasSubstr("no \"client_id\""));
+  EXPECT_THAT(check("[check.openid]\nissuer = \"https://a\"\nclient_id = \"b\"\n"), HasSubstr("\"keys_file\" = \"\""));
+}
+
 }  // namespace
 }  // namespace acl::node

@@ -65,6 +65,60 @@ std::optional<bool> flag_of(const json& object, const char* key) {
   return found->get<bool>();
 }
 
+constexpr std::pair<std::string_view, AskCheck::What> check_questions[] = {
+    {"check-list", AskCheck::What::list},
+    {"check-approve", AskCheck::What::approve},
+    {"check-approve-signed", AskCheck::What::approve_signed},
+    {"check-request", AskCheck::What::request},
+    {"check-revoke", AskCheck::What::revoke}};
+
+std::optional<AskCheck> parse_check(std::string_view name, const json& object) {
+  for (const auto& [known, what] : check_questions) {
+    if (known != name) continue;
+    AskCheck out;
+    out.what = what;
+    std::size_t members = 1;
+    bool whole = true;
+    const auto take = [&](const char* key, std::string& value) {
+      const auto text = text_of(object, key);
+      whole = whole && text;
+      value = text.value_or("");
+      ++members;
+    };
+    const bool is_signed = what == AskCheck::What::approve_signed;
+    if (is_signed) take("text", out.text);
+    if (is_signed) take("signature", out.signature);
+    if (!is_signed && what != AskCheck::What::list) take("source", out.source);
+    if (!is_signed && what != AskCheck::What::list) take("user", out.user);
+    if (what == AskCheck::What::approve || what == AskCheck::What::request) {
+      const auto found = object.find("for_s");
+      whole =
+          whole && found != object.end() && found->is_number_unsigned() && found->get<std::uint64_t>() <= UINT32_MAX;
+      if (whole) out.for_s = found->get<std::uint32_t>();
+      ++members;
+    }
+    return whole && object.size() == members ? std::optional(out) : std::nullopt;
+  }
+  return std::nullopt;
+}
+
+json check_json(const AskCheck& check) {
+  json out;
+  for (const auto& [name, what] : check_questions) {
+    if (what == check.what) out["ask"] = name;
+  }
+  if (check.what == AskCheck::What::list) return out;
+  if (check.what == AskCheck::What::approve_signed) {
+    out["text"] = check.text;
+    out["signature"] = check.signature;
+    return out;
+  }
+  out["source"] = check.source;
+  out["user"] = check.user;
+  if (check.what != AskCheck::What::revoke) out["for_s"] = check.for_s;
+  return out;
+}
+
 // Any text as JSON; what is no UTF-8 is replaced.
 std::string dump(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
 
@@ -93,6 +147,9 @@ Expected<Ask> parse_ask(std::string_view line) {
     const auto exists = flag_of(object, "exists"), is_root = flag_of(object, "is_root");
     if (source && user && exists && is_root) return AskWhyLogin{*source, *user, *exists, *is_root};
   }
+  if (ask) {
+    if (auto check = parse_check(*ask, object)) return std::move(*check);
+  }
   return bad(fmt::format("no such question: {}", quoted(line)));
 }
 
@@ -110,6 +167,7 @@ std::string print_ask(const Ask& ask) {
               {"user", why->user},
               {"exists", why->exists},
               {"is_root", why->is_root}};
+  if (const auto* check = std::get_if<AskCheck>(&ask)) object = check_json(*check);
   return dump(object) + "\n";
 }
 
@@ -254,7 +312,10 @@ Expected<std::string> ask_daemon(const std::string& socket, const Ask& ask, std:
   if (reply.is_object() && reply.contains("answer")) return dump(reply["answer"]);
   if (reply.is_object() && reply.contains("error") && reply["error"].is_object()) {
     const json& error = reply["error"];
-    return fail(text_of(error, "code") == "E1305" ? Code::E1305 : Code::E1304,
+    const auto code = text_of(error, "code");
+    return fail(code == "E1305"   ? Code::E1305
+                : code == "E1424" ? Code::E1424
+                                  : Code::E1304,
                 text_of(error, "message").value_or("the daemon says no"), text_of(error, "help").value_or(""));
   }
   return fail(Code::E1304, "the daemon gave no answer");

@@ -18,6 +18,7 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -44,7 +45,14 @@ struct AskWhyLogin {
 };
 // Whom this node knows, with addresses and SSH host keys.
 struct AskPeers {};
-using Ask = std::variant<AskStatus, AskReload, AskWhois, AskWhy, AskWhyLogin, AskPeers>;
+// `aclnode check` (check_service.h): what is remembered, and approvals.
+struct AskCheck {
+  enum class What : std::uint8_t { list, approve, approve_signed, request, revoke } what = What::list;
+  std::string source, user;     // approve, request, revoke; user may be empty
+  std::uint32_t for_s = 0;      // approve, request
+  std::string text, signature;  // approve_signed
+};
+using Ask = std::variant<AskStatus, AskReload, AskWhois, AskWhy, AskWhyLogin, AskPeers, AskCheck>;
 
 inline constexpr std::size_t longest_ask = 4096;
 

@@ -21,7 +21,11 @@ using std::chrono::steady_clock;
 TEST(Ask, EachQuestionReadsBack) {
   for (const Ask& ask :
        {Ask{AskStatus{}}, Ask{AskReload{}}, Ask{AskWhois{"100.64.0.5"}}, Ask{AskWhy{"a \"quoted\" name", "x:22/tcp"}},
-        Ask{AskWhyLogin{"ann-laptop", "ro\"ot", true, false}}, Ask{AskPeers{}}}) {
+        Ask{AskWhyLogin{"ann-laptop", "ro\"ot", true, false}}, Ask{AskPeers{}}, Ask{AskCheck{}},
+        Ask{AskCheck{AskCheck::What::approve, "laptop", "ann@example.com", 3600, {}, {}}},
+        Ask{AskCheck{AskCheck::What::request, "laptop", "", 1, {}, {}}},
+        Ask{AskCheck{AskCheck::What::revoke, "laptop", "ann@example.com", 0, {}, {}}},
+        Ask{AskCheck{AskCheck::What::approve_signed, {}, {}, 0, "a\nb\n", "c\n"}}}) {
     const std::string line = print_ask(ask);
     const auto read = parse_ask(std::string_view(line).substr(0, line.size() - 1));
     ASSERT_TRUE(read) << line;
@@ -36,7 +40,12 @@ TEST(Ask, AnythingElseIsRefusedWithAReason) {
         "{\"ask\": \"whois\", \"address\": 3}", "{\"ask\": \"status\", \"more\": 1}",
         "{\"ask\": \"why\", \"source\": \"a\"}",
         "{\"ask\": \"why-login\", \"source\": \"a\", \"user\": \"b\", \"exists\": 1, \"is_root\": false}",
-        "{\"ask\": \"why-login\", \"source\": \"a\", \"user\": \"b\", \"exists\": true}"}) {
+        "{\"ask\": \"why-login\", \"source\": \"a\", \"user\": \"b\", \"exists\": true}",
+        "{\"ask\": \"check-list\", \"source\": \"a\"}", "{\"ask\": \"check-revoke\", \"source\": \"a\"}",
+        "{\"ask\": \"check-approve\", \"source\": \"a\", \"user\": \"\"}",
+        "{\"ask\": \"check-approve\", \"source\": \"a\", \"user\": \"\", \"for_s\": -1}",
+        "{\"ask\": \"check-approve\", \"source\": \"a\", \"user\": \"\", \"for_s\": 4294967296}",
+        "{\"ask\": \"check-approve-signed\", \"text\": \"a\", \"signature\": 1}"}) {
     const auto ask = parse_ask(odd);
     ASSERT_FALSE(ask) << odd;
     EXPECT_EQ(ask.error().code, Code::E1305);

@@ -109,7 +109,8 @@ Expected<std::unique_ptr<Daemon>> Daemon::open(Config config, std::string config
   auto enforcer = Enforcer::open(made->config_, made->clocks_, made->decisions_);
   if (!enforcer) return tl::unexpected(enforcer.error());
   made->enforcer_ = std::move(*enforcer);
-  made->logins_ = std::make_unique<LoginService>(made->config_, made->clocks_, made->decisions_, *made->enforcer_);
+  made->logins_ = std::make_unique<LoginService>(made->config_, made->clocks_, made->decisions_, *made->enforcer_,
+                                                 made->check_source());
   if (auto kept =
           keep_last_guard(made->config_.state_dir, made->config_path_, {made->config_.interface, made->config_.mark});
       !kept)
@@ -180,7 +181,7 @@ void Daemon::begin_fetching() {
   settings.client.own_key = *key;
   settings.client.choose_chunks = choose_chunks;
   settings.client.held = [this](const release::Reference& reference) { return folder_.held(reference); };
-  settings.program = {config_.net_program, config_.net_user};
+  settings.program = {config_.net_program, config_.net_user, {}};
   settings.pace.interval = std::chrono::seconds(config_.source.interval_s);
   // One publication touches a folder several times, each a "look"; a look without news costs a few hundred bytes.
   settings.pace.burst = 32;
@@ -292,6 +293,11 @@ void Daemon::keep_state() {
   if (!moved) return;
   if (auto kept = folder_.write_state(fresh); !kept) return complain(kept.error(), "state");
   stored_ = fresh;
+}
+
+CheckSource Daemon::check_source() {
+  return {[this] { return state_ ? &state_->trust : nullptr; }, [this] { return instant().wall; },
+          [this] { return enforcer_->facts(); }};
 }
 
 // The clock, where it has not been set back.

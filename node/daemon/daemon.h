@@ -51,6 +51,7 @@ class Daemon {
   void keep_on_disk(const std::shared_ptr<const LoadedTable>& table, const release::State& state);
   void keep_state();
   [[nodiscard]] release::Instant instant() const;
+  CheckSource check_source();
   void tick();
   Expected<void> reload();
   void complain(const Diagnostic& diagnostic, const char* event);
@@ -68,6 +69,7 @@ class Daemon {
   std::string answer_whois(const AskWhois& ask, const Asker& asker) const;
   std::string answer_why(const AskWhy& ask) const;
   std::string answer_why_login(const AskWhyLogin& ask) const;
+  std::string answer_check(const AskCheck& ask, const Asker& asker);
 
   Config config_;
   std::string config_path_;

@@ -75,6 +75,7 @@ bool Daemon::may_ask_all(const Asker& asker) const {
 
 std::string Daemon::answer(const Ask& ask, const Asker& asker) {
   if (const auto* whois_ask = std::get_if<AskWhois>(&ask)) return answer_whois(*whois_ask, asker);
+  if (const auto* check = std::get_if<AskCheck>(&ask)) return answer_check(*check, asker);
   if (!may_ask_all(asker)) return refuse();
   if (std::holds_alternative<AskStatus>(ask)) return print_answer(status_json(status()));
   if (const auto* why_ask = std::get_if<AskWhy>(&ask)) return answer_why(*why_ask);
@@ -127,6 +128,23 @@ std::string Daemon::answer_whois(const AskWhois& ask, const Asker& asker) const 
   return print_answer(whois_json(*address, whois(*table, *address, enforcer_->owner())));
 }
 
+// Root approves and revokes; an approval that is signed may come by anybody, as the signature says whose it is.
+std::string Daemon::answer_check(const AskCheck& ask, const Asker& asker) {
+  using What = AskCheck::What;
+  const bool changes = ask.what == What::approve || ask.what == What::revoke;
+  if (changes ? asker.uid != 0 : ask.what != What::approve_signed && !may_ask_all(asker)) return refuse();
+  if (!config_.ssh.enabled)
+    return print_error(make_diagnostic(Code::E1304, "logins by policy are off here: the sshd of the system answers",
+                                       "[ssh] and enabled = true in aclnode.toml"));
+  CheckService& checks = logins_->checks();
+  if (ask.what == What::list) return print_answer(checks.list());
+  const Expected<std::string> done = ask.what == What::approve   ? checks.approve(ask.source, ask.user, ask.for_s)
+                                     : ask.what == What::request ? checks.request(ask.source, ask.user, ask.for_s)
+                                     : ask.what == What::revoke  ? checks.revoke(ask.source, ask.user)
+                                                                 : checks.approve_signed(ask.text, ask.signature);
+  return done ? print_answer(*done) : print_error(done.error());
+}
+
 std::string Daemon::answer_why(const AskWhy& ask) const {
   const auto target = parse_target(ask.target);
   if (!target) return print_error(target.error());
@@ -151,7 +169,7 @@ std::string Daemon::answer_why_login(const AskWhyLogin& ask) const {
   for (const net::Address& source : *sources) {
     for (const net::Address& own : enforcer_->own_addresses()) {
       if (source.family() != own.family() || (answer && !answer->accept)) continue;
-      answer = logins_->decide({source, own, ask.user, ask.exists, ask.is_root});
+      answer = logins_->decide({source, own, ask.user, ask.exists, ask.is_root, {}});
     }
   }
   if (!answer)

@@ -30,7 +30,9 @@ std::string joined(const std::vector<std::string_view>& texts) {
 
 class Deciding {
  public:
-  Deciding(const LoginFacts& facts, const LoginAsked& asked) : facts_(facts), asked_(asked) {}
+  // `lives`: a login that does, and was let in by a check of this person; empty: by none.
+  Deciding(const LoginFacts& facts, const LoginAsked& asked, std::string_view lives = {})
+      : facts_(facts), asked_(asked), lives_(lives) {}
 
   LoginAnswer decide() {
     const Facts& enforced = facts_.enforced;
@@ -114,7 +116,8 @@ class Deciding {
 
   void by_table(const LoadedTable& table) {
     yes("mode", "a table is in force");
-    if (const auto* node = table.directory().whois(asked_.source)) {
+    const auto* node = table.directory().whois(asked_.source);
+    if (node != nullptr) {
       out_.node = node->identity.name;
       out_.identity = identity_text(node->identity);
     }
@@ -123,6 +126,7 @@ class Deciding {
     const auto decision = table.ssh().decide({asked_.source, asked_.user, true, asked_.is_root});
     if (!rule_allows(table, decision) || is_denied_here() || is_withheld_by_expiry(table, decision)) return;
     if (!account_exists()) return;
+    if (decision.action == table::LoginAction::check && !is_checked(node, decision.check_period)) return;
     give_forwardings(decision);
     for (const std::string_view pattern : decision.environment) {
       if (out_.patterns.size() < protocol::most_patterns && pattern.size() <= protocol::longest_pattern)
@@ -204,15 +208,6 @@ class Deciding {
       return false;
     }
     name_rule(table, decision.rule);
-    if (decision.action == table::LoginAction::check) {
-      deny("ssh",
-           fmt::format("{} lets {} in as {} after a check, which this version cannot make", out_.why.rule, who,
-                       quoted(asked_.user)),
-           fmt::format("access denied: policy asks that you prove anew who you are before becoming {}, which this "
-                       "machine cannot do yet; use an account that needs no check",
-                       quoted(asked_.user)));
-      return false;
-    }
     if (decision.enforce_recorder) {
       deny("ssh",
            fmt::format("{} demands that the session is recorded ({}), and there is no recorder", out_.why.rule,
@@ -223,6 +218,49 @@ class Deciding {
     }
     yes("ssh", fmt::format("{} lets {} in as {}", out_.why.rule, who, quoted(asked_.user)));
     return true;
+  }
+
+  // Layer check.
+  bool is_checked(const table::Directory::Numbered* node, std::uint32_t period) {
+    const std::optional<Key> key = owner_of(facts_.enforced.owned)(asked_.source);
+    if (node == nullptr || node->identity.login.empty() || !key) {
+      deny(
+          "check",
+          fmt::format("E1425: {} asks for a check, and {} is no node of a person", out_.why.rule, asked_.source.text()),
+          fmt::format("access denied: becoming {} here takes a check of a person, and this node is nobody's; log in "
+                      "from a node of a person, or have whoever keeps the policy accept this one",
+                      quoted(asked_.user)));
+      return false;
+    }
+    CheckAsked& check = out_.check.emplace();
+    check.subject = {*key, node->identity.login};
+    check.period_s = period;
+    check.security_keys = node->identity.security_keys;
+    check.sub = node->identity.sub;
+    const std::optional<CheckPassed> passed = what_was_passed(check);
+    if (passed || lives_ == check.subject.person) {
+      out_.checked = check.subject.person;
+      out_.checked_by =
+          passed ? fmt::format("{} at {}", passed->by, release::print_time(passed->at)) : "a check, when it began";
+      yes("check", fmt::format("{} was checked by {}", out_.checked, out_.checked_by));
+      return true;
+    }
+    out_.needs_check = true;
+    deny("check",
+         fmt::format("{} asks that {} proves anew who it is ({}), and nothing that counts is remembered", out_.why.rule,
+                     check.subject.person, period_text(period)),
+         fmt::format("access denied: policy asks that you prove anew who you are before becoming {}",
+                     quoted(asked_.user)));
+    return false;
+  }
+  [[nodiscard]] std::optional<CheckPassed> what_was_passed(const CheckAsked& check) const {
+    if (asked_.checked && asked_.checked->subject == check.subject) return asked_.checked->passed;
+    if (facts_.checks == nullptr) return std::nullopt;
+    return facts_.checks->find(check.subject, check.period_s, facts_.now);
+  }
+  static std::string period_text(std::uint32_t period) {
+    if (period == acl_ssh_always) return "at each login";
+    return period % 3600 == 0 ? fmt::format("every {} h", period / 3600) : fmt::format("every {} s", period);
   }
 
   // What the source may become here instead.
@@ -255,14 +293,16 @@ class Deciding {
       return false;
     const bool root = asked_.is_root || asked_.user == "root";
     if (!root && decision.action != table::LoginAction::check) return false;
-    deny("local", "the release has expired (ssh-restricted): no logins as root, and none that need a check",
-         "access denied: the policy on this machine has expired, so nobody becomes root until there is a new one; use "
-         "another account");
+    deny(
+        "local", "the release has expired (ssh-restricted): no logins as root, and none that need a check",
+        "access denied: the policy on this machine has expired, so until there is a new one nobody becomes root, or an "
+        "account that takes a check; use another account");
     return true;
   }
 
   const LoginFacts& facts_;
   const LoginAsked& asked_;
+  const std::string_view lives_;
   LoginAnswer out_;
 };
 
@@ -297,7 +337,7 @@ std::pair<const char*, std::uint8_t> lost_of(const LoginAnswer& had, const Login
 }  // namespace
 
 LoginAnswer decide_login_again(const LoginFacts& facts, const LoginAsked& asked, const LoginAnswer& had) {
-  LoginAnswer fresh = decide_login(facts, asked);
+  LoginAnswer fresh = Deciding(facts, asked, had.checked).decide();
   if (!fresh.accept) return fresh;
   const bool keeps_patterns = std::all_of(had.patterns.begin(), had.patterns.end(), [&](const std::string& pattern) {
     return std::find(fresh.patterns.begin(), fresh.patterns.end(), pattern) != fresh.patterns.end();

@@ -10,6 +10,7 @@
 //   ssh      the ssh part gives the account; not by a rule that asks for what there is not (a check, a recorder)
 //   local    neither `deny_users` nor an expired release forbid it
 //   account  it exists
+//   check    where the rule asks for one: the person was checked within its period, in this connection or before, or is approved (checks.h)
 //
 // All of them answered yes is accept; the first no decides. Nothing here is wider than the table.
 //
@@ -22,6 +23,7 @@
 #include <string>
 #include <vector>
 
+#include "node/daemon/checks.h"
 #include "node/daemon/config.h"
 #include "node/daemon/enforcement.h"
 #include "node/daemon/questions.h"
@@ -34,13 +36,29 @@ struct LoginAsked {
   std::string user;     // as the client wrote it
   bool exists = false;  // there is such an account
   bool is_root = false;
+  // The person passed a check in this connection.
+  struct Checked {
+    CheckSubject subject;
+    CheckPassed passed;
+  };
+  std::optional<Checked> checked;
 };
 
 struct LoginFacts {
   Facts enforced;
   std::span<const std::string> deny_users;
   std::span<const net::Address> host;  // this host's addresses, ascending
+  const Checks* checks = nullptr;      // none: nothing is remembered
+  release::Time now = 0;               // that they are compared with
   ForwardingsAllowed allow;            // of the machine's settings
+};
+
+// What a rule asks for. A login that only lacks that it was passed: LoginAnswer::needs_check.
+struct CheckAsked {
+  CheckSubject subject;
+  std::uint32_t period_s = 0;              // acl_ssh_always: each time
+  std::vector<std::string> security_keys;  // of the person, as the inventory has them
+  std::string sub;                         // of the person at the OpenID provider; empty: known by the e-mail address
 };
 
 struct LoginAnswer {
@@ -51,6 +69,10 @@ struct LoginAnswer {
   std::uint8_t narrowed = 0;          // which of these the settings take away (protocol::Narrowed)
   std::vector<std::string> patterns;  // of variables that the client may set
   std::string node, identity;         // whose the source is: the node; the person, or the tags
+  std::optional<CheckAsked> check;    // of the rule
+  bool needs_check = false;
+  std::string checked;     // accepted by a check of this person
+  std::string checked_by;  // for records: by what, and when
 };
 
 LoginAnswer decide_login(const LoginFacts& facts, const LoginAsked& asked);

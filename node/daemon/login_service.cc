@@ -34,8 +34,13 @@ SteeringOptions steering_options(const Config& config) {
   return options;
 }
 
-LoginService::LoginService(const Config& config, const Clocks& clocks, Decisions& decisions, Enforcer& enforcer)
-    : config_(config), clocks_(clocks), decisions_(decisions), enforcer_(enforcer) {}
+LoginService::LoginService(const Config& config, const Clocks& clocks, Decisions& decisions, Enforcer& enforcer,
+                           CheckSource checks)
+    : config_(config),
+      clocks_(clocks),
+      decisions_(decisions),
+      enforcer_(enforcer),
+      checks_(config, clocks, decisions, std::move(checks)) {}
 
 void LoginService::set() {
   const bool first = !std::exchange(set_, true);
@@ -46,6 +51,7 @@ void LoginService::set() {
   }
   has_keys_ = false;
   keys_again_ms_ = steer_again_ms_ = logins_again_ms_ = 0;
+  checks_.set();
   if (logins_) logins_->set(login_settings());
   if (!config_.ssh.host_keys.empty())
     decisions_.record(clocks_.wall(), "ssh",
@@ -55,7 +61,7 @@ void LoginService::set() {
 }
 
 LoginSettings LoginService::login_settings() const {
-  return {config_.ssh, key_folder(config_), config_.run_dir + "/logins", !has_systemd()};
+  return {config_.ssh, config_.check, key_folder(config_), config_.run_dir + "/logins", !has_systemd()};
 }
 
 void LoginService::open_logins() {
@@ -65,7 +71,7 @@ void LoginService::open_logins() {
   allow_many_descriptors();
   auto logins = Logins::open(login_settings(),
                              {[this] { return enforcer_.facts(); }, [this] { return enforcer_.ask_again(); },
-                              [this] { return enforcer_.answered(); }},
+                              [this] { return enforcer_.answered(); }, &checks_},
                              clocks_, decisions_);
   report(logins_trouble_, logins ? Expected<void>() : tl::unexpected(logins.error()));
   if (logins) logins_ = std::move(*logins);
@@ -97,7 +103,9 @@ void LoginService::step() {
   logins_->step();
   if (!config_.ssh.enabled && logins_->is_drained()) return logins_.reset();
   // What the steps of others have changed counts in this one.
-  if (std::exchange(revision_, enforcer_.revision()) != enforcer_.revision()) logins_->decide_again();
+  if (std::exchange(revision_, enforcer_.revision()) == enforcer_.revision()) return;
+  checks_.look_again();
+  logins_->decide_again();
 }
 
 std::optional<std::int64_t> LoginService::next_ms() const { return logins_ ? logins_->next_ms() : std::nullopt; }
@@ -209,7 +217,9 @@ SshStatus LoginService::status() const {
   out.sessions = counts.sessions;
   out.starting = counts.starting;
   out.refused = counts.refused;
+  out.checking = counts.checking;
   if (out.trouble.empty()) out.trouble = logins_->trouble();
+  if (out.trouble.empty()) out.trouble = checks_.trouble();
   return out;
 }
 

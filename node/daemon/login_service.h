@@ -15,6 +15,7 @@
 #include <string>
 
 #include "node/daemon/answers.h"
+#include "node/daemon/check_service.h"
 #include "node/daemon/enforcer.h"
 #include "node/daemon/logins.h"
 #include "node/daemon/program.h"
@@ -27,7 +28,8 @@ SteeringOptions steering_options(const Config& config);
 class LoginService {
  public:
   // All outlive it.
-  LoginService(const Config& config, const Clocks& clocks, Decisions& decisions, Enforcer& enforcer);
+  LoginService(const Config& config, const Clocks& clocks, Decisions& decisions, Enforcer& enforcer,
+               CheckSource checks);
 
   // At the start, and before `next` is enforced, whose own addresses are the node's then.
   void steer(const LoadedTable* next = nullptr);
@@ -41,6 +43,8 @@ class LoginService {
 
   // For `aclnode why`; nothing while it is off.
   [[nodiscard]] std::optional<LoginAnswer> decide(const LoginAsked& asked) const;
+  // For `aclnode check`.
+  [[nodiscard]] CheckService& checks() noexcept { return checks_; }
   [[nodiscard]] SshStatus status() const;
   [[nodiscard]] const std::string* trouble() const noexcept;
 
@@ -56,6 +60,7 @@ class LoginService {
   const Clocks& clocks_;
   Decisions& decisions_;
   Enforcer& enforcer_;
+  CheckService checks_;
   bool set_ = false;
   std::unique_ptr<Logins> logins_;
   std::optional<Steering> steering_;

@@ -24,7 +24,7 @@ using protocol::SessionStates;
 namespace {
 
 // Tags of epoll; keys of logins begin after them.
-constexpr std::uint64_t tag_v4 = 0, tag_v6 = 1, tag_sessions = 2, first_key = 16;
+constexpr std::uint64_t tag_v4 = 0, tag_v6 = 1, tag_sessions = 2, tag_checks = 3, first_key = 16;
 constexpr int accepts_a_step = 64;
 constexpr std::size_t most_logins = 65'536;
 // How long an accepted connection waits for the supervisor, and how often that is tried.
@@ -76,11 +76,6 @@ std::uint64_t random_number() {
   return number;
 }
 
-std::string line_of(const Why& why) {
-  if (why.rule.empty()) return {};
-  return why.line != 0 ? fmt::format("{}:{}", why.file, why.line) : why.file;
-}
-
 std::string for_the_end(std::string_view tell) {
   constexpr std::string_view head = "access denied: ";
   if (tell.substr(0, head.size()) == head) tell.remove_prefix(head.size());
@@ -95,6 +90,8 @@ Expected<std::unique_ptr<Logins>> Logins::open(LoginSettings settings, LoginSour
                                                Decisions& decisions) {
   std::unique_ptr<Logins> made(new Logins(std::move(settings), std::move(source), clocks, decisions));
   if (auto ok = made->listen_for_sessions(); !ok) return tl::unexpected(ok.error());
+  if (!made->watch(made->source_.checks->prompts().fd(), tag_checks))
+    return fail(Code::E1404, "checks cannot be watched");
   return made;
 }
 
@@ -105,6 +102,7 @@ Logins::Logins(LoginSettings settings, LoginSource source, const Clocks& clocks,
       decisions_(decisions),
       supervisor_({settings_.ssh.session_program, settings_.ssh.session_socket, settings_.start_supervisor}, clocks),
       limits_(settings_.ssh.max_starting, settings_.ssh.max_starting_per_source),
+      check_limits_(settings_.check.max_waiting, settings_.check.max_waiting_per_source),
       epoll_(::epoll_create1(EPOLL_CLOEXEC)),
       next_key_(first_key),
       number_base_(random_number()),
@@ -112,6 +110,7 @@ Logins::Logins(LoginSettings settings, LoginSource source, const Clocks& clocks,
       buffer_(protocol::longest_session_message) {}
 
 Logins::~Logins() {
+  for (auto& [key, login] : logins_) stop_check(key, login);
   if (sessions_) ::unlink(settings_.resume_socket.c_str());
 }
 
@@ -154,6 +153,7 @@ void Logins::listen(const Listeners& listeners, bool serves, unsigned ifindex) {
 void Logins::set(LoginSettings settings) {
   const bool another = settings.ssh != settings_.ssh;
   settings_ = std::move(settings);
+  check_limits_.set(settings_.check.max_waiting, settings_.check.max_waiting_per_source);
   if (!another) return;
   limits_.set(settings_.ssh.max_starting, settings_.ssh.max_starting_per_source);
   supervisor_.set({settings_.ssh.session_program, settings_.ssh.session_socket, settings_.start_supervisor});
@@ -329,10 +329,11 @@ void Logins::step() {
       if (!paused_until_ms_) accept_from(listeners_[tag]);
     } else if (tag == tag_sessions) {
       if (!paused_until_ms_) accept_sessions();
-    } else {
+    } else if (tag != tag_checks) {
       hear(tag);
     }
   }
+  step_checks();
   decide_asked();
   start_waiting();
   hand_over_all();
@@ -345,10 +346,14 @@ void Logins::tick() {
 }
 
 std::optional<std::int64_t> Logins::next_ms() const {
-  const bool waiting = std::any_of(logins_.begin(), logins_.end(),
-                                   [](const auto& one) { return one.second.connection || one.second.may; });
-  if (!waiting) return paused_until_ms_;
-  return clocks_.steady_ms() + hand_over_every_ms;
+  const bool waiting = std::any_of(logins_.begin(), logins_.end(), [](const auto& one) {
+    return one.second.connection || (one.second.may && !one.second.checking);
+  });
+  std::optional<std::int64_t> next = source_.checks->prompts().next_ms();
+  if (paused_until_ms_) next = std::min(next.value_or(*paused_until_ms_), *paused_until_ms_);
+  const std::int64_t soon = clocks_.steady_ms() + hand_over_every_ms;
+  if (waiting) next = std::min(next.value_or(soon), soon);
+  return next;
 }
 
 void Logins::hear(std::uint64_t key) {
@@ -370,7 +375,7 @@ void Logins::hear(std::uint64_t key) {
       static_cast<void>(say(at->second, protocol::EndSession{"a message that is not legal"}));
       return close(at, fmt::format("E1403: {}", judged.fault));
     }
-    if (hear_message(at->second, *message)) continue;
+    if (hear_message(key, at->second, *message)) continue;
     const std::string& words = std::get<protocol::SessionOver>(*message).words;
     // One that was told to end says so while aclnode-ssh still tells the person: it is over when its process is.
     if (!at->second.ending.has_begun()) return close(at, words);
@@ -379,14 +384,16 @@ void Logins::hear(std::uint64_t key) {
   }
 }
 
-bool Logins::hear_message(Login& login, const FromSession& message) {
+bool Logins::hear_message(std::uint64_t key, Login& login, const FromSession& message) {
   if (std::holds_alternative<protocol::SessionOver>(message)) return false;
   if (const auto* resume = std::get_if<protocol::Resume>(&message)) {
     take_resume(login, *resume);
   } else if (const auto* may = std::get_if<protocol::May>(&message)) {
     login.may = *may;
-    login.asked = {login.source.address, login.own.address, may->user, may->exists, may->is_root};
+    login.asked = {login.source.address, login.own.address, may->user, may->exists, may->is_root, {}};
     login.ticket = 0;
+  } else if (const auto* given = std::get_if<protocol::SessionAnswer>(&message)) {
+    hear_answer(key, login, *given);
   } else {
     began(login);
   }
@@ -398,24 +405,27 @@ void Logins::take_resume(Login& login, const protocol::Resume& resume) {
   login.source = place_of(resume.source);
   login.own = place_of(resume.own);
   login.since = static_cast<release::Time>(resume.since);
-  login.asked = {login.source.address, login.own.address, resume.user, true, resume.is_root};
+  login.asked = {login.source.address, login.own.address, resume.user, true, resume.is_root, {}};
   login.answer.agent_forwarding = resume.agent_forwarding;
   login.answer.local_forwarding = resume.local_forwarding;
   login.answer.remote_forwarding = resume.remote_forwarding;
   login.answer.x11_forwarding = resume.x11_forwarding;
+  login.answer.checked = resume.checked;
   login.may.emplace().user = resume.user;
   login.ticket = 0;
 }
 
 // --- deciding -----------------------------------------------------------------------------------------------------------------
 
-LoginAnswer Logins::decide(const LoginAsked& asked) const {
-  return decide_login({source_.facts(), settings_.ssh.deny_users, host_, settings_.ssh.allow}, asked);
+LoginFacts Logins::login_facts() const {
+  return {source_.facts(),           settings_.ssh.deny_users, host_,
+          &source_.checks->checks(), source_.checks->now(),    settings_.ssh.allow};
 }
 
+LoginAnswer Logins::decide(const LoginAsked& asked) const { return decide_login(login_facts(), asked); }
+
 LoginAnswer Logins::decide_living(const Login& login) const {
-  return decide_login_again({source_.facts(), settings_.ssh.deny_users, host_, settings_.ssh.allow}, login.asked,
-                            login.answer);
+  return decide_login_again(login_facts(), login.asked, login.answer);
 }
 
 // One question to WireGuard for all that were heard in this step: who asks often does not have it read as often.
@@ -434,12 +444,17 @@ void Logins::decide_asked() {
   const std::uint64_t answered = source_.answered();
   const std::int64_t now = clocks_.steady_ms();
   for (auto& [key, login] : logins_) {
-    if (!login.may || (answered < login.ticket && now < login.may_until_ms)) continue;
+    if (!login.may || login.checking || (answered < login.ticket && now < login.may_until_ms)) continue;
     login.answer = login.resumed ? decide_living(login) : decide(login.asked);
     if (answered < login.ticket) {
       login.answer = {};
       login.answer.reason = "WireGuard did not say in time whose the source is";
       login.answer.tell = "access denied";
+    }
+    // Whoever was checked in this connection is not asked again.
+    if (!login.resumed && login.answer.needs_check && !login.asked.checked) {
+      begin_check(key, login);
+      if (login.checking) continue;
     }
     login.resumed ? answer_resumed(login) : answer(login);
     login.may.reset();
@@ -460,6 +475,7 @@ void Logins::answer(Login& login) {
   decision.narrowed = answer.narrowed;
   decision.tell = answer.tell;
   decision.patterns = answer.patterns;
+  decision.checked = answer.checked;
   if (!say(login, std::move(decision))) ::shutdown(login.conversation.get(), SHUT_RDWR);
 }
 
@@ -478,6 +494,7 @@ void Logins::began(Login& login) {
   login.since_ms = clocks_.steady_ms();
   login.since = clocks_.wall();
   if (std::exchange(login.counted, false)) limits_.end(login.origin);
+  if (std::exchange(login.check_counted, false)) check_limits_.end(login.origin);
   record_session(login, "session-start", "");
 }
 
@@ -492,6 +509,7 @@ bool Logins::is_silence_short() {
 
 void Logins::decide_again() {
   const bool wait = is_silence_short();
+  decide_waiting(nullptr);
   for (auto& [key, login] : logins_) {
     if (!login.answer.accept || login.ending.has_begun() || login.may || (login.live && wait)) continue;
     LoginAnswer fresh = decide_living(login);
@@ -508,46 +526,6 @@ void Logins::decide_again() {
 bool Logins::say(Login& login, const protocol::ToSession& message) {
   const auto bytes = protocol::encode(message);
   return bytes && protocol::send_message(login.conversation.get(), *bytes, protocol::Wait::no) == protocol::Sent::sent;
-}
-
-// --- saying so ----------------------------------------------------------------------------------------------------------------
-
-Logins::Counts Logins::counts() const {
-  Counts out;
-  for (const auto& [key, login] : logins_) out.sessions += login.live ? 1 : 0;
-  out.starting = limits_.starting();
-  out.refused = refused_;
-  return out;
-}
-
-void Logins::record_decision(const Login& login, const char* event) {
-  const Facts facts = source_.facts();
-  const std::string generation = facts.table != nullptr ? facts.table->release().head.generation.text() : "";
-  decisions_.record(clocks_.wall(), event,
-                    {{"verdict", login.answer.accept ? "accept" : "deny"},
-                     {"connection", std::to_string(login.number)},
-                     {"source", login.source.address.text()},
-                     {"node", login.answer.node},
-                     {"identity", login.answer.identity},
-                     {"account", login.asked.user},
-                     {"rule", login.answer.why.rule},
-                     {"line", line_of(login.answer.why)},
-                     {"reason", login.answer.reason},
-                     {"generation", generation}});
-}
-
-void Logins::record_session(const Login& login, const char* event, const std::string& words) {
-  const std::int64_t duration = clocks_.steady_ms() - login.since_ms;
-  decisions_.record(clocks_.wall(), event,
-                    {{"connection", std::to_string(login.number)},
-                     {"source", login.source.address.text()},
-                     {"node", login.answer.node},
-                     {"identity", login.answer.identity},
-                     {"account", login.asked.user},
-                     {"rule", login.answer.why.rule},
-                     {"line", line_of(login.answer.why)},
-                     {"duration_s", fmt::format("{}.{:03}", duration / 1000, duration % 1000)},
-                     {"words", words}});
 }
 
 }  // namespace acl::node

@@ -2,6 +2,7 @@
 //
 //   accepted → handed over to aclnode-session's supervisor → asked `may`: WireGuard is read again, then it is decided (login_decision.h)
 //            → `logged-in` → … → `session-over`
+//   a rule that asks for a check comes between: the person is asked (check_prompts.h), and then all is decided anew
 //
 // In: the listeners; messages of aclnode-session, each legal in its state only (login_conversation.h). Out: answers, records of every
 // decision and of every session's start and end, and EndSession where what is enforced no longer allows a login that lives.
@@ -19,6 +20,7 @@
 #include <vector>
 
 #include "engine/net/fd.h"
+#include "node/daemon/check_service.h"
 #include "node/daemon/clocks.h"
 #include "node/daemon/config.h"
 #include "node/daemon/decisions.h"
@@ -37,10 +39,12 @@ struct LoginSource {
   std::function<Facts()> facts;
   std::function<std::uint64_t()> ask_wireguard;
   std::function<std::uint64_t()> answered;
+  CheckService* checks = nullptr;  // outlives it
 };
 
 struct LoginSettings {
   SshSettings ssh;
+  CheckSettings check;
   std::string key_folder;
   std::string resume_socket;
   bool start_supervisor = false;
@@ -78,7 +82,7 @@ class Logins {
   Expected<void> open_again();
 
   struct Counts {
-    std::size_t sessions = 0, starting = 0;
+    std::size_t sessions = 0, starting = 0, checking = 0;
     std::uint64_t refused = 0;  // connections beyond the limits, or that could not be served
   };
   [[nodiscard]] Counts counts() const;
@@ -103,8 +107,11 @@ class Logins {
     std::optional<protocol::May> may;  // open
     std::uint64_t ticket = 0;          // of the question to WireGuard; 0: not asked yet
     std::int64_t may_until_ms = 0;
-    LoginAsked asked;    // last
-    LoginAnswer answer;  // of it; its rights are those that the session has
+    bool checking = false;       // `may` waits for a person,
+    bool is_asked = false;       // … from whom an answer is to come
+    bool check_counted = false;  // in the limits of those; until it is live or gone
+    LoginAsked asked;            // last
+    LoginAnswer answer;          // of it; its rights are those that the session has
     bool live = false;
     LoginEnding ending;
     std::string over;  // ending: what aclnode-session said last
@@ -131,11 +138,22 @@ class Logins {
 
   void hear(std::uint64_t key);
   // False: the conversation is over.
-  bool hear_message(Login& login, const protocol::FromSession& message);
+  bool hear_message(std::uint64_t key, Login& login, const protocol::FromSession& message);
   void take_resume(Login& login, const protocol::Resume& resume);
   void ask_wireguard();
   void decide_asked();
   void answer(Login& login);
+  // logins_check.cc
+  void begin_check(std::uint64_t key, Login& login);
+  void hear_answer(std::uint64_t key, Login& login, const protocol::SessionAnswer& answer);
+  void step_checks();
+  void take_check(const CheckShow& show);
+  void take_check(const CheckEnd& end);
+  void decide_waiting(const CheckSubject* subject);
+  void refuse_check(Login& login, std::string reason);
+  void stop_check(std::uint64_t key, Login& login);
+  void record_check(const Login& login, std::string_view state, std::string_view words);
+  [[nodiscard]] LoginFacts login_facts() const;
   void answer_resumed(Login& login);
   bool say(Login& login, const protocol::ToSession& message);
   void end(Login& login, const std::string& words);
@@ -155,7 +173,7 @@ class Logins {
   const Clocks& clocks_;
   Decisions& decisions_;
   Supervisor supervisor_;
-  LoginLimits limits_;
+  LoginLimits limits_, check_limits_;
   WaitingRoom waiting_;
   Fd epoll_, sessions_;
   int listeners_[2] = {-1, -1};

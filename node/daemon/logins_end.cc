@@ -29,6 +29,9 @@ void Logins::end(Login& login, const std::string& words) {
 void Logins::close(Place place, const std::string& words) {
   Login& login = place->second;
   if (login.counted) limits_.end(login.origin);
+  if (login.checking) record_check(login, "given up", words);
+  stop_check(place->first, login);
+  if (login.check_counted) check_limits_.end(login.origin);
   if (login.ending.has_begun() && login.client) cut(login);
   if (login.live) record_session(login, "session-end", words);
   logins_.erase(place);

@@ -9,7 +9,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -73,8 +72,12 @@ Expected<NetProcess> NetProcess::start(const NetProgram& program) {
     return fail(Code::E1364, fmt::format("cannot make a socket pair: {}", std::strerror(errno)));
   }
   std::string path = program.path;
+  std::string mode = program.mode;
   std::string user = program.user;
-  std::array<char*, 3> arguments = {path.data(), user.empty() ? nullptr : user.data(), nullptr};
+  std::vector<char*> arguments = {path.data()};
+  for (std::string* argument : {&mode, &user})
+    if (!argument->empty()) arguments.push_back(argument->data());
+  arguments.push_back(nullptr);
   const pid_t pid = fork();
   if (pid == 0) become_program(path.c_str(), arguments.data(), ends[1]);
   const int error = errno;

@@ -19,6 +19,7 @@ namespace acl::node::daemon {
 struct NetProgram {
   std::string path = "/usr/libexec/aclnode/aclnode-net";
   std::string user = "aclnode-net";  // "UID:GID", too; empty: none is given, for an aclnode that is not root
+  std::string mode;                  // empty: it fetches releases; "verify", "openid"
 };
 
 class NetProcess {

@@ -9,6 +9,13 @@ Judged broken(std::string fault) { return {Verdict::broken, std::move(fault)}; }
 
 }  // namespace
 
+Judged ChallengeState::hear(std::uint32_t request, std::optional<std::uint32_t> asked) {
+  if (!asked || request != *asked || !wanted_) return broken("an answer to a check that nobody waits for");
+  if (++answers_ > most_check_answers) return broken(fmt::format("more than {} answers to checks", most_check_answers));
+  wanted_ = false;
+  return {};
+}
+
 // --- aclnode-ssh, as aclnode-session sees it -------------------------------------------------------------------------------
 
 Judged SshStates::hear_login(const Login& login) {
@@ -16,7 +23,7 @@ Judged SshStates::hear_login(const Login& login) {
   if (asked_) return broken("a login while another one is asked for");
   if (login.request <= last_request_) return broken(fmt::format("request {} after {}", login.request, last_request_));
   if (++logins_ > most_logins) return broken(fmt::format("more than {} logins", most_logins));
-  last_request_ = login.request;
+  last_request_ = login_request_ = login.request;
   asked_ = true;
   return {};
 }
@@ -88,6 +95,8 @@ Judged SshStates::hear(const FromSsh& message) {
     over_ = true;
     return {};
   }
+  if (const auto* answer = std::get_if<ChallengeAnswer>(&message))
+    return challenge_.hear(answer->request, asked_ ? std::optional(login_request_) : std::nullopt);
   if (!accepted_) return broken("a channel before the login");
   const bool listens = std::holds_alternative<Listen>(message) || std::holds_alternative<Unlisten>(message) ||
                        std::holds_alternative<Taken>(message);
@@ -96,8 +105,11 @@ Judged SshStates::hear(const FromSsh& message) {
 
 void SshStates::answered(bool accept) {
   asked_ = false;
+  challenge_.over();
   accepted_ = accepted_ || accept;
 }
+
+void SshStates::challenged(bool asks) { challenge_.challenged(asks && asked_); }
 
 // --- aclnode-session, as aclnode sees it ------------------------------------------------------------------------------------
 
@@ -123,6 +135,8 @@ Judged SessionStates::hear(const FromSession& message) {
     asked_ = true;
     return {};
   }
+  if (const auto* answer = std::get_if<SessionAnswer>(&message))
+    return challenge_.hear(answer->request, asked_ ? std::optional(last_request_) : std::nullopt);
   const auto& logged_in = std::get<LoggedIn>(message);
   if (!accepted_ || logged_in_ || logged_in.user != user_) return broken("a login that was not accepted");
   logged_in_ = true;
@@ -131,7 +145,10 @@ Judged SessionStates::hear(const FromSession& message) {
 
 void SessionStates::answered(bool accept) {
   asked_ = false;
+  challenge_.over();
   accepted_ = accepted_ || accept;
 }
+
+void SessionStates::challenged(bool asks) { challenge_.challenged(asks && asked_); }
 
 }  // namespace acl::node::protocol

@@ -203,6 +203,45 @@ RC_GTEST_PROP(AclnodeSsh, GetsNoMoreThanTheStatesAllow, ()) {
   }
 }
 
+TEST(AclnodeSsh, AnswersAChallengeOnceAndOnlyWhereItAsks) {
+  const FromSsh answer = ChallengeAnswer{1, "x"};
+  SshStates states;
+  EXPECT_EQ(after(states, answer), Verdict::broken) << "before the login";
+  states = {};
+  states.challenged(true);
+  EXPECT_EQ(after(states, answer), Verdict::broken) << "a challenge to nothing";
+  states = {};
+  states.hear(Login{1, "ann", Method::none});
+  EXPECT_EQ(after(states, answer), Verdict::broken) << "without a challenge";
+  states = {};
+  states.hear(Login{1, "ann", Method::none});
+  states.challenged(false);
+  EXPECT_EQ(after(states, answer), Verdict::broken) << "to one that does not ask";
+  states = {};
+  states.hear(Login{1, "ann", Method::none});
+  states.challenged(true);
+  EXPECT_EQ(after(states, ChallengeAnswer{2, "x"}), Verdict::broken) << "of another request";
+  EXPECT_EQ(after(states, answer), Verdict::take);
+  EXPECT_EQ(after(states, answer), Verdict::broken) << "a second one";
+  states.challenged(true);
+  states.answered(false);
+  EXPECT_EQ(after(states, answer), Verdict::broken) << "after the verdict";
+  SshStates in = logged_in();
+  in.challenged(true);
+  EXPECT_EQ(after(in, answer), Verdict::broken) << "after the login";
+}
+
+TEST(AclnodeSsh, AnswersAFewChallenges) {
+  SshStates states;
+  states.hear(Login{1, "ann", Method::none});
+  for (unsigned i = 0; i < most_check_answers; ++i) {
+    states.challenged(true);
+    ASSERT_EQ(after(states, ChallengeAnswer{1, "x"}), Verdict::take);
+  }
+  states.challenged(true);
+  EXPECT_EQ(after(states, ChallengeAnswer{1, "x"}), Verdict::broken);
+}
+
 // --- aclnode-session, as aclnode sees it ------------------------------------------------------------------------------------
 
 TEST(AclnodeSession, AsksOneQuestionAtATimeAndNoneAfterAYes) {
@@ -225,6 +264,26 @@ TEST(AclnodeSession, CountsItsRequestsUpAndAsksAFewTimes) {
   EXPECT_EQ(after(states, May{most_logins + 1, "ann", true, false, Method::none}), Verdict::broken);
 }
 
+TEST(AclnodeSession, AnswersAChallengeOnceAndAFewInAll) {
+  SessionStates states(SessionStates::Start::fresh);
+  EXPECT_EQ(after(states, SessionAnswer{1, "x"}), Verdict::broken);
+  states = SessionStates(SessionStates::Start::fresh);
+  states.hear(May{1, "ann", true, false, Method::none});
+  for (unsigned i = 0; i < most_check_answers; ++i) {
+    states.challenged(true);
+    ASSERT_EQ(after(states, SessionAnswer{1, "x"}), Verdict::take);
+  }
+  SessionStates once = states;
+  EXPECT_EQ(after(once, SessionAnswer{1, "x"}), Verdict::broken) << "a second answer to one";
+  states.challenged(true);
+  EXPECT_EQ(after(states, SessionAnswer{1, "x"}), Verdict::broken) << "one more than there may be";
+  SessionStates accepted(SessionStates::Start::fresh);
+  accepted.hear(May{1, "ann", true, false, Method::none});
+  accepted.challenged(true);
+  accepted.answered(true);
+  EXPECT_EQ(after(accepted, SessionAnswer{1, "x"}), Verdict::broken) << "after the verdict";
+}
+
 TEST(AclnodeSession, LogsInOnceAndAsTheOneThatWasAccepted) {
   SessionStates states(SessionStates::Start::fresh);
   EXPECT_EQ(after(states, LoggedIn{"ann"}), Verdict::broken);
@@ -239,7 +298,7 @@ TEST(AclnodeSession, LogsInOnceAndAsTheOneThatWasAccepted) {
 }
 
 TEST(AclnodeSession, ResumesWhereThatIsAwaitedAndFirst) {
-  const Resume resume{1, {Bytes(4), 1}, {Bytes(4), 22}, "ann", false, 0};
+  const Resume resume{1, {Bytes(4), 1}, {Bytes(4), 22}, "ann", false, 0, {}, {}, {}, {}, {}};
   SessionStates fresh(SessionStates::Start::fresh);
   EXPECT_EQ(after(fresh, resume), Verdict::broken);
   SessionStates resumed(SessionStates::Start::resumed);
@@ -253,7 +312,7 @@ TEST(AclnodeSession, ResumesWhereThatIsAwaitedAndFirst) {
 // As an answer to one, what follows is judged like what follows a login.
 TEST(AclnodeSession, AsksForNobodyElseOnceResumed) {
   SessionStates resumed(SessionStates::Start::resumed);
-  resumed.hear(Resume{1, {Bytes(4), 1}, {Bytes(4), 22}, "ann", false, 0});
+  resumed.hear(Resume{1, {Bytes(4), 1}, {Bytes(4), 22}, "ann", false, 0, {}, {}, {}, {}, {}});
   EXPECT_EQ(after(resumed, May{1, "root", true, true, Method::none}), Verdict::broken);
   EXPECT_EQ(after(resumed, SessionOver{"bye"}), Verdict::take);
   EXPECT_EQ(after(resumed, SessionOver{"bye"}), Verdict::broken);

@@ -89,6 +89,12 @@ struct ToSshFields {
       io.text(m.words, longest_text, "words");
     } else if constexpr (std::is_same_v<T, Exited>) {
       fields_of_exited(io, m);
+    } else if constexpr (std::is_same_v<T, Challenge>) {
+      io.number(m.request);
+      io.text(m.text, longest_instruction, "text of a check");
+      io.flag(m.asks);
+      io.text(m.instruction, longest_instruction, "instruction of a check");
+      io.text(m.prompt, longest_prompt, "prompt of a check");
     } else if constexpr (is_of_forwarding<T>) {
       fields_of_forwarding(io, m);
     } else {
@@ -121,6 +127,9 @@ struct FromSshFields {
       io.number(m.channel);
       io.text(m.host, longest_host, "host");
       io.number(m.port);
+    } else if constexpr (std::is_same_v<T, ChallengeAnswer>) {
+      io.number(m.request);
+      io.text(m.text, longest_check_answer, "answer to a check");
     } else if constexpr (is_of_forwarding<T>) {
       fields_of_forwarding(io, m);
     } else {

@@ -34,6 +34,10 @@ inline constexpr std::size_t longest_signature = 1024;
 inline constexpr std::size_t most_host_keys = 4;
 // What is signed: the exchange hash, the longest of SHA-512 (RFC 4253 section 8).
 inline constexpr std::size_t longest_to_sign = 64;
+// Of a check: what the person is told, and what comes back. A pasted signature has a few hundred bytes.
+inline constexpr std::size_t longest_instruction = 2048;
+inline constexpr std::size_t longest_prompt = 256;
+inline constexpr std::size_t longest_check_answer = std::size_t{16} * 1024;
 // No message of this conversation is longer.
 inline constexpr std::size_t longest_login_message = std::size_t{128} * 1024;
 
@@ -96,7 +100,16 @@ struct End {
   std::string words;
 };
 
-using ToSsh = std::variant<Welcome, Signature, LoginVerdict, Opened, Refused, Exited, End,  //
+// The login that is asked for waits for a check: its verdict comes later. May come again, when an answer was not enough.
+struct Challenge {
+  std::uint32_t request = 0;
+  std::string text;         // for the person, at once; lines end with \n; may be empty
+  bool asks = false;        // for an answer, by keyboard-interactive (RFC 4256), with these two
+  std::string instruction;  // lines, as text
+  std::string prompt;
+};
+
+using ToSsh = std::variant<Welcome, Signature, LoginVerdict, Opened, Refused, Exited, End, Challenge,  //
                            Listening, Accepted>;
 
 // --- from aclnode-ssh to aclnode-session ---
@@ -149,7 +162,13 @@ struct Over {
   std::string words;
 };
 
-using FromSsh = std::variant<Sign, Login, OpenChannel, Signal, Closed, Connect, Over,  //
+// To the last challenge that asks; the request is the login's.
+struct ChallengeAnswer {
+  std::uint32_t request = 0;
+  std::string text;
+};
+
+using FromSsh = std::variant<Sign, Login, OpenChannel, Signal, Closed, Connect, Over, ChallengeAnswer,  //
                              Listen, Unlisten, ConnectPath, Taken>;
 
 // E1361 names the value that is too long or holds a zero byte.

@@ -44,7 +44,7 @@ FromSsh some_listen() {
 }
 
 FromSsh some_from_ssh() {
-  switch (*rc::gen::inRange(0, 11)) {
+  switch (*rc::gen::inRange(0, 12)) {
     case 0: return Sign{some<std::uint32_t>(), some<std::uint8_t>(), some_bytes(longest_to_sign - 1)};
     case 1: return Login{some<std::uint32_t>(), some_text(100), *rc::gen::element(Method::none, Method::password)};
     case 2: return some_open();
@@ -55,12 +55,13 @@ FromSsh some_from_ssh() {
     case 7: return Unlisten{some<std::uint32_t>()};
     case 8: return ConnectPath{some<std::uint32_t>(), some_text(longest_socket_path)};
     case 9: return Taken{};
+    case 10: return ChallengeAnswer{some<std::uint32_t>(), some_text(300)};
     default: return Over{some_text(100)};
   }
 }
 
 ToSsh some_to_ssh() {
-  switch (*rc::gen::inRange(0, 9)) {
+  switch (*rc::gen::inRange(0, 10)) {
     case 0: {
       Welcome welcome;
       for (int i = *rc::gen::inRange(0, 4); i > 0; --i) welcome.host_keys.push_back({some_text(20), some_bytes(100)});
@@ -77,6 +78,7 @@ ToSsh some_to_ssh() {
     case 5: return Exited{some<std::uint32_t>(), some<bool>(), some<std::uint32_t>(), some_text(10), some<bool>()};
     case 6: return Listening{some<std::uint32_t>(), some<bool>(), some<std::uint16_t>(), some_text(100)};
     case 7: return Accepted{some<std::uint32_t>(), some_text(40), some<std::uint16_t>()};
+    case 8: return Challenge{some<std::uint32_t>(), some_text(90), some<bool>(), some_text(90), some_text(90)};
     default: return End{some_text(100)};
   }
 }
@@ -108,7 +110,7 @@ RC_GTEST_PROP(LoginMessages, OfOneDirectionAreNotTakenForTheOther, ()) {
 }
 
 RC_GTEST_PROP(LoginMessages, OfAnyBytesAreReadOrRefused, (Bytes bytes)) {
-  if (!bytes.empty()) bytes[0] = *rc::gen::inRange<std::uint8_t>(30, 62);
+  if (!bytes.empty()) bytes[0] = *rc::gen::inRange<std::uint8_t>(30, 64);
   if (const auto message = decode_from_ssh(bytes)) RC_ASSERT(*encode(*message) == bytes);
   if (const auto message = decode_to_ssh(bytes)) RC_ASSERT(*encode(*message) == bytes);
 }
@@ -123,6 +125,9 @@ TEST(LoginMessages, HaveTheBytesThatTheDocumentGives) {
   EXPECT_EQ(*encode(FromSsh(Unlisten{2})), (Bytes{57, 2, 0, 0, 0}));
   EXPECT_EQ(*encode(FromSsh(ConnectPath{2, "/s"})), (Bytes{58, 2, 0, 0, 0, 2, 0, '/', 's'}));
   EXPECT_EQ(*encode(FromSsh(Taken{})), (Bytes{59}));
+  EXPECT_EQ(*encode(ToSsh(Challenge{3, "a", true, "b", "c"})),
+            (Bytes{39, 3, 0, 0, 0, 1, 0, 'a', 1, 1, 0, 'b', 1, 0, 'c'}));
+  EXPECT_EQ(*encode(FromSsh(ChallengeAnswer{3, "x"})), (Bytes{55, 3, 0, 0, 0, 1, 0, 'x'}));
 }
 
 TEST(LoginMessages, BeyondTheirBoundsAreNotWritten) {
@@ -135,6 +140,8 @@ TEST(LoginMessages, BeyondTheirBoundsAreNotWritten) {
   EXPECT_THAT(fault(Login{1, std::string("a\0b", 3), Method::none}), HasSubstr("zero byte"));
   EXPECT_EQ(fault(Sign{1, 0, Bytes(longest_to_sign)}), "");
   EXPECT_THAT(fault(Sign{1, 0, Bytes(longest_to_sign + 1)}), HasSubstr("data to sign"));
+  EXPECT_EQ(fault(ChallengeAnswer{1, std::string(longest_check_answer, 'x')}), "");
+  EXPECT_THAT(fault(ChallengeAnswer{1, std::string(longest_check_answer + 1, 'x')}), HasSubstr("answer to a check"));
   OpenChannel open;
   open.command.assign(longest_command, 'x');
   EXPECT_EQ(fault(open), "");

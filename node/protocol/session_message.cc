@@ -43,6 +43,17 @@ void fields_of_decision(Io& io, M& m) {
   io.text(m.tell, longest_text, "line for the person");
   io.list(m.patterns, most_patterns, "patterns",
           [](auto& each, auto& pattern) { each.text(pattern, longest_pattern, "pattern"); });
+  io.text(m.checked, longest_person, "person who was checked");
+}
+
+template <class Io, class M>
+void fields_of_challenge(Io& io, M& m) {
+  io.number(m.wait_s);
+  io.number(m.challenge.request);
+  io.text(m.challenge.text, longest_instruction, "text of a check");
+  io.flag(m.challenge.asks);
+  io.text(m.challenge.instruction, longest_instruction, "instruction of a check");
+  io.text(m.challenge.prompt, longest_prompt, "prompt of a check");
 }
 
 struct ToSessionFields {
@@ -57,6 +68,8 @@ struct ToSessionFields {
       io.text(m.words, longest_text, "words");
     } else if constexpr (std::is_same_v<T, KillLogin>) {
       io.number(m.number);
+    } else if constexpr (std::is_same_v<T, SessionChallenge>) {
+      fields_of_challenge(io, m);
     } else {
       static_assert(std::is_same_v<T, GoOn>);
     }
@@ -86,6 +99,10 @@ struct FromSessionFields {
       io.flag(m.local_forwarding);
       io.flag(m.remote_forwarding);
       io.flag(m.x11_forwarding);
+      io.text(m.checked, longest_person, "person who was checked");
+    } else if constexpr (std::is_same_v<T, SessionAnswer>) {
+      io.number(m.request);
+      io.text(m.text, longest_check_answer, "answer to a check");
     } else {
       static_assert(std::is_same_v<T, SessionOver>);
       io.text(m.words, longest_text, "words");

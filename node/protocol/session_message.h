@@ -18,6 +18,7 @@ namespace acl::node::protocol {
 
 inline constexpr std::size_t most_patterns = 256;
 inline constexpr std::size_t longest_pattern = 256;
+inline constexpr std::size_t longest_person = 320;  // login of a person: an e-mail address
 inline constexpr std::size_t longest_session_message = std::size_t{128} * 1024;
 
 // An address: 4 bytes are IPv4, 16 are IPv6.
@@ -59,6 +60,7 @@ struct Decision {
   std::uint8_t narrowed = 0;          // what of these policy gives and this machine's settings take away (Narrowed)
   std::string tell;                   // a line for the person
   std::vector<std::string> patterns;  // of variables that the client may set
+  std::string checked;                // accepted by a check of this person; else empty
 };
 // The login is no longer allowed, or aclnode is to be gone for good.
 struct EndSession {
@@ -73,7 +75,14 @@ struct KillLogin {
   std::uint64_t number = 0;  // of its Begin
 };
 
-using ToSession = std::variant<Begin, Decision, EndSession, GoOn, KillLogin>;
+// The answer to May is not known yet: the person is asked first, for so long. What goes to aclnode-ssh (login_message.h), and the time that the
+// login has beyond its grace from now on.
+struct SessionChallenge {
+  std::uint32_t wait_s = 0;
+  Challenge challenge;  // its request is May's
+};
+
+using ToSession = std::variant<Begin, Decision, EndSession, GoOn, KillLogin, SessionChallenge>;
 
 // --- from aclnode-session to aclnode ---
 
@@ -98,13 +107,20 @@ struct Resume {
   std::uint64_t since = 0;  // seconds since 1970
   // What its Decision gave it.
   bool agent_forwarding = false, local_forwarding = false, remote_forwarding = false, x11_forwarding = false;
+  std::string checked;
 };
 // The last message.
 struct SessionOver {
   std::string words;
 };
 
-using FromSession = std::variant<May, LoggedIn, Resume, SessionOver>;
+// What the person answered to the last challenge that asks; the request is May's.
+struct SessionAnswer {
+  std::uint32_t request = 0;
+  std::string text;
+};
+
+using FromSession = std::variant<May, LoggedIn, Resume, SessionOver, SessionAnswer>;
 
 // E1361 names the value that is too long or holds a zero byte.
 Expected<Bytes> encode(const ToSession& message);

@@ -26,7 +26,7 @@ Endpoint some_endpoint() {
 }
 
 ToSession some_to_session() {
-  switch (*rc::gen::inRange(0, 5)) {
+  switch (*rc::gen::inRange(0, 6)) {
     case 0: {
       Begin begin;
       begin.number = some<std::uint64_t>();
@@ -42,25 +42,29 @@ ToSession some_to_session() {
       return begin;
     }
     case 1: {
-      Decision decision{some<std::uint32_t>(), some<bool>(),  some<bool>(),
-                        some<bool>(),          some<bool>(),  some<bool>(),
-                        some<std::uint8_t>(),  some_text(90), {}};
+      Decision decision{some<std::uint32_t>(), some<bool>(),         some<bool>(),  some<bool>(), some<bool>(),
+                        some<bool>(),          some<std::uint8_t>(), some_text(90), {},           some_text(90)};
       for (int i = *rc::gen::inRange(0, 5); i > 0; --i) decision.patterns.push_back(some_text(30));
       return decision;
     }
     case 2: return EndSession{some_text(100)};
     case 3: return KillLogin{some<std::uint64_t>()};
+    case 4:
+      return SessionChallenge{some<std::uint32_t>(),
+                              {some<std::uint32_t>(), some_text(90), some<bool>(), some_text(90), some_text(90)}};
     default: return GoOn{};
   }
 }
 
 FromSession some_from_session() {
-  switch (*rc::gen::inRange(0, 4)) {
+  switch (*rc::gen::inRange(0, 5)) {
     case 0: return May{some<std::uint32_t>(), some_text(100), some<bool>(), some<bool>(), Method::keyboard_interactive};
     case 1: return LoggedIn{some_text(100)};
+    case 3: return SessionAnswer{some<std::uint32_t>(), some_text(300)};
     case 2:
-      return Resume{some<std::uint64_t>(), some_endpoint(), some_endpoint(), some_text(90), some<bool>(),
-                    some<std::uint64_t>(), some<bool>(),    some<bool>(),    some<bool>(),  some<bool>()};
+      return Resume{some<std::uint64_t>(), some_endpoint(),       some_endpoint(), some_text(90),
+                    some<bool>(),          some<std::uint64_t>(), some<bool>(),    some<bool>(),
+                    some<bool>(),          some<bool>(),          some_text(90)};
     default: return SessionOver{some_text(100)};
   }
 }
@@ -98,8 +102,11 @@ TEST(SessionMessages, HaveTheBytesThatTheDocumentGives) {
             (Bytes{80, 3, 0, 0, 0, 3, 0, 'a', 'n', 'n', 1, 0, 1}));
   EXPECT_EQ(*encode(ToSession(GoOn{})), (Bytes{67}));
   EXPECT_EQ(*encode(ToSession(KillLogin{0x0102})), (Bytes{68, 2, 1, 0, 0, 0, 0, 0, 0}));
-  EXPECT_EQ(*encode(ToSession(Decision{3, true, false, true, false, true, narrowed_remote, "hi", {"A*"}})),
-            (Bytes{65, 3, 0, 0, 0, 1, 0, 1, 0, 1, 4, 2, 0, 'h', 'i', 1, 0, 2, 0, 'A', '*'}));
+  EXPECT_EQ(*encode(ToSession(Decision{3, true, false, true, false, true, narrowed_remote, "hi", {"A*"}, ""})),
+            (Bytes{65, 3, 0, 0, 0, 1, 0, 1, 0, 1, 4, 2, 0, 'h', 'i', 1, 0, 2, 0, 'A', '*', 0, 0}));
+  EXPECT_EQ(*encode(ToSession(SessionChallenge{120, {3, "a", true, "b", "c"}})),
+            (Bytes{69, 120, 0, 0, 0, 3, 0, 0, 0, 1, 0, 'a', 1, 1, 0, 'b', 1, 0, 'c'}));
+  EXPECT_EQ(*encode(FromSession(SessionAnswer{3, "x"})), (Bytes{84, 3, 0, 0, 0, 1, 0, 'x'}));
 }
 
 // Whoever reads one may count on four or sixteen bytes.
@@ -111,7 +118,8 @@ TEST(SessionMessages, WithAnAddressThatIsNoneAreNotRead) {
     EXPECT_FALSE(decode_to_session(*encode(ToSession(begin)))) << size;
     std::swap(begin.own, begin.source);
     EXPECT_FALSE(decode_to_session(*encode(ToSession(begin)))) << size;
-    EXPECT_FALSE(decode_from_session(*encode(FromSession(Resume{1, {Bytes(4), 1}, {Bytes(size), 1}, "a", false, 0}))));
+    EXPECT_FALSE(decode_from_session(
+        *encode(FromSession(Resume{1, {Bytes(4), 1}, {Bytes(size), 1}, "a", false, 0, {}, {}, {}, {}, {}}))));
   }
 }
 

@@ -34,9 +34,10 @@ class DaemonLink {
   void begun(protocol::Resume resume) { resume_ = std::move(resume); }
 
   struct Heard {
-    enum class What : std::uint8_t { nothing, decision, end } what = What::nothing;
+    enum class What : std::uint8_t { nothing, decision, challenge, end } what = What::nothing;
     protocol::Decision decision;
     std::string words;  // end
+    protocol::SessionChallenge challenge;
   };
   // When fd() can be read, and when the time of wait() is over. `asked`: the request whose answer is awaited.
   Heard step(Milliseconds now, std::optional<std::uint32_t> asked);

@@ -48,7 +48,9 @@ class DaemonLinks : public ::testing::Test {
     auto message = protocol::decode_from_session(received.message);
     return message ? std::optional(std::move(*message)) : std::nullopt;
   }
-  protocol::Resume resume() const { return {7, {Bytes(4), 1}, {Bytes(4), 22}, "ann", false, 99, true, false, true}; }
+  protocol::Resume resume() const {
+    return {7, {Bytes(4), 1}, {Bytes(4), 22}, "ann", false, 99, true, false, true, false, "ann@example.com"};
+  }
 
   std::string path_;
   Fd daemon_, listener_;
@@ -56,7 +58,7 @@ class DaemonLinks : public ::testing::Test {
 };
 
 TEST_F(DaemonLinks, HandOnTheDecisionThatIsAwaited) {
-  say(protocol::Decision{3, true, false, false, false, false, 0, "hello", {}});
+  say(protocol::Decision{3, true, false, false, false, false, 0, "hello", {}, {}});
   const auto heard = link_->step(0, 3);
   EXPECT_EQ(heard.what, What::decision);
   EXPECT_EQ(heard.decision.tell, "hello");
@@ -64,8 +66,18 @@ TEST_F(DaemonLinks, HandOnTheDecisionThatIsAwaited) {
   EXPECT_FALSE(link_->wait(0));
 }
 
+TEST_F(DaemonLinks, HandOnAChallengeToTheLoginThatIsAskedForAndEndAtAnyOther) {
+  say(protocol::SessionChallenge{120, {3, "see", true, "sign", "> "}});
+  const auto heard = link_->step(0, 3);
+  EXPECT_EQ(heard.what, What::challenge);
+  EXPECT_EQ(heard.challenge.wait_s, 120U);
+  EXPECT_EQ(heard.challenge.challenge.instruction, "sign");
+  say(protocol::SessionChallenge{120, {4, "see", false, "", ""}});
+  EXPECT_EQ(link_->step(0, 3).what, What::end);
+}
+
 TEST_F(DaemonLinks, EndTheLoginAtADecisionThatIsNot) {
-  say(protocol::Decision{3, true, false, false, false, false, 0, "", {}});
+  say(protocol::Decision{3, true, false, false, false, false, 0, "", {}, {}});
   EXPECT_EQ(link_->step(0, 4).what, What::end);
 }
 
@@ -105,6 +117,7 @@ TEST_F(DaemonLinks, AskTheNextDaemonEveryHalfSecondUntilItSaysGoOn) {
   ASSERT_TRUE(std::holds_alternative<protocol::Resume>(*asked));
   EXPECT_EQ(std::get<protocol::Resume>(*asked).user, "ann");
   EXPECT_TRUE(std::get<protocol::Resume>(*asked).agent_forwarding);
+  EXPECT_EQ(std::get<protocol::Resume>(*asked).checked, "ann@example.com");
   EXPECT_FALSE(std::get<protocol::Resume>(*asked).local_forwarding);
   EXPECT_EQ(link_->wait(2000), patience - 1000);
   say(protocol::GoOn{});

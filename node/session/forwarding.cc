@@ -170,7 +170,7 @@ std::vector<Answer> Forwarding::ready() {
 
 bool Forwarding::take(protocol::ToSsh message, std::span<Fd> along, std::vector<Answer>& answers) {
   if (auto* no = std::get_if<protocol::Refused>(&message)) {
-    if (connecting_.erase(no->channel) == 0 || !along.empty()) return false;
+    if (!along.empty() || connecting_.erase(no->channel) == 0) return false;
     answers.push_back(refused(no->channel, std::move(no->words)));
     return true;
   }

@@ -85,6 +85,7 @@ class Login {
   void hear_sign(const protocol::Sign& sign);
   void hear_daemon();
   void decide(const protocol::Decision& decision);
+  void challenge(const protocol::SessionChallenge& challenge);
   void refuse(std::string tell);
   Expected<void> open(const protocol::Decision& decision);
 
@@ -105,7 +106,8 @@ class Login {
   std::vector<HostKey> keys_;
   SshProcess ssh_;
   protocol::SshStates states_;
-  Milliseconds deadline_ = 0;  // of the login; 0: it is complete
+  Milliseconds deadline_ = 0;               // of the login; 0: it is complete
+  std::optional<Milliseconds> grace_left_;  // when a check began
 
   std::optional<protocol::Login> asked_;  // and not yet decided
   std::optional<Account> account_;
@@ -252,6 +254,8 @@ void Login::hear_ssh() {
 void Login::hear(const FromSsh& message) {
   if (const auto* sign = std::get_if<protocol::Sign>(&message)) return hear_sign(*sign);
   if (const auto* login = std::get_if<protocol::Login>(&message)) return hear_login(*login);
+  if (const auto* given = std::get_if<protocol::ChallengeAnswer>(&message))
+    return daemon_.send(protocol::SessionAnswer{given->request, given->text});
   if (const auto* last = std::get_if<protocol::Over>(&message)) return over(protocol::shown(last->words));
   // What follows is legal only after a login, which makes the channels.
   if (const auto* wanted = std::get_if<protocol::OpenChannel>(&message)) {
@@ -290,6 +294,7 @@ void Login::hear_daemon() {
   const std::optional<std::uint32_t> request = asked_ ? std::optional(asked_->request) : std::nullopt;
   const DaemonLink::Heard heard = daemon_.step(now_ms(), request);
   if (heard.what == DaemonLink::Heard::What::decision) return decide(heard.decision);
+  if (heard.what == DaemonLink::Heard::What::challenge) return challenge(heard.challenge);
   if (heard.what != DaemonLink::Heard::What::end || over_) return;
   forced_ = true;
   over(heard.words);
@@ -302,6 +307,16 @@ void Login::refuse(std::string tell) {
   asked_.reset();
   states_.answered(false);
   send(verdict);
+}
+
+// aclnode bounds the wait, and tells what is left of it with each challenge; the grace goes on after it.
+void Login::challenge(const protocol::SessionChallenge& challenge) {
+  if (!grace_left_) grace_left_ = std::max<Milliseconds>(0, deadline_ - now_ms());
+  const Milliseconds left = Milliseconds{challenge.wait_s} * 1000 + *grace_left_;
+  deadline_ = now_ms() + left;
+  kill_in(left + 1000);
+  states_.challenged(challenge.challenge.asks);
+  send(challenge.challenge);
 }
 
 void Login::decide(const protocol::Decision& decision) {
@@ -331,7 +346,7 @@ void Login::decide(const protocol::Decision& decision) {
   daemon_.send(protocol::LoggedIn{account_->name});
   daemon_.begun({begin_.number, begin_.source, begin_.own, account_->name, account_->uid == 0,
                  static_cast<std::uint64_t>(std::time(nullptr)), decision.agent_forwarding, decision.local_forwarding,
-                 decision.remote_forwarding, decision.x11_forwarding});
+                 decision.remote_forwarding, decision.x11_forwarding, decision.checked});
 }
 
 Expected<void> Login::open(const protocol::Decision& decision) {

@@ -16,6 +16,17 @@ bool can_be_asked(std::string_view user) {
   return !user.empty() && user.size() <= protocol::longest_account && user.find('\0') == std::string_view::npos;
 }
 
+// Lines as a banner has them (RFC 4252 section 5.4).
+std::string with_carriage_returns(std::string_view text) {
+  std::string out;
+  for (const char c : text) out += c == '\n' ? "\r\n" : std::string(1, c);
+  return out;
+}
+
+Bytes banner(std::string_view text) {
+  return PacketWriter(msg_userauth_banner).string(with_carriage_returns(text)).string("").take();
+}
+
 }  // namespace
 
 struct Login::Request {
@@ -73,6 +84,16 @@ void Login::hear_request(ByteView payload, Effects& out) {
     return out.end(Reason::protocol_error, "the user name may not change in a connection");
   user_ = request->user;
   if (!can_be_asked(*user_)) verdict_.emplace();
+  // A request in the middle of a dialogue gives the dialogue up (RFC 4256 section 3.1).
+  if (asking_ == Asking::prompted && !verdict_) {
+    waiting_.clear();
+    asking_ = Asking::offered;
+  }
+  if (asking_ == Asking::offered && !verdict_) {
+    if (request->known_method() != Method::keyboard_interactive) return refuse_but_interactive(out);
+    waiting_.emplace_back(payload.begin(), payload.end());
+    return prompt(out);
+  }
   // What waits is answered in its order (RFC 4252 section 5.1).
   if (waiting_.empty() && (verdict_ || !request->could_log_in(formality_))) return judge(*request, out);
   if (waiting_.size() >= most_waiting) return out.end(Reason::protocol_error, "too many requests at once");
@@ -83,13 +104,59 @@ void Login::hear_request(ByteView payload, Effects& out) {
 void Login::answered(const protocol::LoginVerdict& verdict, Effects& out) {
   verdict_ = verdict;
   // Whatever it is: a line that ends, and no second one.
-  if (!verdict.tell.empty())
-    out.packets.push_back(PacketWriter(msg_userauth_banner).string(verdict.tell + "\r\n").string("").take());
+  if (!verdict.tell.empty()) out.packets.push_back(banner(verdict.tell + "\n"));
+  // A dialogue is answered when it is the server's turn again.
+  if (asking_ != Asking::prompted) judge_waiting(out);
+}
+
+void Login::judge_waiting(Effects& out) {
   for (; !waiting_.empty() && !done_ && !out.over; waiting_.pop_front()) {
     const auto request = Request::read(waiting_.front());
     if (request) judge(*request, out);
   }
   waiting_.clear();
+}
+
+// --- a check ------------------------------------------------------------------------------------------------------------------
+
+void Login::challenged(const protocol::Challenge& challenge, Effects& out) {
+  if (verdict_) return;
+  if (!challenge.text.empty()) out.packets.push_back(banner(challenge.text));
+  if (!challenge.asks) return;
+  challenge_ = challenge;
+  if (asking_ == Asking::answered) return prompt(out);
+  if (asking_ == Asking::prompted) return;  // the question stands
+  asking_ = Asking::offered;
+  for (; !waiting_.empty() && !out.over; waiting_.pop_front()) {
+    const auto request = Request::read(waiting_.front());
+    if (request && request->known_method() == Method::keyboard_interactive) return prompt(out);
+    refuse_but_interactive(out);
+  }
+}
+
+void Login::prompt(Effects& out) {
+  asking_ = Asking::prompted;
+  out.packets.push_back(PacketWriter(msg_userauth_info_request)
+                            .string("")
+                            .string(with_carriage_returns(challenge_.instruction))
+                            .string("")
+                            .number(1)
+                            .string(challenge_.prompt)
+                            .boolean(true)
+                            .take());
+}
+
+void Login::hear_info_response(ByteView payload, Effects& out) {
+  if (done_) return;
+  PacketReader reader(payload);
+  const std::uint32_t count = reader.number();
+  const std::string_view answer = count == 1 ? reader.string() : std::string_view();
+  if (asking_ != Asking::prompted || count != 1 || !reader.done() || answer.size() > protocol::longest_check_answer ||
+      answer.find('\0') != std::string_view::npos)
+    return out.end(Reason::protocol_error, "an answer that was not asked for, or is not in its form");
+  asking_ = Asking::answered;
+  if (verdict_) return judge_waiting(out);
+  out.messages.emplace_back(protocol::ChallengeAnswer{0, std::string(answer)});
 }
 
 void Login::judge(const Request& request, Effects& out) {
@@ -99,7 +166,8 @@ void Login::judge(const Request& request, Effects& out) {
     out.packets.push_back(PacketWriter(msg_userauth_pk_ok).string(request.algorithm).string(request.blob).take());
     return;
   }
-  if (!verdict_ || refused || !request.could_log_in(formality_)) return refuse(out);
+  const bool was_asked = asking_ == Asking::answered && request.known_method() == Method::keyboard_interactive;
+  if (!verdict_ || refused || !request.could_log_in(formality_ || was_asked)) return refuse(out);
   done_ = true;
   out.success = true;
 }
@@ -107,6 +175,11 @@ void Login::judge(const Request& request, Effects& out) {
 void Login::refuse(Effects& out) {
   if (++refused_ > most_refused) return out.end(Reason::too_many_failures, "too many failures of authentication");
   out.packets.push_back(PacketWriter(msg_userauth_failure).string("publickey").boolean(false).take());
+}
+
+void Login::refuse_but_interactive(Effects& out) {
+  if (++refused_ > most_refused) return out.end(Reason::too_many_failures, "too many failures of authentication");
+  out.packets.push_back(PacketWriter(msg_userauth_failure).string("keyboard-interactive").boolean(false).take());
 }
 
 }  // namespace acl::node::ssh

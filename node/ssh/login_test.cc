@@ -51,6 +51,16 @@ class LoginTest : public ::testing::Test {
     login.answered(value, last);
     return last;
   }
+  Effects& challenge(bool asks, std::string text = {}) {
+    last = {};
+    login.challenged({1, std::move(text), asks, "sign this", "Signature: "}, last);
+    return last;
+  }
+  Effects& respond(const Bytes& packet) {
+    last = {};
+    login.hear_info_response(packet, last);
+    return last;
+  }
   std::vector<int> types() const {
     std::vector<int> all;
     for (const Bytes& packet : last.packets) all.push_back(packet[0]);
@@ -228,6 +238,135 @@ TEST_F(LoginTest, EndlessTriesAndEndlessWaitingEndTheConnection) {
   for (unsigned i = 1; i < Login::most_refused; ++i) EXPECT_FALSE(hear(request("ann", "none")).over) << i;
   EXPECT_TRUE(hear(request("ann", "none")).over);
   EXPECT_EQ(last.reason, Reason::too_many_failures);
+}
+
+// --- a check ------------------------------------------------------------------------------------------------------------------
+
+Bytes response(std::string_view answer) { return PacketWriter().number(1).string(answer).take(); }
+
+std::string failure_names(const Bytes& packet) {
+  PacketReader reader(ByteView(packet).subspan(1));
+  return std::string(reader.string());
+}
+
+TEST_F(LoginTest, AChallengeThatAsksNothingIsShownAtOnceAndTheRequestWaits) {
+  hear(request("ann", "none"));
+  challenge(false, "open https://id.example.com\nand wait\n");
+  ASSERT_THAT(types(), ElementsAre(msg_userauth_banner));
+  PacketReader reader(ByteView(last.packets[0]).subspan(1));
+  EXPECT_EQ(reader.string(), "open https://id.example.com\r\nand wait\r\n");
+  answer(verdict(true));
+  EXPECT_TRUE(last.success);
+}
+
+TEST_F(LoginTest, AChallengeThatAsksIsPutByKeyboardInteractive) {
+  hear(request("ann", "none"));
+  challenge(true);
+  ASSERT_THAT(types(), ElementsAre(msg_userauth_failure));
+  EXPECT_EQ(failure_names(last.packets[0]), "keyboard-interactive");
+  hear(request("ann", "keyboard-interactive"));
+  ASSERT_THAT(types(), ElementsAre(msg_userauth_info_request));
+  PacketReader reader(ByteView(last.packets[0]).subspan(1));
+  EXPECT_EQ(reader.string(), "");
+  EXPECT_EQ(reader.string(), "sign this");
+  EXPECT_EQ(reader.string(), "");
+  EXPECT_EQ(reader.number(), 1U);
+  EXPECT_EQ(reader.string(), "Signature: ");
+  EXPECT_TRUE(reader.boolean()) << "what is typed is no secret";
+  EXPECT_TRUE(reader.done());
+  respond(response("signed"));
+  ASSERT_THAT(last.messages, SizeIs(1));
+  EXPECT_EQ(std::get<protocol::ChallengeAnswer>(last.messages[0]).text, "signed");
+  EXPECT_FALSE(last.success);
+  answer(verdict(true));
+  EXPECT_TRUE(last.success);
+}
+
+TEST_F(LoginTest, AnAnswerThatIsNotEnoughIsAskedForAgainAndThenRefused) {
+  hear(request("ann", "none"));
+  challenge(true);
+  hear(request("ann", "keyboard-interactive"));
+  respond(response("wrong"));
+  challenge(true);
+  EXPECT_THAT(types(), ElementsAre(msg_userauth_info_request));
+  respond(response("wrong"));
+  answer(verdict(false, "access denied"));
+  EXPECT_THAT(types(), ElementsAre(msg_userauth_banner, msg_userauth_failure));
+  EXPECT_FALSE(last.success);
+}
+
+// What a client that had to be asked answers counts also where no formality is allowed; nothing else does.
+TEST_F(LoginTest, WithoutTheFormalityAnAnswerStillCounts) {
+  login = Login(false);
+  hear_service("ssh-userauth");
+  hear(request("ann", "none"));
+  challenge(true);
+  EXPECT_THAT(types(), ElementsAre(msg_userauth_failure));
+  hear(request("ann", "keyboard-interactive"));
+  respond(response("signed"));
+  answer(verdict(true));
+  EXPECT_TRUE(last.success);
+}
+
+TEST_F(LoginTest, WhileItIsAskedNoOtherMethodDoes) {
+  hear(request("ann", "none"));
+  challenge(true);
+  for (const char* method : {"none", "password", "hostbased"}) {
+    hear(request("ann", method));
+    ASSERT_THAT(types(), ElementsAre(msg_userauth_failure)) << method;
+    EXPECT_EQ(failure_names(last.packets[0]), "keyboard-interactive");
+  }
+  hear(key_request("ann", false));
+  EXPECT_THAT(types(), ElementsAre(msg_userauth_failure));
+}
+
+// The client's turn is not over: an answer to its request that comes before it has answered would be one that it does not expect.
+TEST_F(LoginTest, AVerdictInTheMiddleOfTheDialogueIsToldWhenItHasAnswered) {
+  for (const bool accept : {true, false}) {
+    login = Login(true);
+    hear_service("ssh-userauth");
+    hear(request("ann", "keyboard-interactive"));
+    challenge(true);
+    ASSERT_THAT(types(), ElementsAre(msg_userauth_info_request)) << "it began with it";
+    answer(verdict(accept));
+    EXPECT_THAT(last.packets, IsEmpty());
+    EXPECT_FALSE(last.success);
+    respond(response("late"));
+    EXPECT_THAT(last.messages, IsEmpty()) << "nobody waits for it";
+    EXPECT_EQ(last.success, accept);
+  }
+}
+
+// RFC 4256 section 3.1.
+TEST_F(LoginTest, ARequestInTheMiddleOfTheDialogueBeginsAnew) {
+  hear(request("ann", "none"));
+  challenge(true);
+  hear(request("ann", "keyboard-interactive"));
+  hear(request("ann", "keyboard-interactive"));
+  EXPECT_THAT(types(), ElementsAre(msg_userauth_info_request));
+  hear(request("ann", "none"));
+  EXPECT_THAT(types(), ElementsAre(msg_userauth_failure));
+  EXPECT_TRUE(respond(response("to nothing")).over);
+}
+
+TEST_F(LoginTest, AnAnswerThatIsNotAskedForOrInNoFormEndsTheConnection) {
+  const auto prompted = [&] {
+    login = Login(true);
+    hear_service("ssh-userauth");
+    hear(request("ann", "keyboard-interactive"));
+    challenge(true);
+  };
+  EXPECT_TRUE(respond(response("unasked")).over);
+  for (const Bytes& packet :
+       {Bytes(), PacketWriter().number(0).take(), PacketWriter().number(2).string("a").string("b").take(),
+        PacketWriter().number(1).string("a").byte(0).take(), response(std::string_view("a\0b", 3)),
+        response(std::string(protocol::longest_check_answer + 1, 'x'))}) {
+    prompted();
+    EXPECT_TRUE(respond(packet).over);
+  }
+  prompted();
+  respond(response("once"));
+  EXPECT_TRUE(respond(response("twice")).over);
 }
 
 // RFC 4252 section 5.1.

@@ -206,6 +206,8 @@ void Service::hear_session(SessionLink::Incoming incoming) {
   Effects out;
   if (const auto* verdict = std::get_if<protocol::LoginVerdict>(&incoming.message)) {
     if (!login_->verdict()) login_->answered(*verdict, out);
+  } else if (const auto* challenge = std::get_if<protocol::Challenge>(&incoming.message)) {
+    login_->challenged(*challenge, out);
   } else if (const auto* goodbye = std::get_if<protocol::End>(&incoming.message)) {
     if (channels_) channels_->tell_all(goodbye->words, out);
     out.end(Reason::by_application, goodbye->words);
@@ -247,6 +249,8 @@ void Service::hear_packet(std::uint8_t type, ByteView payload) {
     login_->hear_service(payload, out);
   } else if (type == msg_userauth_request) {
     login_->hear_request(payload, out);
+  } else if (type == msg_userauth_info_response) {
+    login_->hear_info_response(payload, out);
   } else if (type >= msg_global_request && channels_) {
     channels_->hear(type, payload, out);
   } else {

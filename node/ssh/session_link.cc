@@ -21,7 +21,8 @@ SessionLink::SessionLink(int socket) : socket_(socket), buffer_(new std::uint8_t
 
 void SessionLink::send(protocol::FromSsh message) {
   if (closed()) return;
-  if (auto* login = std::get_if<protocol::Login>(&message)) login->request = ++last_request_;
+  if (auto* login = std::get_if<protocol::Login>(&message)) login->request = login_ = ++last_request_;
+  if (auto* answer = std::get_if<protocol::ChallengeAnswer>(&message)) answer->request = login_;
   auto bytes = protocol::encode(message);
   if (!bytes) {
     broken_ = true;

@@ -32,7 +32,7 @@ class SessionLink {
   // The socket is lent.
   explicit SessionLink(int socket);
 
-  // Gives a login its number. What cannot be encoded is a mistake of this program: the conversation is over.
+  // Gives a login its number, and an answer to a check that of its login. What cannot be encoded is a mistake of this program: the conversation is over.
   void send(protocol::FromSsh message);
   // What came, oldest first; nothing: nothing more for now, or the conversation is over.
   std::optional<Incoming> receive();
@@ -55,7 +55,7 @@ class SessionLink {
 
   int socket_;
   bool closed_ = false, broken_ = false;
-  std::uint32_t last_request_ = 0;
+  std::uint32_t last_request_ = 0, login_ = 0;
   std::unique_ptr<std::uint8_t[]> buffer_;
   std::deque<protocol::Bytes> kept_;
   std::deque<Incoming> heard_;

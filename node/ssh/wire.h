@@ -95,7 +95,9 @@ enum Message : std::uint8_t {
   msg_userauth_failure = 51,
   msg_userauth_success = 52,
   msg_userauth_banner = 53,
-  msg_userauth_pk_ok = 60,
+  msg_userauth_pk_ok = 60,         // of publickey
+  msg_userauth_info_request = 60,  // of keyboard-interactive (RFC 4256 section 5)
+  msg_userauth_info_response = 61,
   msg_global_request = 80,
   msg_request_success = 81,
   msg_request_failure = 82,

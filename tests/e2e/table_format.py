@@ -323,11 +323,19 @@ def read_chunk(data):
     for _ in range(count):
         key = r.bytes(32)
         flags, addresses, routes, tags = r.take("BBHH")
-        need(flags < 4, "flags")
+        need(flags < 16, "flags")
         one = {"key": key, "name": r.text(), "login": r.text()}
         one["tags"] = [r.text() for _ in range(tags)]
         one["addresses"] = [r.address() for _ in range(addresses)]
         one["routes"] = [ipaddress.ip_network((r.address(), r.take("B"))) for _ in range(routes)]
+        for _ in range(r.take("B") if flags & 4 else 0):
+            need(r.text().count(" ") == 1, "a host key")
+        if flags & 8:
+            sub, keys = r.text(), r.take("B")
+            need(len(sub) <= 255 and keys <= 16 and (sub or keys), "how a check is answered")
+            for _ in range(keys):
+                key = r.text()
+                need(len(key) <= 1024 and key.split(" ")[0] in ("sk-ssh-ed25519@openssh.com", "sk-ecdsa-sha2-nistp256@openssh.com"), "a security key")
         need(not (one["tags"] and one["login"]), "a tagged identity with a login")
         identities.append(one)
     r.end()

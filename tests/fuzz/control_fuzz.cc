@@ -1,4 +1,4 @@
-// What people and files say to aclnode: a question on the control socket, a target of `why`, a configuration; and what a daemon
+// What people and files say to aclnode: a question on the control socket, a target of `why`, a configuration, an approval; and what a daemon
 // answers to the command. Any bytes.
 //
 // Nothing crashes or overreads; what is accepted is written and read back alike; a text for people has no control characters but line
@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "node/daemon/answers.h"
+#include "node/daemon/check_approval.h"
 #include "node/daemon/config.h"
 #include "node/daemon/control.h"
 #include "node/daemon/questions.h"
@@ -46,8 +47,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto again = acl::node::parse_config(printed, "aclnode.toml");
     require(again && acl::node::print_config(*again) == printed, "a configuration does not read back");
   }
+  if (const auto approval = acl::node::parse_approval(text))
+    require(acl::node::print_approval(*approval) == text, "an approval does not read back");
+  if (const auto checks = acl::node::parse_checks(text, "checks"))
+    require(acl::node::parse_checks(acl::node::print_checks(*checks), "checks").has_value(), "checks do not read back");
   require_plain(acl::node::status_text(text));
   require_plain(acl::node::whois_text(text));
+  require_plain(acl::node::checks_text(text));
   require_plain(acl::node::why_text(text));
   return 0;
 }

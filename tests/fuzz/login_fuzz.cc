@@ -1,9 +1,9 @@
 // What aclnode-ssh, which a stranger may have taken over, may say to aclnode-session, and aclnode-session to aclnode: conversations of any
 // bytes. Each message is a length of two bytes and as many bytes; a length of zero is the answer of our own side: the byte after it says yes or
-// no to what is asked, if anything is.
+// no to what is asked, if anything is; from 2 on it is a challenge to it.
 //
 // Nothing crashes or overreads; what decodes is written alike again; and of what the states let through: before a login is accepted only
-// questions, one at a time, few of them, and a few signatures of hashes' lengths; afterwards no account but the accepted one, and a bounded
+// questions, one at a time, few of them, a few answers to challenges, one to each, and a few signatures of hashes' lengths; afterwards no account but the accepted one, and a bounded
 // number of channels, each number once.
 #include <algorithm>
 #include <cstdint>
@@ -37,10 +37,14 @@ class Ssh {
  public:
   void answer(bool yes) {
     if (!asked_) return;
-    asked_ = false;
+    asked_ = challenged_ = false;
     accepted_ = accepted_ || yes;
     states_.answered(yes);
     require(states_.accepted() == accepted_, "another state than was answered");
+  }
+  void challenge() {
+    states_.challenged(true);
+    challenged_ = asked_;
   }
   // Whether it goes on.
   bool say(ByteView bytes) {
@@ -74,10 +78,22 @@ class Ssh {
       asked_ = true;
     } else if (std::holds_alternative<Over>(message)) {
       over_ = true;
+    } else if (const auto* answer = std::get_if<ChallengeAnswer>(&message)) {
+      require(asked_ && std::exchange(challenged_, false), "an answer that nobody waits for");
+      require(++answers_ <= most_check_answers && answer->text.size() <= longest_check_answer, "too much of answers");
     } else {
       require(accepted_, "something before the login");
       if (const auto* wanted = std::get_if<OpenChannel>(&message)) open(wanted->channel);
       if (const auto* wanted = std::get_if<Connect>(&message)) open(wanted->channel);
+      if (const auto* wanted = std::get_if<ConnectPath>(&message)) open(wanted->channel);
+      if (const auto* wanted = std::get_if<Listen>(&message)) {
+        require(listeners_.insert(wanted->listener).second, "a listener asked for twice");
+        require(listeners_.size() <= most_listeners, "more listeners than there may be");
+        require(wanted->path.size() <= longest_socket_path, "a path that no socket has");
+      }
+      if (const auto* unlisten = std::get_if<Unlisten>(&message))
+        require(listeners_.erase(unlisten->listener) == 1, "a listener given up that is not there");
+      require(!std::holds_alternative<Taken>(message), "taken without anything handed over");
       if (const auto* closed = std::get_if<Closed>(&message))
         require(open_.erase(closed->channel) == 1, "a channel closed that is not open");
       if (const auto* signal = std::get_if<Signal>(&message))
@@ -86,9 +102,9 @@ class Ssh {
   }
 
   SshStates states_;
-  bool asked_ = false, accepted_ = false, over_ = false;
-  unsigned logins_ = 0, signs_ = 0;
-  std::set<std::uint32_t> open_;
+  bool asked_ = false, challenged_ = false, accepted_ = false, over_ = false;
+  unsigned logins_ = 0, signs_ = 0, answers_ = 0;
+  std::set<std::uint32_t> open_, listeners_;
   std::uint32_t last_channel_ = 0;
   std::size_t channels_ = 0;
 };
@@ -98,9 +114,13 @@ class Session {
   explicit Session(SessionStates::Start start) : states_(start), resumed_(start == SessionStates::Start::resumed) {}
   void answer(bool yes) {
     if (!asked_) return;
-    asked_ = false;
+    asked_ = challenged_ = false;
     if (yes) accepted_ = user_;
     states_.answered(yes);
+  }
+  void challenge() {
+    states_.challenged(true);
+    challenged_ = asked_;
   }
   bool say(ByteView bytes) {
     const auto message = decode_from_session(bytes);
@@ -128,14 +148,17 @@ class Session {
       require(resume->source.address.size() == 4 || resume->source.address.size() == 16, "no address");
       accepted_ = resume->user;
     }
+    if (std::holds_alternative<SessionAnswer>(message))
+      require(asked_ && std::exchange(challenged_, false) && ++answers_ <= most_check_answers,
+              "an answer that nobody waits for");
     require(states_.logged_in() == logged_in_, "another state than was said");
   }
 
   SessionStates states_;
-  bool resumed_ = false, asked_ = false, logged_in_ = false;
+  bool resumed_ = false, asked_ = false, challenged_ = false, logged_in_ = false;
   std::optional<std::string> accepted_;
   std::string user_;
-  unsigned asks_ = 0;
+  unsigned asks_ = 0, answers_ = 0;
 };
 
 }  // namespace
@@ -151,6 +174,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     left = left.subspan(2);
     if (length == 0) {
       const bool yes = left[0] % 2 == 1;
+      if (left[0] >= 2) {
+        ssh.challenge();
+        fresh.challenge();
+        resumed.challenge();
+        left = left.subspan(1);
+        continue;
+      }
       if (ssh_speaks) ssh.answer(yes);
       if (fresh_speaks) fresh.answer(yes);
       left = left.subspan(1);

@@ -31,7 +31,7 @@ std::string inventory_text() {
   };
   return R"({"tailnet": "example.com", "users": [{"login": "ann@example.com"}, {"login": "bob@example.com"}], "nodes": [)" +
          node("laptop", 1, R"("user": "ann@example.com")") + "," + node("srv", 2, R"("tags": ["tag:srv"])") + "," +
-         node("phone", 3, R"("user": "bob@example.com")") + "]}";
+         node("other", 4, R"("tags": ["tag:srv"])") + "," + node("phone", 3, R"("user": "bob@example.com")") + "]}";
 }
 
 constexpr const char* policy_text = R"({
@@ -59,14 +59,14 @@ struct World {
                   bool is_root = false) {
     facts.owned = allowed;
     facts.break_glass = glass;
-    return decide_login({facts, denied, host},
-                        {*net::Address::parse(source), own, user, exists, is_root || user == "root"});
+    return decide_login({facts, denied, host, &checks, now},
+                        {*net::Address::parse(source), own, user, exists, is_root || user == "root", checked});
   }
 
-  LoginAnswer again(const LoginAnswer& had) {
-    static_cast<void>(ask("deploy"));  // makes the facts
-    return decide_login_again({facts, denied, host}, {*net::Address::parse("100.64.0.1"), own, "deploy", true, false},
-                              had);
+  LoginAnswer again(const LoginAnswer& had, const std::string& user = "deploy") {
+    static_cast<void>(ask(user));  // makes the facts
+    return decide_login_again({facts, denied, host, &checks, now},
+                              {*net::Address::parse("100.64.0.1"), own, user, true, false, {}}, had);
   }
 
   Example example;
@@ -76,6 +76,9 @@ struct World {
   std::vector<net::Address> host{*net::Address::parse("100.64.0.2")};
   net::Address own = *net::Address::parse("100.64.0.2");
   Facts facts;
+  Checks checks;
+  release::Time now = 0;
+  std::optional<LoginAsked::Checked> checked;
 };
 
 std::vector<std::string> layers(const LoginAnswer& answer) {
@@ -161,12 +164,99 @@ TEST(LoginDecision, WhomNoRuleNamesIsToldSoAndWhoeverMayAskSeesWhatTheRulesGive)
   EXPECT_EQ(answer.why.nearest[0].failed, "it gives careful, after a check");
 }
 
-TEST(LoginDecision, ARuleThatAsksForACheckIsRefused) {
+// --- check --------------------------------------------------------------------------------------------------------------------
+
+const CheckSubject ann_at_laptop{key_of(1), "ann@example.com"};
+constexpr release::Time noon = 1'800'000'000, hour = 3600;
+
+TEST(LoginDecision, ARuleThatAsksForACheckSaysWhomAndHowRecent) {
   World world;
   const LoginAnswer answer = world.ask("careful");
   EXPECT_FALSE(answer.accept);
+  EXPECT_TRUE(answer.needs_check);
   EXPECT_EQ(answer.why.rule, "ssh[1]");
+  EXPECT_EQ(layers(answer).back(), "check NO");
+  ASSERT_TRUE(answer.check);
+  EXPECT_EQ(answer.check->subject, ann_at_laptop);
+  EXPECT_EQ(answer.check->period_s, 12U * 3600) << "the default";
   EXPECT_THAT(answer.tell, HasSubstr("prove anew who you are"));
+  EXPECT_FALSE(world.ask("deploy").check) << "a rule that asks for none";
+}
+
+// Nobody is asked to prove anything for what is refused all the same.
+TEST(LoginDecision, TheCheckComesLast) {
+  World world;
+  EXPECT_FALSE(world.ask("careful", "100.64.0.1", false).needs_check) << "no such account";
+  world.denied = {"careful"};
+  EXPECT_FALSE(world.ask("careful").needs_check);
+  world.denied.clear();
+  world.facts.standing = release::Standing::expired;
+  EXPECT_FALSE(world.ask("careful").needs_check) << "ssh-restricted";
+}
+
+TEST(LoginDecision, ACheckThatIsRememberedCountsForItsPeriodAndItsSource) {
+  World world;
+  world.checks.remember(ann_at_laptop, {noon, "fido2"});
+  world.now = noon + 12 * hour - 1;
+  const LoginAnswer answer = world.ask("careful");
+  EXPECT_TRUE(answer.accept) << answer.reason;
+  EXPECT_EQ(answer.checked, "ann@example.com");
+  EXPECT_THAT(answer.checked_by, StartsWith("fido2 at 20"));
+  EXPECT_THAT(layers(answer).back(), "check");
+  world.now = noon + 12 * hour;
+  EXPECT_TRUE(world.ask("careful").needs_check) << "over";
+  world.now = noon - 1;
+  EXPECT_TRUE(world.ask("careful").needs_check) << "the clock was set back";
+  world.now = noon;
+  world.checks = {};
+  world.checks.remember({key_of(9), "ann@example.com"}, {noon, "fido2"});
+  world.checks.remember({key_of(1), "bob@example.com"}, {noon, "fido2"});
+  EXPECT_TRUE(world.ask("careful").needs_check) << "another key, another person";
+}
+
+constexpr const char* always = R"({
+  "tagOwners": {"tag:srv": ["autogroup:admin"]},
+  "grants": [{"src": ["ann@example.com", "tag:srv"], "dst": ["tag:srv"], "ip": ["tcp:22"]}],
+  "ssh": [{"action": "check", "src": ["ann@example.com", "tag:srv"], "dst": ["tag:srv"], "users": ["root"], "checkPeriod": "always"}],
+})";
+
+TEST(LoginDecision, OneOfAlwaysTakesNoneThatIsRememberedAndTheOneOfThisConnection) {
+  World world(release::OnExpiry::keep, always);
+  world.now = noon;
+  world.checks.remember(ann_at_laptop, {noon, "fido2"});
+  EXPECT_TRUE(world.ask("root").needs_check);
+  world.checked = {ann_at_laptop, {noon, "fido2"}};
+  EXPECT_TRUE(world.ask("root").accept);
+  world.checked->subject.person = "bob@example.com";
+  EXPECT_TRUE(world.ask("root").needs_check) << "somebody else's";
+  world.checked.reset();
+  ASSERT_TRUE(world.checks.approve(ann_at_laptop, {noon, noon + hour, "root"}));
+  EXPECT_TRUE(world.ask("root").accept) << "approved beforehand";
+}
+
+TEST(LoginDecision, ATaggedSourceIsNobodyWhoCouldBeChecked) {
+  World world(release::OnExpiry::keep, always);
+  world.host.clear();
+  world.allowed.push_back({*net::Address::parse("100.64.0.4"), *net::Address::parse("100.64.0.4"), key_of(4)});
+  const LoginAnswer answer = world.ask("root", "100.64.0.4");
+  EXPECT_FALSE(answer.accept);
+  EXPECT_FALSE(answer.needs_check);
+  EXPECT_THAT(answer.tell, HasSubstr("takes a check of a person, and this node is nobody's"));
+}
+
+TEST(LoginDecision, ALoginThatLivesKeepsTheCheckThatItWasLetInBy) {
+  World world;
+  world.now = noon;
+  world.checks.remember(ann_at_laptop, {noon, "fido2"});
+  LoginAnswer had = world.ask("careful");
+  ASSERT_TRUE(had.accept);
+  world.now = noon + 100 * hour;
+  EXPECT_TRUE(world.again(had, "careful").accept) << "the period is for logins";
+  EXPECT_EQ(world.again(had, "careful").checked, "ann@example.com");
+  had.checked = "bob@example.com";
+  EXPECT_FALSE(world.again(had, "careful").accept) << "the node is another person's now";
+  had.checked.clear();
+  EXPECT_FALSE(world.again(had, "careful").accept) << "let in by a rule that asked for none, which is gone";
 }
 
 TEST(LoginDecision, ARuleThatDemandsARecorderIsRefused) {
@@ -302,13 +392,18 @@ TEST(LoginDecision, SaysWhatAclcCanSays) {
       for (const char* user : {"root", "deploy", "backup", "ines", "priya", "nobody"}) {
         const auto can = questions::can_login(example.views(), source.name, user, example.nodes()[number].name);
         ASSERT_TRUE(can) << can.error().message;
-        const LoginAnswer answer = decide_login(
-            {facts, {}, {}}, {source.addresses.front(), own, user, true, std::string_view(user) == "root"});
+        const LoginAnswer answer =
+            decide_login({facts, {}, {}, nullptr, 0},
+                         {source.addresses.front(), own, user, true, std::string_view(user) == "root", {}});
         ++asked;
         accepted += answer.accept ? 1 : 0;
         checked += can->verdict == questions::Verdict::check ? 1 : 0;
         ASSERT_EQ(answer.accept, can->verdict == questions::Verdict::accept)
             << source.name << " " << user << "@" << example.nodes()[number].name << ": " << answer.reason;
+        // A source that is no person is denied at once.
+        if (can->verdict == questions::Verdict::check) {
+          ASSERT_TRUE(answer.needs_check || !source.tags.empty());
+        }
         if (can->verdict != questions::Verdict::deny) {
           ASSERT_EQ(answer.why.rule, resolve::origin_name(can->origin));
         }

@@ -214,6 +214,16 @@ class InTime(unittest.TestCase):
         self.assertEqual(login.daemon.hear("session-over").words, "the login was not complete in time")
         self.assertTrue(login.ssh.is_closed())
 
+    def test_who_waits_for_a_check_has_that_time_too_and_no_more(self):
+        login = Login(SUPERVISOR, grace_s=2)
+        may = login.ask("ann")
+        began = time.monotonic()
+        login.daemon.say("session-challenge", wait_s=3, request=may.request, text="look", asks=1, instruction="sign", prompt="> ")
+        shown = login.ssh.hear("challenge")
+        self.assertEqual((shown.text, shown.instruction, shown.prompt), ("look", "sign", "> "))
+        self.assertIn("in time", login.daemon.hear("session-over").words)
+        self.assertGreater(time.monotonic() - began, 3, "sooner than the wait")
+
     def test_one_that_did_is_not(self):
         ann = Login(SUPERVISOR, grace_s=6).log_in("ann")
         time.sleep(7.2)

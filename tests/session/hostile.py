@@ -42,6 +42,29 @@ class TakenOver(unittest.TestCase):
         login.ssh.say("login", request=login.request(), user="ann", method=1)
         self.ends(login, "more than 20 logins")
 
+    def test_ssh_answers_no_check_that_is_not_asked(self):
+        login = Login(SUPERVISOR)
+        may = login.ask("ann")
+        login.ssh.say("answer", request=may.request, text="unasked")
+        self.ends(login, "an answer to a check that nobody waits for")
+        login = Login(SUPERVISOR)
+        may = login.ask("ann")
+        login.daemon.say("session-challenge", wait_s=60, request=may.request, text="look", asks=0)
+        login.ssh.hear("challenge")
+        login.ssh.say("answer", request=may.request, text="to one that does not ask")
+        self.ends(login, "an answer to a check that nobody waits for")
+
+    def test_ssh_answers_few_checks(self):
+        login = Login(SUPERVISOR)
+        may = login.ask("ann")
+        for i in range(6):
+            login.daemon.say("session-challenge", wait_s=60, request=may.request, asks=1)
+            login.ssh.hear("challenge")
+            login.ssh.say("answer", request=may.request, text="wrong")
+            if i < 5:
+                self.assertEqual(login.daemon.hear("session-answer").text, "wrong")
+        self.ends(login, "more than 5 answers to checks")
+
     def test_ssh_has_few_hashes_signed_before_the_login(self):
         login = Login(SUPERVISOR)
         for size in (20, 32, 48, 64):

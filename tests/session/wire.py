@@ -9,6 +9,7 @@ PAIR = [("name", "text"), ("value", "text")]
 TERMINAL = [("has_terminal", "u8"), ("term", "text"), ("columns", "u32"), ("rows", "u32"), ("width", "u32"), ("height", "u32"),
             ("modes", "blob")]
 
+CHALLENGE = [("request", "u32"), ("text", "text"), ("asks", "u8"), ("instruction", "text"), ("prompt", "text")]
 FIELDS = {
     "kill": (68, [("number", "u64")]),
     "welcome": (32, [("host_keys", [("type", "text"), ("blob", "blob")]), ("keepalive_s", "u32"), ("keepalive_count", "u32"),
@@ -19,6 +20,7 @@ FIELDS = {
     "refused": (36, [("channel", "u32"), ("words", "text")]),
     "exited": (37, [("channel", "u32"), ("signalled", "u8"), ("status", "u32"), ("signal", "text"), ("core", "u8")]),
     "end": (38, [("words", "text")]),
+    "challenge": (39, CHALLENGE),
     "sign": (48, [("request", "u32"), ("key", "u8"), ("data", "blob")]),
     "login": (49, [("request", "u32"), ("user", "text"), ("method", "u8")]),
     "open": (50, [("channel", "u32"), ("kind", "u8"), *TERMINAL, ("agent", "u8"), ("environment", PAIR), ("command", "long")]),
@@ -26,19 +28,22 @@ FIELDS = {
     "closed": (52, [("channel", "u32")]),
     "connect": (53, [("channel", "u32"), ("host", "text"), ("port", "u16")]),
     "over": (54, [("words", "text")]),
+    "answer": (55, [("request", "u32"), ("text", "text")]),
     "begin": (64, [("number", "u64"), ("source", "blob"), ("source_port", "u16"), ("own", "blob"), ("own_port", "u16"),
                    ("grace_s", "u32"), ("keepalive_s", "u32"), ("keepalive_count", "u32"), ("rekey_bytes", "u64"), ("formality", "u8"),
                    ("ssh_program", "text"), ("ssh_user", "text"), ("key_folder", "text"), ("pam_service", "text"),
                    ("sftp_server", "text"), ("resume_socket", "text")]),
     "decision": (65, [("request", "u32"), ("accept", "u8"), ("agent", "u8"), ("local", "u8"), ("remote", "u8"), ("tell", "text"),
-                      ("patterns", [("pattern", "text")])]),
+                      ("patterns", [("pattern", "text")]), ("checked", "text")]),
     "end-session": (66, [("words", "text")]),
     "go-on": (67, []),
+    "session-challenge": (69, [("wait_s", "u32"), *CHALLENGE]),
     "may": (80, [("request", "u32"), ("user", "text"), ("exists", "u8"), ("is_root", "u8"), ("method", "u8")]),
     "logged-in": (81, [("user", "text")]),
     "resume": (82, [("number", "u64"), ("source", "blob"), ("source_port", "u16"), ("own", "blob"), ("own_port", "u16"), ("user", "text"),
-                    ("is_root", "u8"), ("since", "u64"), ("agent", "u8"), ("local", "u8"), ("remote", "u8")]),
+                    ("is_root", "u8"), ("since", "u64"), ("agent", "u8"), ("local", "u8"), ("remote", "u8"), ("checked", "text")]),
     "session-over": (83, [("words", "text")]),
+    "session-answer": (84, [("request", "u32"), ("text", "text")]),
 }
 NAMES = {kind: name for name, (kind, _) in FIELDS.items()}
 NUMBERS = {"u8": "<B", "u16": "<H", "u32": "<I", "u64": "<Q"}

@@ -1,0 +1,111 @@
+// Logins that wait for a check of the person: how one begins, what is heard, how it ends.
+//
+// Its `may` stays open meanwhile; it counts in the limits of those that wait, no longer in those of connections that have not logged in. After the
+// check everything is decided anew, WireGuard and the table included; a new table decides at once, also while the person is still asked.
+#include <fmt/format.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+
+#include "node/daemon/logins.h"
+
+namespace acl::node {
+
+void Logins::begin_check(std::uint64_t key, Login& login) {
+  if (!login.check_counted) {
+    if (!check_limits_.begin(login.origin))
+      return refuse_check(login, "E1422: too many logins wait for a check at once");
+    login.check_counted = true;
+  }
+  CheckWanted wanted;
+  wanted.login = key;
+  wanted.node = source_.facts().own_key;
+  wanted.connection = login.number;
+  wanted.account = login.asked.user;
+  wanted.asked = *login.answer.check;
+  if (const auto begun = source_.checks->prompts().begin(std::move(wanted)); !begun)
+    return refuse_check(login, fmt::format("{}: {}", code_name(begun.error().code), begun.error().message));
+  login.checking = true;
+  login.deadline_ms += std::int64_t{settings_.check.wait_s} * 1000;
+  if (std::exchange(login.counted, false)) limits_.end(login.origin);
+  record_check(login, "asked", "");
+}
+
+// What the person is told beside the reason, which the code leads to.
+void Logins::refuse_check(Login& login, std::string reason) {
+  const std::string_view words = std::string_view(reason).substr(reason.find(": ") == 5 ? 7 : 0);
+  login.answer.needs_check = false;
+  login.answer.tell = fmt::format("access denied: {}; log in again", words).substr(0, protocol::longest_text);
+  login.answer.reason = std::move(reason);
+}
+
+void Logins::stop_check(std::uint64_t key, Login& login) {
+  if (!std::exchange(login.checking, false)) return;
+  source_.checks->prompts().end(key);
+}
+
+void Logins::hear_answer(std::uint64_t key, Login& login, const protocol::SessionAnswer& answer) {
+  if (!login.checking) return;
+  login.is_asked = false;
+  // Another connection of the same person may have been checked meanwhile.
+  if (!decide(login.asked).accept) return source_.checks->prompts().answer(key, answer.text);
+  stop_check(key, login);
+  login.ticket = 0;
+}
+
+void Logins::step_checks() {
+  for (const CheckEvent& event : source_.checks->prompts().step()) {
+    if (const auto* seen = std::get_if<CheckSeen>(&event)) {
+      source_.checks->remember(seen->subject, seen->passed);
+      decide_waiting(&seen->subject);
+    } else if (const auto* show = std::get_if<CheckShow>(&event)) {
+      take_check(*show);
+    } else {
+      take_check(std::get<CheckEnd>(event));
+    }
+  }
+}
+
+void Logins::take_check(const CheckShow& show) {
+  const auto at = logins_.find(show.login);
+  if (at == logins_.end() || !at->second.checking) return;
+  Login& login = at->second;
+  protocol::SessionChallenge challenge{show.wait_s, show.challenge};
+  challenge.challenge.request = login.may->request;
+  login.states.challenged(show.challenge.asks);
+  login.is_asked = show.challenge.asks;
+  if (!say(login, challenge)) ::shutdown(login.conversation.get(), SHUT_RDWR);
+}
+
+void Logins::take_check(const CheckEnd& end) {
+  const auto at = logins_.find(end.login);
+  if (at == logins_.end() || !at->second.checking) return;
+  Login& login = at->second;
+  login.checking = false;
+  if (end.passed) {
+    record_check(login, "passed", end.passed->by);
+    login.asked.checked = {login.answer.check->subject, *end.passed};
+    login.ticket = 0;  // decided anew
+    return;
+  }
+  record_check(login, "failed", end.reason);
+  refuse_check(login, end.reason);
+  answer(login);
+  login.may.reset();
+}
+
+// Of those who wait: all, or one person at one source. Whose answer is another one by now has it at once; but for a yes to somebody who is asked at a
+// terminal, which waits for what he enters (hear_answer).
+void Logins::decide_waiting(const CheckSubject* subject) {
+  for (auto& [key, login] : logins_) {
+    if (!login.checking || (subject != nullptr && login.answer.check->subject != *subject)) continue;
+    LoginAnswer fresh = decide(login.asked);
+    const bool same = fresh.needs_check && fresh.check->subject == login.answer.check->subject &&
+                      fresh.check->security_keys == login.answer.check->security_keys;
+    if (same || (fresh.accept && login.is_asked)) continue;
+    stop_check(key, login);
+    login.ticket = 0;
+  }
+}
+
+}  // namespace acl::node
