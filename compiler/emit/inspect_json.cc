@@ -85,6 +85,7 @@ Json logins(const LoginTable& table, const table::Directory* directory) {
     rule["environment"] = one.details.environment;
     rule["recorders"] = one.details.recorders;
     rule["enforce_recorder"] = flag(acl_ssh_enforce_recorder);
+    rule["is_recorder"] = flag(acl_ssh_is_recorder);
     rule["agent_forwarding"] = flag(acl_ssh_agent_forwarding);
     rule["local_forwarding"] = flag(acl_ssh_local_forwarding);
     rule["remote_forwarding"] = flag(acl_ssh_remote_forwarding);

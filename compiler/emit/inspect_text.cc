@@ -102,7 +102,8 @@ std::string login_details(const table::Ssh::Rule& rule) {
   };
   if (!rule.environment.empty()) add("environment " + texts(rule.environment));
   if (!rule.recorders.empty()) {
-    add(fmt::format("recorded by {}{}", texts(rule.recorders),
+    add(fmt::format("recorded by {}{}{}", texts(rule.recorders),
+                    (rule.flags & acl_ssh_is_recorder) != 0 ? " (this node)" : "",
                     (rule.flags & acl_ssh_enforce_recorder) != 0 ? ", or not at all" : ""));
   }
   std::vector<std::string> without;

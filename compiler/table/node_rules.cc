@@ -128,6 +128,16 @@ NodeRuleReader::LoginSources NodeRuleReader::login_sources(NodeId node, const Ss
   return LoginSources::none;
 }
 
+bool NodeRuleReader::is_recorder(NodeId node, const SshRule& rule) const {
+  const Resolved& resolved = views_.resolved();
+  const inventory::Inventory& inventory = *resolved.inventory;
+  const auto& recorders = resolved.file->policy.ssh[rule.index].recorder;
+  return std::any_of(recorders.begin(), recorders.end(), [&](const policy::Selector& recorder) {
+    const auto& tags = inventory.nodes[node].tags;
+    return std::any_of(tags.begin(), tags.end(), [&](std::uint32_t tag) { return inventory.tags[tag] == recorder.text; });
+  });
+}
+
 std::vector<LoginRule> NodeRuleReader::logins(NodeId node) const {
   const Resolved& resolved = views_.resolved();
   std::vector<LoginRule> out;
@@ -135,7 +145,7 @@ std::vector<LoginRule> NodeRuleReader::logins(NodeId node) const {
     const SshRule& rule = resolved.ssh[i];
     const LoginSources sources = login_sources(node, rule);
     if (sources == LoginSources::none) continue;
-    LoginRule login{i, {}};
+    LoginRule login{i, {}, is_recorder(node, rule)};
     if (sources == LoginSources::all) {
       login.sources = rule.sources;
     } else {
@@ -158,7 +168,7 @@ std::vector<NodeRuleReader::LoginPart> NodeRuleReader::login_parts(NodeId node) 
     if (sources == LoginSources::none) continue;
     const bool owned = device.tags.empty() && device.user != none;
     const std::string_view person = owned ? std::string_view(resolved.inventory->users[device.user].login) : " ";
-    out.push_back({i, sources == LoginSources::all ? std::string_view() : person});
+    out.push_back({i, sources == LoginSources::all ? std::string_view() : person, is_recorder(node, resolved.ssh[i])});
   }
   return out;
 }

@@ -40,6 +40,7 @@ struct CapabilityRule {
 struct LoginRule {
   std::uint32_t rule = 0;       // index into Resolved::ssh
   std::vector<NodeId> sources;  // ascending
+  bool is_recorder = false;     // the node has one of the tags of its recorders
 };
 
 struct NodeRules {
@@ -63,6 +64,7 @@ class NodeRuleReader {
   struct LoginPart {
     std::uint32_t rule = 0;
     std::string_view person;
+    bool is_recorder = false;
   };
   [[nodiscard]] std::vector<LoginPart> login_parts(NodeId node) const;
 
@@ -71,6 +73,7 @@ class NodeRuleReader {
   [[nodiscard]] std::vector<Interval> behind(NodeId node) const;
   enum class LoginSources : std::uint8_t { none, all, own_devices, same_person };
   [[nodiscard]] LoginSources login_sources(NodeId node, const resolve::SshRule& rule) const;
+  [[nodiscard]] bool is_recorder(NodeId node, const resolve::SshRule& rule) const;
 
   const resolve::Views& views_;
 };

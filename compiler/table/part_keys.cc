@@ -167,6 +167,7 @@ Digest PartKeys::ssh(NodeId node) const {
   for (const NodeRuleReader::LoginPart& part : reader_.login_parts(node)) {
     bytes.add(logins_[part.rule]);
     bytes.add(part.person);
+    if (part.is_recorder) bytes.add('r');
   }
   return bytes.digest();
 }

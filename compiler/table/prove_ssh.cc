@@ -55,8 +55,16 @@ std::uint32_t period_of(const SshRuleView& rule) {
   return static_cast<std::uint32_t>(std::chrono::ceil<std::chrono::seconds>(*rule.rule->check_duration).count());
 }
 
+// Whether the node has the tag of a recorder, by its name.
+bool records(const Resolved& resolved, NodeId node, const SshRuleView& rule) {
+  std::set<std::string_view> tags;
+  for (const std::uint32_t tag : resolved.inventory->nodes[node].tags) tags.insert(resolved.inventory->tags[tag]);
+  return std::any_of(rule.rule->recorder.begin(), rule.rule->recorder.end(),
+                     [&](const policy::Selector& one) { return tags.count(one.text) != 0; });
+}
+
 // Whether the table says of a login that it lets in what the rule says, beyond letting it in.
-bool same_terms(const SshRuleView& rule, const table::LoginDecision& got) {
+bool same_terms(const SshRuleView& rule, const table::LoginDecision& got, bool is_recorder) {
   const auto value_of = [](const policy::Text& text) { return text.value; };
   const auto text_of = [](const policy::Selector& selector) { return selector.text; };
   const auto equal = [](const auto& wanted, const std::vector<std::string_view>& list, auto view) {
@@ -64,7 +72,7 @@ bool same_terms(const SshRuleView& rule, const table::LoginDecision& got) {
                       [&](const auto& one, std::string_view text) { return view(one) == text; });
   };
   return got.check_period == period_of(rule) && got.agent_forwarding && got.local_forwarding && got.remote_forwarding &&
-         got.enforce_recorder == rule.rule->enforce_recorder &&
+         got.enforce_recorder == rule.rule->enforce_recorder && got.is_recorder == is_recorder &&
          equal(rule.rule->accept_env, got.environment, value_of) && equal(rule.rule->recorder, got.recorders, text_of);
 }
 
@@ -100,7 +108,7 @@ Expected<void> compare_logins(const Resolved& resolved, NodeId node, const table
                        fmt::format("{} as \"{}\": {} by ssh[{}], in the table {}", address.text(), name,
                                    action_name(wanted.action), index, action_name(got.action)));
       }
-      if (wanted.rule != nullptr && !same_terms(*wanted.rule, got))
+      if (wanted.rule != nullptr && !same_terms(*wanted.rule, got, records(resolved, node, *wanted.rule)))
         return differs(
             resolved, node,
             fmt::format("{} as \"{}\": other terms than those of ssh[{}]", address.text(), name, wanted.rule->index));

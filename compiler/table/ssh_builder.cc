@@ -65,6 +65,7 @@ class SshBuilder {
     if (rule.root) flags |= acl_ssh_root;
     if (rule.nonroot) flags |= acl_ssh_nonroot;
     if (origin.enforce_recorder) flags |= acl_ssh_enforce_recorder;
+    if (login.is_recorder) flags |= acl_ssh_is_recorder;
     out.flags = static_cast<acl_u8>(flags);
     out.check_period = rule.check ? check_period(origin) : 0;
     std::vector<std::string_view> accounts = rule.accounts;

@@ -134,6 +134,7 @@ ACL_CONSTANT acl_ssh_agent_forwarding = 4;
 ACL_CONSTANT acl_ssh_local_forwarding = 8;
 ACL_CONSTANT acl_ssh_remote_forwarding = 16;
 ACL_CONSTANT acl_ssh_enforce_recorder = 32;
+ACL_CONSTANT acl_ssh_is_recorder = 64;  // this node has one of the recorders' tags
 // In place of a check period in seconds: each time.
 ACL_CONSTANT acl_ssh_always = 0xffffffffu;
 

@@ -24,7 +24,7 @@ Expected<void> check_rules(const PartReader& part, const acl_ssh& ssh, std::span
   for (const acl_ssh_rule& rule : *rules) {
     if (rule.action != acl_ssh_accept && rule.action != acl_ssh_check)
       return bad_part("ssh", fmt::format("the action \"{}\" of a rule is neither accept nor check", rule.action));
-    if (rule.flags >= acl_ssh_enforce_recorder * 2 || rule.reserved != 0)
+    if (rule.flags >= acl_ssh_is_recorder * 2 || rule.reserved != 0)
       return bad_part("ssh", "a reserved bit of a rule is set");
     listed += std::uint64_t{rule.accounts} + rule.patterns + rule.recorders;
     if (listed > words.size()) return bad_part("ssh", "its rules list more texts than there are");
@@ -147,6 +147,7 @@ LoginDecision Ssh::decide(const LoginQuestion& question) const {
     out.local_forwarding = (rule.flags & acl_ssh_local_forwarding) != 0;
     out.remote_forwarding = (rule.flags & acl_ssh_remote_forwarding) != 0;
     out.enforce_recorder = (rule.flags & acl_ssh_enforce_recorder) != 0;
+    out.is_recorder = (rule.flags & acl_ssh_is_recorder) != 0;
     out.environment = texts(rule.first_pattern, rule.patterns);
     out.recorders = texts(rule.first_recorder, rule.recorders);
     return out;

@@ -40,6 +40,7 @@ struct LoginDecision {
   bool local_forwarding = false;
   bool remote_forwarding = false;
   bool enforce_recorder = false;
+  bool is_recorder = false;                   // this node has one of these tags
   std::vector<std::string_view> environment;  // patterns with * and ? of the variables a client may set
   std::vector<std::string_view> recorders;    // tags
 };

@@ -154,7 +154,7 @@ TEST_F(SshPart, IsRefusedWithWordsForEachFault) {
                       "the action \"0\" of a rule is neither accept nor check");
   expect_refused<Ssh>(rule([](acl_ssh_rule& r) { r.action = 3; }),
                       "the action \"3\" of a rule is neither accept nor check");
-  expect_refused<Ssh>(rule([](acl_ssh_rule& r) { r.flags |= 64; }), "a reserved bit of a rule is set");
+  expect_refused<Ssh>(rule([](acl_ssh_rule& r) { r.flags |= 128; }), "a reserved bit of a rule is set");
   expect_refused<Ssh>(rule([](acl_ssh_rule& r) { r.reserved = 1; }), "a reserved bit of a rule is set");
   expect_refused<Ssh>(rule([](acl_ssh_rule& r) { r.accounts = 10; }), "its rules list more texts than there are");
   expect_refused<Ssh>(rule([](acl_ssh_rule& r) { r.first_account = 8; }), "a text of a rule is not in the part");

@@ -23,6 +23,8 @@ int run(int argc, char** argv) {
   acl::node::add_host_keys(app, exit_code);
   acl::node::add_known_hosts(app, exit_code);
   acl::node::add_ssh_config(app, exit_code);
+  acl::node::add_sessions(app, exit_code);
+  acl::node::add_sshd_hooks(app, exit_code);
   acl::node::add_guard(app, exit_code);
   acl::node::add_remove(app, exit_code);
   try {

@@ -44,6 +44,7 @@ int ask(const Where& where, const Ask& question, std::string& answer) {
   auto got = ask_daemon(socket, question, std::chrono::seconds(5));
   if (!got) {
     complain(got.error());
+    if (got.error().code == Code::E1454) return exit_no;
     return got.error().code == Code::E1305 ? exit_usage : exit_failed;
   }
   answer = std::move(*got);

@@ -29,6 +29,8 @@ void add_reload(CLI::App& app, int& exit_code);
 void add_known_hosts(CLI::App& app, int& exit_code);
 void add_ssh_config(CLI::App& app, int& exit_code);
 void add_host_keys(CLI::App& app, int& exit_code);  // and rotate-host-key
+void add_sessions(CLI::App& app, int& exit_code);
+void add_sshd_hooks(CLI::App& app, int& exit_code);  // authorized-keys, authorized-principals
 void add_guard(CLI::App& app, int& exit_code);
 void add_remove(CLI::App& app, int& exit_code);
 

@@ -5,7 +5,6 @@
 //
 // Exit code: 0 it passes, 1 it is dropped or denied, 2 a question that cannot be read, 3 the daemon cannot be asked.
 #include <fmt/format.h>
-#include <pwd.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -13,6 +12,7 @@
 #include <optional>
 #include <vector>
 
+#include "node/command/account.h"
 #include "node/command/verbs.h"
 #include "node/daemon/answers.h"
 
@@ -26,21 +26,7 @@ struct Options {
   bool json = false;
 };
 
-struct Account {
-  uid_t uid = 0;
-  std::string shell;
-};
-
-std::optional<Account> find_account(const std::string& name) {
-  std::vector<char> buffer(65536);
-  passwd entry{};
-  passwd* found = nullptr;
-  if (::getpwnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found) != 0 || found == nullptr)
-    return std::nullopt;
-  return Account{entry.pw_uid, entry.pw_shell == nullptr || *entry.pw_shell == '\0' ? "/bin/sh" : entry.pw_shell};
-}
-
-Layer shell_layer(const Account& account) {
+Layer shell_layer(const LocalAccount& account) {
   const std::string& shell = account.shell;
   const std::string name = shell.substr(shell.rfind('/') + 1);
   if (name == "nologin" || name == "false")
@@ -52,7 +38,7 @@ Layer shell_layer(const Account& account) {
 
 int ask_why(const Options& options, std::string& answer) {
   if (options.user.empty()) return ask(options.where, options.question, answer);
-  const std::optional<Account> account = find_account(options.user);
+  const std::optional<LocalAccount> account = find_local_account(options.user);
   const AskWhyLogin question{options.question.source, options.user, account.has_value(), account && account->uid == 0};
   const int exit_code = ask(options.where, question, answer);
   if (exit_code == exit_yes && account && says_yes(answer)) answer = add_layer(answer, shell_layer(*account));

@@ -276,8 +276,10 @@ void CheckPrompts::judge_signature(std::uint64_t login, const Expected<protocol:
   Waiting& waiting = waiting_.at(login);
   if (outcome) {
     const CheckPassed passed{wall_(), "fido2"};
-    events_.emplace_back(CheckSeen{waiting.wanted.asked.subject, passed});
-    return finish(login, passed, {});
+    const CheckSubject subject = waiting.wanted.asked.subject;
+    finish(login, passed, {});
+    events_.emplace_back(CheckSeen{subject, passed});
+    return;
   }
   if (waiting.passed) return finish(login, waiting.passed, {});
   if (waiting.answers >= protocol::most_check_answers)
@@ -293,7 +295,6 @@ void CheckPrompts::judge_token(std::uint64_t number, const Expected<protocol::Ve
   prompts_.erase(number);
   // The provider's clock may be ahead.
   const CheckPassed passed{std::min<release::Time>(wall_(), outcome->auth_time_s), "openid"};
-  events_.emplace_back(CheckSeen{prompt.subject, passed});
   for (const std::uint64_t login : prompt.logins) {
     Waiting& waiting = waiting_.at(login);
     waiting.prompt.reset();
@@ -302,6 +303,7 @@ void CheckPrompts::judge_token(std::uint64_t number, const Expected<protocol::Ve
     else
       waiting.passed = passed;
   }
+  events_.emplace_back(CheckSeen{prompt.subject, passed});
 }
 
 // --- OpenID -------------------------------------------------------------------------------------------------------------------

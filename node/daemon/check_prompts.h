@@ -53,7 +53,7 @@ struct CheckEnd {
   std::optional<CheckPassed> passed;  // else:
   std::string reason;                 // for the record
 };
-// A person was checked: to be remembered.
+// A person was checked: to be remembered, after the ends of those whose check it was.
 struct CheckSeen {
   CheckSubject subject;
   CheckPassed passed;

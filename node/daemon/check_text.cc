@@ -31,13 +31,14 @@ std::string cut(std::string text, std::size_t most) {
   return text;
 }
 
-// Clients show an instruction as one record of their log, of which OpenSSH's has room for 1023 bytes.
+// Clients show an instruction as one record of their log, of which OpenSSH's has room for 1023 bytes; a backslash it shows twice. xargs makes one
+// line of several, as a terminal gives no more to a prompt.
 std::string instruction_of(const CheckShown& shown) {
   std::string out;
   if (!shown.reason.empty()) out += fmt::format("{}\n", shown.reason);
   out += fmt::format("Sign with a security key of {}, where it is plugged in:\n\n", protocol::shown(shown.person));
-  out += fmt::format("printf %s '{}' | ssh-keygen -Y sign -n {} -f ~/.ssh/id_ed25519_sk | tr -d '\\n'\n\n",
-                     shown.to_sign, shown.name_space);
+  out += fmt::format("printf %s '{}' | ssh-keygen -Y sign -n {} -f ~/.ssh/id_ed25519_sk | xargs\n\n", shown.to_sign,
+                     shown.name_space);
   out += "Paste the one line that it prints";
   out += shown.address.empty() ? ".\n" : ", or press Enter once you have logged in at the address above.\n";
   return out;

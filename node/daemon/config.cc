@@ -16,6 +16,7 @@
 #include "engine/release/base64.h"
 #include "engine/release/text.h"
 #include "node/daemon/config_check_table.h"
+#include "node/daemon/config_recording_table.h"
 
 namespace acl::node {
 
@@ -117,7 +118,9 @@ class Reader {
     number(table, "mark", config.mark, 1, 0x80000000U);
     break_glass(table, config.break_glass);
     ssh(table, config.ssh);
-    check_table(table, config.check);
+    if (ConfigTable* const inner = inner_table(table, "check")) keep(read_check(*inner, name_, config.check));
+    if (ConfigTable* const inner = inner_table(table, "recording")) keep(read_recording(*inner, config.recording));
+    if (ConfigTable* const inner = inner_table(table, "sshd")) keep(read_sshd(*inner, config.sshd));
     only(table);
     check(table, config);
     check_ssh(table, config.ssh);
@@ -202,14 +205,19 @@ class Reader {
     only(*table);
     std::swap(known_, outer_);
   }
-  void check_table(const toml::table& outer, CheckSettings& out) {
-    known_.push_back("check");
-    const toml::node* node = outer.get("check");
-    if (node == nullptr) return;
-    if (node->as_table() == nullptr) return wrong(*node, "\"check\" is a table: [check]");
-    ConfigTable table(name_, *node->as_table());
-    if (auto fault = read_check(table, name_, out); fault && !fault_) fault_ = std::move(*fault);
+  // Of a table that a file of its own reads; null: there is none.
+  ConfigTable* inner_table(const toml::table& outer, std::string_view key) {
+    known_.push_back(key);
+    const toml::node* node = outer.get(key);
+    if (node == nullptr) return nullptr;
+    if (node->as_table() != nullptr) return &inner_.emplace(name_, *node->as_table());
+    wrong(*node, fmt::format("\"{}\" is a table: [{}]", key, key));
+    return nullptr;
   }
+  void keep(std::optional<Diagnostic> fault) {
+    if (fault && !fault_) fault_ = std::move(*fault);
+  }
+
   void check_ssh(const toml::table& outer, const SshSettings& ssh) {
     if (fault_) return;
     const toml::table* table = outer.get("ssh") != nullptr ? outer.get("ssh")->as_table() : nullptr;
@@ -362,6 +370,7 @@ class Reader {
   const std::string& name_;
   std::vector<std::string_view> known_, outer_;
   std::optional<Diagnostic> fault_;
+  std::optional<ConfigTable> inner_;
 };
 
 // Text for the TOML parser, which in its release 3.3.0 runs into undefined behaviour at some letters beyond ASCII: those may stand in lines that are
@@ -523,7 +532,7 @@ std::string print_config(const Config& config) {
     if (!entry.ports.empty()) out += "]\n";
     if (!entry.login.empty()) out += fmt::format("login = {}\n", toml_text(entry.login));
   }
-  return out + print_ssh(config.ssh) + print_check(config.check);
+  return out + print_ssh(config.ssh) + print_check(config.check) + print_recording(config.recording) + print_sshd(config.sshd);
 }
 
 }  // namespace acl::node

@@ -27,6 +27,7 @@
 #include "engine/net/diagnostic.h"
 #include "engine/net/prefix.h"
 #include "node/daemon/config_check.h"
+#include "node/daemon/config_recording.h"
 
 namespace acl::node {
 
@@ -107,11 +108,20 @@ struct Config {
   std::vector<BreakGlass> break_glass;
   SshSettings ssh;
   CheckSettings check;
+  RecordingSettings recording;
+  SshdSettings sshd;
 };
 
 // Where the host keys of [ssh] are.
 inline const std::string& key_folder(const Config& config) noexcept {
   return config.ssh.host_keys.empty() ? config.state_dir : config.ssh.host_keys;
+}
+
+// With its folder named.
+inline RecordingSettings recording_of(const Config& config) {
+  RecordingSettings out = config.recording;
+  if (out.dir.empty()) out.dir = config.state_dir + "/recordings";
+  return out;
 }
 
 Expected<Config> read_config(const std::string& path);

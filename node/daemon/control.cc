@@ -147,6 +147,16 @@ Expected<Ask> parse_ask(std::string_view line) {
     const auto exists = flag_of(object, "exists"), is_root = flag_of(object, "is_root");
     if (source && user && exists && is_root) return AskWhyLogin{*source, *user, *exists, *is_root};
   }
+  if (ask == "sessions" && members == 1) return AskSessions{};
+  if (ask == "kill-session" && members == 2) {
+    if (const auto session = text_of(object, "session")) return AskKillSession{*session};
+  }
+  if ((ask == "sshd-sources" && members == 4) || (ask == "sshd-login" && members == 5)) {
+    const auto source = text_of(object, "source"), user = text_of(object, "user");
+    const auto exists = flag_of(object, "exists"), is_root = flag_of(object, "is_root");
+    if (user && exists && is_root && members == 4) return AskSshdSources{*user, *exists, *is_root};
+    if (source && user && exists && is_root) return AskSshdLogin{*source, *user, *exists, *is_root};
+  }
   if (ask) {
     if (auto check = parse_check(*ask, object)) return std::move(*check);
   }
@@ -168,6 +178,17 @@ std::string print_ask(const Ask& ask) {
               {"exists", why->exists},
               {"is_root", why->is_root}};
   if (const auto* check = std::get_if<AskCheck>(&ask)) object = check_json(*check);
+  if (std::holds_alternative<AskSessions>(ask)) object["ask"] = "sessions";
+  if (const auto* kill = std::get_if<AskKillSession>(&ask))
+    object = {{"ask", "kill-session"}, {"session", kill->session}};
+  if (const auto* sshd = std::get_if<AskSshdSources>(&ask))
+    object = {{"ask", "sshd-sources"}, {"user", sshd->user}, {"exists", sshd->exists}, {"is_root", sshd->is_root}};
+  if (const auto* sshd = std::get_if<AskSshdLogin>(&ask))
+    object = {{"ask", "sshd-login"},
+              {"source", sshd->source},
+              {"user", sshd->user},
+              {"exists", sshd->exists},
+              {"is_root", sshd->is_root}};
   return dump(object) + "\n";
 }
 
@@ -242,28 +263,19 @@ void ControlServer::accept_all(std::chrono::steady_clock::time_point now) {
       ::close(fd);
       continue;
     }
-    connections_.push_back({fd, *asker, {}, {}, false, now + patience_with_client});
+    connections_.push_back({fd, *asker, {}, {}, std::nullopt, 0, false, now + patience_with_client});
   }
 }
 
 bool ControlServer::serve(Connection& connection) {
-  char buffer[longest_ask];
-  while (!connection.answered) {
-    const ssize_t got = ::recv(connection.fd, buffer, sizeof buffer, 0);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return errno == EAGAIN;
-    if (got == 0) return false;
-    connection.in.append(buffer, static_cast<std::size_t>(got));
-    const std::size_t end = connection.in.find('\n');
-    if (end == std::string::npos && connection.in.size() <= longest_ask) continue;
-    const auto ask = parse_ask(std::string_view(connection.in).substr(0, end));
-    connection.out = ask ? handler_(*ask, connection.asker) : print_error(ask.error());
-    connection.answered = true;
-    epoll_event event{};
-    event.events = EPOLLOUT;
-    event.data.fd = connection.fd;
-    if (::epoll_ctl(epoll_, EPOLL_CTL_MOD, connection.fd, &event) != 0) return false;
-  }
+  if (!connection.answered && !connection.asked && !read_question(connection)) return false;
+  // One that waits and has gone is waited for no more.
+  char nothing = 0;
+  if (connection.ticket != 0 && !connection.answered && ::recv(connection.fd, &nothing, 1, MSG_PEEK) == 0) return false;
+  if (!connection.answered && connection.asked &&
+      !answer(connection, handler_(*connection.asked, connection.asker, connection.ticket)))
+    return false;
+  if (!connection.answered) return true;
   while (!connection.out.empty()) {
     const ssize_t sent = ::send(connection.fd, connection.out.data(), connection.out.size(), MSG_NOSIGNAL);
     if (sent < 0 && errno == EINTR) continue;
@@ -271,6 +283,33 @@ bool ControlServer::serve(Connection& connection) {
     connection.out.erase(0, static_cast<std::size_t>(sent));
   }
   return false;
+}
+
+// From then on only the end of the client is heard, and that it can be written to; what it says besides is nobody's.
+bool ControlServer::answer(Connection& connection, std::optional<std::string> line) {
+  epoll_event event{};
+  event.events = line ? EPOLLOUT : 0U;
+  event.data.fd = connection.fd;
+  connection.answered = line.has_value();
+  if (line) connection.out = std::move(*line);
+  return ::epoll_ctl(epoll_, EPOLL_CTL_MOD, connection.fd, &event) == 0;
+}
+
+bool ControlServer::read_question(Connection& connection) {
+  char buffer[longest_ask];
+  for (;;) {
+    const ssize_t got = ::recv(connection.fd, buffer, sizeof buffer, 0);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return errno == EAGAIN;
+    if (got == 0) return false;
+    connection.in.append(buffer, static_cast<std::size_t>(got));
+    const std::size_t end = connection.in.find('\n');
+    if (end == std::string::npos && connection.in.size() <= longest_ask) continue;
+    auto ask = parse_ask(std::string_view(connection.in).substr(0, end));
+    if (!ask) return answer(connection, print_error(ask.error()));
+    connection.asked = std::move(*ask);
+    return true;
+  }
 }
 
 void ControlServer::close_at(std::size_t index) {
@@ -315,6 +354,7 @@ Expected<std::string> ask_daemon(const std::string& socket, const Ask& ask, std:
     const auto code = text_of(error, "code");
     return fail(code == "E1305"   ? Code::E1305
                 : code == "E1424" ? Code::E1424
+                : code == "E1454" ? Code::E1454
                                   : Code::E1304,
                 text_of(error, "message").value_or("the daemon says no"), text_of(error, "help").value_or(""));
   }

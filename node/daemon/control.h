@@ -8,6 +8,10 @@
 //   {"ask": "why-login", "source": "ann-laptop", "user": "deploy", "exists": true, "is_root": false}    root, group
 //   {"ask": "peers"}                                         root, group
 //   {"ask": "reload"}                                        root
+//   {"ask": "sessions"}                                      root
+//   {"ask": "kill-session", "session": "1234"}               root
+//   {"ask": "sshd-sources", "user": "deploy", "exists": true, "is_root": false}                            root, group
+//   {"ask": "sshd-login", "source": "100.64.0.5", "user": "deploy", "exists": true, "is_root": false}      root, group
 //
 //   {"answer": {…}}   or   {"error": {"code": "E1305", "message": "…", "help": "…"}}
 //
@@ -52,7 +56,22 @@ struct AskCheck {
   std::uint32_t for_s = 0;      // approve, request
   std::string text, signature;  // approve_signed
 };
-using Ask = std::variant<AskStatus, AskReload, AskWhois, AskWhy, AskWhyLogin, AskPeers, AskCheck>;
+// Logins by SSH that live; and the end of one.
+struct AskSessions {};
+struct AskKillSession {
+  std::string session;
+};
+// By the hooks of the system's sshd (sshd.h): who may become the account, and whether a source may.
+struct AskSshdSources {
+  std::string user;
+  bool exists = false, is_root = false;
+};
+struct AskSshdLogin {
+  std::string source, user;
+  bool exists = false, is_root = false;
+};
+using Ask = std::variant<AskStatus, AskReload, AskWhois, AskWhy, AskWhyLogin, AskPeers, AskCheck, AskSessions, AskKillSession,
+                         AskSshdSources, AskSshdLogin>;
 
 inline constexpr std::size_t longest_ask = 4096;
 
@@ -71,8 +90,9 @@ struct Asker {
 
 class ControlServer {
  public:
-  // Answers with one line, which it ends. Called from step().
-  using Handler = std::function<std::string(const Ask& ask, const Asker& asker)>;
+  // Answers with one line, which it ends; or with nothing, and is asked again in later steps: `ticket` is its own to remember by, and 0 at first.
+  // Called from step().
+  using Handler = std::function<std::optional<std::string>(const Ask& ask, const Asker& asker, std::uint64_t& ticket)>;
 
   // Takes over the socket's name from a daemon that is gone. E0003.
   static Expected<ControlServer> listen(const std::string& path, Handler handler);
@@ -89,6 +109,8 @@ class ControlServer {
     int fd = -1;
     Asker asker;
     std::string in, out;
+    std::optional<Ask> asked;  // and not yet answered
+    std::uint64_t ticket = 0;
     bool answered = false;
     std::chrono::steady_clock::time_point deadline;
   };
@@ -97,6 +119,8 @@ class ControlServer {
   void accept_all(std::chrono::steady_clock::time_point now);
   // False: it is done.
   bool serve(Connection& connection);
+  bool read_question(Connection& connection);
+  bool answer(Connection& connection, std::optional<std::string> line);
   void close_at(std::size_t index);
 
   std::string path_;

@@ -63,9 +63,17 @@ class Control : public ::testing::Test {
     ASSERT_NE(::mkdtemp(name.data()), nullptr);
     folder_ = name;
     path_ = name + "/control";
-    auto server = ControlServer::listen(path_, [this](const Ask& ask, const Asker& asker) {
+    auto server = ControlServer::listen(path_, [this](const Ask& ask, const Asker& asker,
+                                                     std::uint64_t& ticket) -> std::optional<std::string> {
       last_ = asker;
-      return std::holds_alternative<AskStatus>(ask)
+      // An answer that takes until something has happened.
+      if (std::holds_alternative<AskSessions>(ask) && ++ticket < 5) return std::nullopt;
+      if (std::holds_alternative<AskPeers>(ask)) {
+        waits_ = true;
+        ticket = 1;
+        return std::nullopt;
+      }
+      return std::holds_alternative<AskStatus>(ask) || std::holds_alternative<AskSessions>(ask)
                  ? print_answer("{\"state\": \"enforcing\"}")
                  : print_error(make_diagnostic(Code::E1305, "no", "ask something else"));
     });
@@ -95,7 +103,7 @@ class Control : public ::testing::Test {
   std::string folder_, path_;
   std::optional<ControlServer> server_;
   std::thread thread_;
-  std::atomic<bool> stop_ = false;
+  std::atomic<bool> stop_ = false, waits_ = false;
   std::atomic<std::chrono::seconds> shift_{std::chrono::seconds(0)};
   Asker last_;
 };
@@ -109,6 +117,22 @@ TEST_F(Control, AnswersAndKnowsWhoAsks) {
   EXPECT_EQ(last_.uid, ::geteuid());
   EXPECT_EQ(last_.pid, ::getpid());
   EXPECT_THAT(last_.groups, ::testing::Contains(::getegid()));
+}
+
+TEST_F(Control, AnAnswerMayTakeUntilSomethingHasHappened) {
+  EXPECT_TRUE(ask_daemon(path_, AskSessions{}, patience));
+}
+
+// Nor is one who waits for it and goes waited for.
+TEST_F(Control, AnAnswerThatNeverComesEndsWithTheTime) {
+  std::thread later([this] {
+    while (!waits_) std::this_thread::yield();
+    shift_ = std::chrono::seconds(10);
+  });
+  const auto answer = ask_daemon(path_, AskPeers{}, patience);
+  later.join();
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().code, Code::E1304);
 }
 
 TEST_F(Control, PassesErrorsOnWithCodeAndHelp) {

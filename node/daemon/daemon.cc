@@ -360,7 +360,10 @@ void Daemon::wait_and_step() {
   if (fds[1].revents != 0 && drain(links_.get()))
     next_tick_ms_ = std::min(next_tick_ms_, last_tick_ms_ + shortest_tick_ms);
   if (fds[2].revents != 0) control_->step(std::chrono::steady_clock::now());
-  if (fds[3].revents != 0) enforcer_->wireguard_step();
+  if (fds[3].revents != 0) {
+    enforcer_->wireguard_step();
+    control_->step(std::chrono::steady_clock::now());  // questions that wait for it
+  }
   if (fetcher_) {
     for (daemon::FetchEvent& event : fetcher_->step(instant())) fetched(std::move(event));
   }

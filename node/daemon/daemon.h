@@ -63,13 +63,20 @@ class Daemon {
   // Questions (daemon_answers.cc).
   Expected<void> listen();
   void find_group();
-  std::string answer(const Ask& ask, const Asker& asker);
+  std::optional<std::string> answer(const Ask& ask, const Asker& asker, std::uint64_t& ticket);
   [[nodiscard]] bool may_ask_all(const Asker& asker) const;
   [[nodiscard]] Status status() const;
   std::string answer_whois(const AskWhois& ask, const Asker& asker) const;
   std::string answer_why(const AskWhy& ask) const;
   std::string answer_why_login(const AskWhyLogin& ask) const;
   std::string answer_check(const AskCheck& ask, const Asker& asker);
+
+  // Sessions, and the system's sshd (daemon_sessions.cc).
+  std::string answer_sessions() const;
+  std::string answer_kill_session(const AskKillSession& ask);
+  // Nothing: WireGuard has not answered yet.
+  std::optional<std::string> answer_sshd(const Ask& ask, std::uint64_t& ticket);
+  std::string answer_sshd_now(const Ask& ask);
 
   Config config_;
   std::string config_path_;

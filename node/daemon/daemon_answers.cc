@@ -60,7 +60,9 @@ Expected<void> Daemon::listen() {
     return fail(Code::E0003, fmt::format("cannot use \"{}\": {}", config_.run_dir, std::strerror(errno)));
   find_group();
   auto server = ControlServer::listen(config_.run_dir + "/control",
-                                      [this](const Ask& ask, const Asker& asker) { return answer(ask, asker); });
+                                      [this](const Ask& ask, const Asker& asker, std::uint64_t& ticket) {
+                                        return answer(ask, asker, ticket);
+                                      });
   if (!server) return tl::unexpected(server.error());
   control_.emplace(std::move(*server));
   return {};
@@ -73,7 +75,7 @@ bool Daemon::may_ask_all(const Asker& asker) const {
          (group_ && std::find(asker.groups.begin(), asker.groups.end(), *group_) != asker.groups.end());
 }
 
-std::string Daemon::answer(const Ask& ask, const Asker& asker) {
+std::optional<std::string> Daemon::answer(const Ask& ask, const Asker& asker, std::uint64_t& ticket) {
   if (const auto* whois_ask = std::get_if<AskWhois>(&ask)) return answer_whois(*whois_ask, asker);
   if (const auto* check = std::get_if<AskCheck>(&ask)) return answer_check(*check, asker);
   if (!may_ask_all(asker)) return refuse();
@@ -84,7 +86,11 @@ std::string Daemon::answer(const Ask& ask, const Asker& asker) {
     const LoadedTable* table = enforcer_->table();
     return table == nullptr ? no_table() : print_answer(peers_json(table->directory()));
   }
+  if (std::holds_alternative<AskSshdSources>(ask) || std::holds_alternative<AskSshdLogin>(ask))
+    return answer_sshd(ask, ticket);
   if (asker.uid != 0) return refuse();
+  if (std::holds_alternative<AskSessions>(ask)) return answer_sessions();
+  if (const auto* kill = std::get_if<AskKillSession>(&ask)) return answer_kill_session(*kill);
   const auto done = reload();
   return done ? print_answer("{}") : print_error(done.error());
 }

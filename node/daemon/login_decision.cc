@@ -13,7 +13,6 @@ using release::quoted;
 
 namespace {
 
-constexpr std::uint16_t ssh_port = 22;
 constexpr std::string_view to_strangers = "access denied";
 
 std::string identity_text(const table::Identity& identity) {
@@ -103,6 +102,8 @@ class Deciding {
       yes("mode", "there is no valid table: break-glass is in force");
       yes("ssh", fmt::format("a break-glass entry lets {} become {}", asked_.source.text(), quoted(asked_.user)));
       if (is_denied_here() || !account_exists()) return;
+      // Recorded where all are, and never kept out for want of it.
+      out_.record = facts_.recording.sessions == "all" && !asked_.by_sshd;
       return accept("break-glass");
     }
     deny("mode",
@@ -132,7 +133,7 @@ class Deciding {
       if (out_.patterns.size() < protocol::most_patterns && pattern.size() <= protocol::longest_pattern)
         out_.patterns.emplace_back(pattern);
     }
-    accept(fmt::format("{} accepts it", out_.why.rule));
+    accept(fmt::format("{} accepts it{}", out_.why.rule, recording_text(decision)));
   }
 
   // What policy gives, without what this machine's settings take away. The table knows nothing of X11: like a port of this machine, a display
@@ -158,7 +159,7 @@ class Deciding {
     Target target;
     target.name = asked_.own.text();
     target.any_port = false;
-    target.first_port = target.last_port = ssh_port;
+    target.first_port = target.last_port = asked_.port;
     if (table.header().find(asked_.own) == nullptr) {
       deny("here", fmt::format("{} is no address of this node", asked_.own.text()));
       return false;
@@ -175,7 +176,9 @@ class Deciding {
       }
       const bool bound = layer.name == "packet";
       deny(layer.name, layer.reason,
-           bound ? "access denied: policy does not let this node reach port 22 here; ask whoever keeps the policy"
+           bound ? fmt::format("access denied: policy does not let this node reach port {} here; ask whoever keeps the "
+                               "policy",
+                               asked_.port)
                  : std::string(to_strangers));
       if (bound) out_.why.nearest = packet->nearest;
       return false;
@@ -208,16 +211,33 @@ class Deciding {
       return false;
     }
     name_rule(table, decision.rule);
-    if (decision.enforce_recorder) {
-      deny("ssh",
-           fmt::format("{} demands that the session is recorded ({}), and there is no recorder", out_.why.rule,
-                       joined(decision.recorders)),
-           "access denied: policy demands that this session is recorded, and there is no recorder here; use an account "
-           "that needs none");
-      return false;
-    }
-    yes("ssh", fmt::format("{} lets {} in as {}", out_.why.rule, who, quoted(asked_.user)));
+    if (!recording_allows(decision)) return false;
+    yes("ssh", fmt::format("{} lets {} in as {}{}", out_.why.rule, who, quoted(asked_.user),
+                           recording_text(decision)));
     return true;
+  }
+
+  // A file of this node counts as the recording where it is one of the recorders, or says itself that it does.
+  bool recording_allows(const table::LoginDecision& decision) {
+    const RecordingSettings& local = facts_.recording;
+    const bool demanded = decision.enforce_recorder || !decision.recorders.empty();
+    const bool counts = local.sessions != "off" && (decision.is_recorder || local.accept_local) && !asked_.by_sshd;
+    out_.record = !asked_.by_sshd && (local.sessions == "all" || (demanded && counts));
+    out_.enforce_recording = decision.enforce_recorder && counts;
+    if (!decision.enforce_recorder || counts) return true;
+    deny("ssh",
+         fmt::format("{} demands that the session is recorded ({}), and {}", out_.why.rule, joined(decision.recorders),
+                     asked_.by_sshd            ? "those of this sshd are not"
+                     : local.sessions == "off" ? "[recording] sessions is off here"
+                                               : "this node is none of these"),
+         "access denied: policy demands that this session is recorded, and there is no recorder here; use an account "
+         "that needs none");
+    return false;
+  }
+  [[nodiscard]] std::string recording_text(const table::LoginDecision& decision) const {
+    if (out_.record) return "; it is recorded";
+    if (decision.recorders.empty()) return {};
+    return fmt::format("; it is not recorded, as the rule wants it to be ({})", joined(decision.recorders));
   }
 
   // Layer check.
@@ -350,6 +370,14 @@ LoginAnswer decide_login_again(const LoginFacts& facts, const LoginAsked& asked,
     fresh.why.layers.push_back({"ssh", false, fresh.reason});
     fresh.tell = fmt::format("access denied: {}; log in again without it", fresh.reason);
   }
+  if (fresh.accept && fresh.enforce_recording && !had.record) {
+    fresh.accept = fresh.why.allowed = false;
+    fresh.reason = "policy now demands that this session is recorded, which it is not";
+    fresh.why.layers.push_back({"ssh", false, fresh.reason});
+    fresh.tell = fmt::format("access denied: {}; log in again", fresh.reason);
+  }
+  fresh.record = had.record;
+  fresh.enforce_recording = had.enforce_recording;
   fresh.agent_forwarding = had.agent_forwarding;
   fresh.local_forwarding = had.local_forwarding;
   fresh.remote_forwarding = had.remote_forwarding;

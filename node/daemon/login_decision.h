@@ -6,8 +6,9 @@
 //   known    the source is a node's address, or behind one, and none of this host's
 //   bound    WireGuard gives it to the key that the table has for it
 //   here     the connection is for an own address of this node
-//   packet   the hot part lets the source reach port 22 of it
-//   ssh      the ssh part gives the account; not by a rule that asks for what there is not (a check, a recorder)
+//   packet   the hot part lets the source reach port 22 of it, or that of the sshd that asks
+//   ssh      the ssh part gives the account; not by a rule that asks for what there is not (a check; a recorder: this node must
+//            have a recorder's tag, or [recording] accept_local)
 //   local    neither `deny_users` nor an expired release forbid it
 //   account  it exists
 //   check    where the rule asks for one: the person was checked within its period, in this connection or before, or is approved (checks.h)
@@ -25,6 +26,7 @@
 
 #include "node/daemon/checks.h"
 #include "node/daemon/config.h"
+#include "node/daemon/config_recording.h"
 #include "node/daemon/enforcement.h"
 #include "node/daemon/questions.h"
 
@@ -42,6 +44,8 @@ struct LoginAsked {
     CheckPassed passed;
   };
   std::optional<Checked> checked;
+  std::uint16_t port = 22;  // of `own`
+  bool by_sshd = false;     // the system's sshd asks, whose sessions nobody here records
 };
 
 struct LoginFacts {
@@ -50,7 +54,8 @@ struct LoginFacts {
   std::span<const net::Address> host;  // this host's addresses, ascending
   const Checks* checks = nullptr;      // none: nothing is remembered
   release::Time now = 0;               // that they are compared with
-  ForwardingsAllowed allow;            // of the machine's settings
+  RecordingSettings recording;
+  ForwardingsAllowed allow = {};  // of the machine's settings
 };
 
 // What a rule asks for. A login that only lacks that it was passed: LoginAnswer::needs_check.
@@ -66,10 +71,11 @@ struct LoginAnswer {
   std::string tell, reason;
   Why why;  // layers as above; rule, file and line of the SSH rule
   bool agent_forwarding = false, local_forwarding = false, remote_forwarding = false, x11_forwarding = false;
-  std::uint8_t narrowed = 0;          // which of these the settings take away (protocol::Narrowed)
-  std::vector<std::string> patterns;  // of variables that the client may set
-  std::string node, identity;         // whose the source is: the node; the person, or the tags
-  std::optional<CheckAsked> check;    // of the rule
+  std::uint8_t narrowed = 0;                       // which of these the settings take away (protocol::Narrowed)
+  std::vector<std::string> patterns;               // of variables that the client may set
+  std::string node, identity;                      // whose the source is: the node; the person, or the tags
+  bool record = false, enforce_recording = false;  // what it says is recorded here; and what cannot be is not shown
+  std::optional<CheckAsked> check;                 // of the rule
   bool needs_check = false;
   std::string checked;     // accepted by a check of this person
   std::string checked_by;  // for records: by what, and when

@@ -41,6 +41,8 @@ class LoginService {
   [[nodiscard]] int fd() const noexcept { return logins_ ? logins_->fd() : -1; }
   [[nodiscard]] std::optional<std::int64_t> next_ms() const;
 
+  // For `aclnode sessions`; null while it is off.
+  [[nodiscard]] Logins* logins() const noexcept { return logins_.get(); }
   // For `aclnode why`; nothing while it is off.
   [[nodiscard]] std::optional<LoginAnswer> decide(const LoginAsked& asked) const;
   // For `aclnode check`.

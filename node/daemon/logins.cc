@@ -151,7 +151,7 @@ void Logins::listen(const Listeners& listeners, bool serves, unsigned ifindex) {
 }
 
 void Logins::set(LoginSettings settings) {
-  const bool another = settings.ssh != settings_.ssh;
+  const bool another = settings.ssh != settings_.ssh || settings.recording != settings_.recording;
   settings_ = std::move(settings);
   check_limits_.set(settings_.check.max_waiting, settings_.check.max_waiting_per_source);
   if (!another) return;
@@ -394,8 +394,10 @@ bool Logins::hear_message(std::uint64_t key, Login& login, const FromSession& me
     login.ticket = 0;
   } else if (const auto* given = std::get_if<protocol::SessionAnswer>(&message)) {
     hear_answer(key, login, *given);
-  } else {
+  } else if (std::holds_alternative<protocol::LoggedIn>(message)) {
     began(login);
+  } else {
+    hear_recording(login, message);
   }
   return true;
 }
@@ -411,6 +413,7 @@ void Logins::take_resume(Login& login, const protocol::Resume& resume) {
   login.answer.remote_forwarding = resume.remote_forwarding;
   login.answer.x11_forwarding = resume.x11_forwarding;
   login.answer.checked = resume.checked;
+  login.answer.record = resume.recorded;
   login.may.emplace().user = resume.user;
   login.ticket = 0;
 }
@@ -418,8 +421,8 @@ void Logins::take_resume(Login& login, const protocol::Resume& resume) {
 // --- deciding -----------------------------------------------------------------------------------------------------------------
 
 LoginFacts Logins::login_facts() const {
-  return {source_.facts(),           settings_.ssh.deny_users, host_,
-          &source_.checks->checks(), source_.checks->now(),    settings_.ssh.allow};
+  return {source_.facts(),     settings_.ssh.deny_users, host_, &source_.checks->checks(), source_.checks->now(),
+          settings_.recording, settings_.ssh.allow};
 }
 
 LoginAnswer Logins::decide(const LoginAsked& asked) const { return decide_login(login_facts(), asked); }
@@ -476,7 +479,8 @@ void Logins::answer(Login& login) {
   decision.tell = answer.tell;
   decision.patterns = answer.patterns;
   decision.checked = answer.checked;
-  if (!say(login, std::move(decision))) ::shutdown(login.conversation.get(), SHUT_RDWR);
+  if ((answer.accept && !say_record(login)) || !say(login, std::move(decision)))
+    ::shutdown(login.conversation.get(), SHUT_RDWR);
 }
 
 void Logins::answer_resumed(Login& login) {

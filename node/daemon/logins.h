@@ -45,9 +45,20 @@ struct LoginSource {
 struct LoginSettings {
   SshSettings ssh;
   CheckSettings check;
+  RecordingSettings recording;  // its folder named
   std::string key_folder;
   std::string resume_socket;
   bool start_supervisor = false;
+};
+
+// One that lives, for `aclnode sessions`.
+struct LiveLogin {
+  std::uint64_t number = 0;
+  net::Address source;
+  std::string node, identity, account, rule;
+  release::Time since = 0;
+  bool recorded = false;
+  std::vector<std::string> recordings;  // files, the first of them
 };
 
 class Logins {
@@ -87,6 +98,9 @@ class Logins {
   };
   [[nodiscard]] Counts counts() const;
   [[nodiscard]] const std::string& trouble() const noexcept { return supervisor_.why(); }
+  [[nodiscard]] std::vector<LiveLogin> live() const;
+  // Root wants its end. False: none that lives has that number.
+  bool end_one(std::uint64_t number, const std::string& words);
   // For `aclnode why`.
   [[nodiscard]] LoginAnswer decide(const LoginAsked& asked) const;
 
@@ -112,6 +126,7 @@ class Logins {
     bool check_counted = false;  // in the limits of those; until it is live or gone
     LoginAsked asked;            // last
     LoginAnswer answer;          // of it; its rights are those that the session has
+    std::vector<std::string> recordings;
     bool live = false;
     LoginEnding ending;
     std::string over;  // ending: what aclnode-session said last
@@ -143,6 +158,8 @@ class Logins {
   void ask_wireguard();
   void decide_asked();
   void answer(Login& login);
+  bool say_record(Login& login);
+  void hear_recording(Login& login, const protocol::FromSession& message);
   // logins_check.cc
   void begin_check(std::uint64_t key, Login& login);
   void hear_answer(std::uint64_t key, Login& login, const protocol::SessionAnswer& answer);

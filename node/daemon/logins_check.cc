@@ -31,11 +31,11 @@ void Logins::begin_check(std::uint64_t key, Login& login) {
   record_check(login, "asked", "");
 }
 
-// What the person is told beside the reason, which the code leads to.
+// The reason begins with its code, which the person is not told.
 void Logins::refuse_check(Login& login, std::string reason) {
-  const std::string_view words = std::string_view(reason).substr(reason.find(": ") == 5 ? 7 : 0);
+  const std::string_view words = std::string_view(reason).substr(reason.find(": ") + 2);
   login.answer.needs_check = false;
-  login.answer.tell = fmt::format("access denied: {}; log in again", words).substr(0, protocol::longest_text);
+  login.answer.tell = fmt::format("access denied: {}", words).substr(0, protocol::longest_text);
   login.answer.reason = std::move(reason);
 }
 
@@ -89,7 +89,8 @@ void Logins::take_check(const CheckEnd& end) {
     return;
   }
   record_check(login, "failed", end.reason);
-  refuse_check(login, end.reason);
+  const bool has_code = end.reason.size() > 5 && end.reason[0] == 'E' && end.reason[5] == ':';
+  refuse_check(login, has_code ? end.reason : fmt::format("{}: {}", code_name(Code::E1421), end.reason));
   answer(login);
   login.may.reset();
 }

@@ -57,7 +57,10 @@ Judged SshStates::hear_channel(const FromSsh& message) {
   if (const auto* connect = std::get_if<Connect>(&message)) return open(connect->channel, true);
   if (const auto* connect = std::get_if<ConnectPath>(&message)) return open(connect->channel, true);
   const auto* closed = std::get_if<Closed>(&message);
-  const std::uint32_t number = closed != nullptr ? closed->channel : std::get<Signal>(message).channel;
+  const auto* resize = std::get_if<Resize>(&message);
+  const std::uint32_t number = closed != nullptr   ? closed->channel
+                               : resize != nullptr ? resize->channel
+                                                   : std::get<Signal>(message).channel;
   if (number >= next_channel_) return broken(fmt::format("channel {}, which was never open", number));
   const auto at = channels_.find(number);
   if (at == channels_.end()) return {Verdict::late, {}};
@@ -137,6 +140,10 @@ Judged SessionStates::hear(const FromSession& message) {
   }
   if (const auto* answer = std::get_if<SessionAnswer>(&message))
     return challenge_.hear(answer->request, asked_ ? std::optional(last_request_) : std::nullopt);
+  if (std::holds_alternative<Recording>(message) || std::holds_alternative<NotRecorded>(message)) {
+    if (!accepted_) return broken("a recording before a login was accepted");
+    return {};
+  }
   const auto& logged_in = std::get<LoggedIn>(message);
   if (!accepted_ || logged_in_ || logged_in.user != user_) return broken("a login that was not accepted");
   logged_in_ = true;

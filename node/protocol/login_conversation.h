@@ -40,7 +40,7 @@ class ChallengeState {
 class SshStates {
  public:
   // `sign`: each has a greater request number than the one before. `login`: one at a time, none after one was accepted. Everything but
-  // `sign`, `login` and `over`: only after that. A channel's number grows; `signal` and `closed` name one that was opened. So does that of a
+  // `sign`, `login` and `over`: only after that. A channel's number grows; `signal`, `resize` and `closed` name one that was opened. So does that of a
   // listener, and `unlisten` names one; a process may be given listeners that are there. `taken`: no more often than handed().
   Judged hear(const FromSsh& message);
   // The answer to the login that is asked for.
@@ -77,6 +77,7 @@ class SessionStates {
   enum class Start : std::uint8_t { fresh, resumed };  // resumed: the first message is `resume`
   explicit SessionStates(Start start) noexcept : resuming_(start == Start::resumed) {}
   // `may`: one at a time, at most most_logins, none after one was accepted. `logged-in`: once, after that, for the account that was.
+  // `recording`, `not-recorded`: after that.
   Judged hear(const FromSession& message);
   void answered(bool accept);
   void challenged(bool asks);

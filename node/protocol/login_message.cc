@@ -130,6 +130,12 @@ struct FromSshFields {
     } else if constexpr (std::is_same_v<T, ChallengeAnswer>) {
       io.number(m.request);
       io.text(m.text, longest_check_answer, "answer to a check");
+    } else if constexpr (std::is_same_v<T, Resize>) {
+      io.number(m.channel);
+      io.number(m.columns);
+      io.number(m.rows);
+      io.number(m.width);
+      io.number(m.height);
     } else if constexpr (is_of_forwarding<T>) {
       fields_of_forwarding(io, m);
     } else {

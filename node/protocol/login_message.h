@@ -74,7 +74,7 @@ struct LoginVerdict {
 };
 
 enum class ChannelKind : std::uint8_t {
-  terminal = 1,  // one descriptor: the master of a pseudoterminal
+  terminal = 1,  // one descriptor: the master of a pseudoterminal, or, where the login is recorded, a stream to it
   pipes = 2,     // three: to standard input, from standard output, from standard error
   socket = 3,    // one: a connected stream
 };
@@ -168,8 +168,15 @@ struct ChallengeAnswer {
   std::string text;
 };
 
+// The window of a channel's terminal, of which aclnode-ssh has a socket and not the master: the login is recorded.
+struct Resize {
+  static constexpr std::uint8_t message_kind = 60;
+  std::uint32_t channel = 0;
+  std::uint32_t columns = 0, rows = 0, width = 0, height = 0;
+};
+
 using FromSsh = std::variant<Sign, Login, OpenChannel, Signal, Closed, Connect, Over, ChallengeAnswer,  //
-                             Listen, Unlisten, ConnectPath, Taken>;
+                             Listen, Unlisten, ConnectPath, Taken, Resize>;
 
 // E1361 names the value that is too long or holds a zero byte.
 Expected<Bytes> encode(const ToSsh& message);

@@ -44,7 +44,7 @@ FromSsh some_listen() {
 }
 
 FromSsh some_from_ssh() {
-  switch (*rc::gen::inRange(0, 12)) {
+  switch (*rc::gen::inRange(0, 13)) {
     case 0: return Sign{some<std::uint32_t>(), some<std::uint8_t>(), some_bytes(longest_to_sign - 1)};
     case 1: return Login{some<std::uint32_t>(), some_text(100), *rc::gen::element(Method::none, Method::password)};
     case 2: return some_open();
@@ -56,6 +56,9 @@ FromSsh some_from_ssh() {
     case 8: return ConnectPath{some<std::uint32_t>(), some_text(longest_socket_path)};
     case 9: return Taken{};
     case 10: return ChallengeAnswer{some<std::uint32_t>(), some_text(300)};
+    case 11:
+      return Resize{some<std::uint32_t>(), some<std::uint32_t>(), some<std::uint32_t>(), some<std::uint32_t>(),
+                    some<std::uint32_t>()};
     default: return Over{some_text(100)};
   }
 }
@@ -119,6 +122,8 @@ TEST(LoginMessages, HaveTheBytesThatTheDocumentGives) {
   EXPECT_EQ(*encode(ToSsh(Exited{7, true, 0, "TERM", false})),
             (Bytes{37, 7, 0, 0, 0, 1, 0, 0, 0, 0, 4, 0, 'T', 'E', 'R', 'M', 0}));
   EXPECT_EQ(*encode(FromSsh(Login{1, "ann", Method::publickey})), (Bytes{49, 1, 0, 0, 0, 3, 0, 'a', 'n', 'n', 2}));
+  EXPECT_EQ(*encode(FromSsh(Resize{1, 80, 24, 0, 0})),
+            (Bytes{60, 1, 0, 0, 0, 80, 0, 0, 0, 24, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}));
   EXPECT_EQ(*encode(FromSsh(Connect{2, "db", 5432})), (Bytes{53, 2, 0, 0, 0, 2, 0, 'd', 'b', 0x38, 0x15}));
   EXPECT_EQ(*encode(ToSsh(Listening{2, true, 8080, ""})), (Bytes{40, 2, 0, 0, 0, 1, 0x90, 0x1f, 0, 0}));
   EXPECT_EQ(*encode(ToSsh(Accepted{2, "::1", 9})), (Bytes{41, 2, 0, 0, 0, 3, 0, ':', ':', '1', 9, 0}));

@@ -70,6 +70,11 @@ struct ToSessionFields {
       io.number(m.number);
     } else if constexpr (std::is_same_v<T, SessionChallenge>) {
       fields_of_challenge(io, m);
+    } else if constexpr (std::is_same_v<T, Record>) {
+      io.flag(m.enforce);
+      io.text(m.folder, longest_path, "folder of recordings");
+      io.text(m.user, longest_user, "recorder's user");
+      io.number(m.keep_free);
     } else {
       static_assert(std::is_same_v<T, GoOn>);
     }
@@ -100,9 +105,14 @@ struct FromSessionFields {
       io.flag(m.remote_forwarding);
       io.flag(m.x11_forwarding);
       io.text(m.checked, longest_person, "person who was checked");
+      io.flag(m.recorded);
     } else if constexpr (std::is_same_v<T, SessionAnswer>) {
       io.number(m.request);
       io.text(m.text, longest_check_answer, "answer to a check");
+    } else if constexpr (std::is_same_v<T, Recording>) {
+      io.text(m.file, longest_path, "file");
+    } else if constexpr (std::is_same_v<T, NotRecorded>) {
+      io.text(m.words, longest_text, "words");
     } else {
       static_assert(std::is_same_v<T, SessionOver>);
       io.text(m.words, longest_text, "words");

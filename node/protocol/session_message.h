@@ -82,7 +82,16 @@ struct SessionChallenge {
   Challenge challenge;  // its request is May's
 };
 
-using ToSession = std::variant<Begin, Decision, EndSession, GoOn, KillLogin, SessionChallenge>;
+// Before the decision that accepts: the sessions of this login are recorded (node/session/recorder.h).
+struct Record {
+  static constexpr std::uint8_t message_kind = 72;
+  bool enforce = false;         // what cannot be recorded is refused, or ends
+  std::string folder;           // root's alone; made if it is not there
+  std::string user;             // whom the recorder runs as: a name, or UID:GID
+  std::uint64_t keep_free = 0;  // bytes of the folder's file system that stay free
+};
+
+using ToSession = std::variant<Begin, Decision, EndSession, GoOn, KillLogin, SessionChallenge, Record>;
 
 // --- from aclnode-session to aclnode ---
 
@@ -108,6 +117,7 @@ struct Resume {
   // What its Decision gave it.
   bool agent_forwarding = false, local_forwarding = false, remote_forwarding = false, x11_forwarding = false;
   std::string checked;
+  bool recorded = false;  // there was a Record, and what it asks for is kept
 };
 // The last message.
 struct SessionOver {
@@ -120,7 +130,17 @@ struct SessionAnswer {
   std::string text;
 };
 
-using FromSession = std::variant<May, LoggedIn, Resume, SessionOver, SessionAnswer>;
+// For the records: a session of the login is being written to that file; or cannot be, or can no longer.
+struct Recording {
+  static constexpr std::uint8_t message_kind = 85;
+  std::string file;
+};
+struct NotRecorded {
+  static constexpr std::uint8_t message_kind = 86;
+  std::string words;
+};
+
+using FromSession = std::variant<May, LoggedIn, Resume, SessionOver, SessionAnswer, Recording, NotRecorded>;
 
 // E1361 names the value that is too long or holds a zero byte.
 Expected<Bytes> encode(const ToSession& message);

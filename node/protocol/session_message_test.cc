@@ -52,19 +52,22 @@ ToSession some_to_session() {
     case 4:
       return SessionChallenge{some<std::uint32_t>(),
                               {some<std::uint32_t>(), some_text(90), some<bool>(), some_text(90), some_text(90)}};
+    case 5: return Record{some<bool>(), some_text(100), some_text(20), some<std::uint64_t>()};
     default: return GoOn{};
   }
 }
 
 FromSession some_from_session() {
-  switch (*rc::gen::inRange(0, 5)) {
+  switch (*rc::gen::inRange(0, 7)) {
     case 0: return May{some<std::uint32_t>(), some_text(100), some<bool>(), some<bool>(), Method::keyboard_interactive};
     case 1: return LoggedIn{some_text(100)};
     case 3: return SessionAnswer{some<std::uint32_t>(), some_text(300)};
     case 2:
       return Resume{some<std::uint64_t>(), some_endpoint(),       some_endpoint(), some_text(90),
                     some<bool>(),          some<std::uint64_t>(), some<bool>(),    some<bool>(),
-                    some<bool>(),          some<bool>(),          some_text(90)};
+                    some<bool>(),          some<bool>(),          some_text(90),   some<bool>()};
+    case 4: return Recording{some_text(100)};
+    case 5: return NotRecorded{some_text(100)};
     default: return SessionOver{some_text(100)};
   }
 }
@@ -92,7 +95,7 @@ RC_GTEST_PROP(SessionMessages, ToAclnodeComeThroughUnchanged, ()) {
 }
 
 RC_GTEST_PROP(SessionMessages, OfAnyBytesAreReadOrRefused, (Bytes bytes)) {
-  if (!bytes.empty()) bytes[0] = *rc::gen::inRange<std::uint8_t>(62, 86);
+  if (!bytes.empty()) bytes[0] = *rc::gen::inRange<std::uint8_t>(62, 92);
   if (const auto message = decode_to_session(bytes)) RC_ASSERT(*encode(*message) == bytes);
   if (const auto message = decode_from_session(bytes)) RC_ASSERT(*encode(*message) == bytes);
 }
@@ -101,6 +104,9 @@ TEST(SessionMessages, HaveTheBytesThatTheDocumentGives) {
   EXPECT_EQ(*encode(FromSession(May{3, "ann", true, false, Method::none})),
             (Bytes{80, 3, 0, 0, 0, 3, 0, 'a', 'n', 'n', 1, 0, 1}));
   EXPECT_EQ(*encode(ToSession(GoOn{})), (Bytes{67}));
+  EXPECT_EQ(*encode(ToSession(Record{true, "/r", "1:1", 5})),
+            (Bytes{72, 1, 2, 0, '/', 'r', 3, 0, '1', ':', '1', 5, 0, 0, 0, 0, 0, 0, 0}));
+  EXPECT_EQ(*encode(FromSession(Recording{"a"})), (Bytes{85, 1, 0, 'a'}));
   EXPECT_EQ(*encode(ToSession(KillLogin{0x0102})), (Bytes{68, 2, 1, 0, 0, 0, 0, 0, 0}));
   EXPECT_EQ(*encode(ToSession(Decision{3, true, false, true, false, true, narrowed_remote, "hi", {"A*"}, ""})),
             (Bytes{65, 3, 0, 0, 0, 1, 0, 1, 0, 1, 4, 2, 0, 'h', 'i', 1, 0, 2, 0, 'A', '*', 0, 0}));

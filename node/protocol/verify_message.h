@@ -22,7 +22,7 @@ inline constexpr std::size_t most_security_keys = 16;
 inline constexpr std::size_t longest_token = 32'768;
 inline constexpr std::size_t longest_key_set = 65'536;
 // No message of either side is longer.
-inline constexpr std::size_t longest_verify_message = longest_token + longest_key_set + 8 * 1024;
+inline constexpr std::size_t longest_verify_message = longest_token + longest_key_set + 8192;
 
 // A signature by a FIDO2 key, as `ssh-keygen -Y sign` prints it.
 struct SignatureToVerify {

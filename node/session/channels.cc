@@ -102,6 +102,11 @@ Expected<Answer> Channels::open_with_terminal(const protocol::OpenChannel& wante
   program.environment = make_environment(environment);
   program.input = program.output = program.error = terminal->slave.get();
   program.terminal = true;
+  if (rights_.recorder != nullptr) {
+    auto stream = rights_.recorder->record_terminal(wanted, std::move(terminal->master));
+    if (!stream) return tl::unexpected(stream.error());
+    terminal->master = std::move(*stream);
+  }
   const std::string last_login = exchange_last_login(account, terminal->name, rights_.source);
   if (wanted.kind == protocol::OpenKind::shell) program.greeting = rights_.notices + last_login;
   const auto pid = spawn_as(account, program);
@@ -109,6 +114,7 @@ Expected<Answer> Channels::open_with_terminal(const protocol::OpenChannel& wante
   Channel& channel = channels_[wanted.channel];
   channel.pid = *pid;
   channel.tty = terminal->name;
+  channel.relayed = rights_.recorder != nullptr;
   channel.recorded = record_terminal(account, terminal->name, *pid, rights_.source);
   Answer answer{protocol::Opened{wanted.channel, protocol::ChannelKind::terminal}, {}, 1};
   answer.descriptors[0] = std::move(terminal->master);
@@ -132,6 +138,8 @@ Expected<Answer> Channels::open_with_pipes(const protocol::OpenChannel& wanted, 
   program.input = input->reading.get();
   program.output = output->writing.get();
   program.error = error->writing.get();
+  if (auto recorded = record_pipes(wanted, output->reading, error->reading); !recorded)
+    return tl::unexpected(recorded.error());
   const auto pid = spawn_as(account, program);
   if (!pid) return tl::unexpected(pid.error());
   channels_[wanted.channel].pid = *pid;
@@ -140,6 +148,17 @@ Expected<Answer> Channels::open_with_pipes(const protocol::OpenChannel& wanted, 
   answer.descriptors[1] = std::move(output->reading);
   answer.descriptors[2] = std::move(error->reading);
   return answer;
+}
+
+// Puts the ends of the recorder in the place of those of the process.
+Expected<void> Channels::record_pipes(const protocol::OpenChannel& wanted, Fd& output, Fd& errors) {
+  if (rights_.recorder == nullptr) return {};
+  if (wanted.kind == protocol::OpenKind::subsystem) return rights_.recorder->record_beginning(wanted);
+  auto recorded = rights_.recorder->record_pipes(wanted, {std::move(output), std::move(errors)});
+  if (!recorded) return tl::unexpected(recorded.error());
+  output = std::move(recorded->output);
+  errors = std::move(recorded->errors);
+  return {};
 }
 
 Answer Channels::open(const protocol::OpenChannel& wanted, const Forwarded& forwarded) {
@@ -158,6 +177,11 @@ void Channels::signal(const protocol::Signal& signal) {
   if (at == channels_.end() || at->second.pid <= 0 || number == 0) return;
   at->second.signals |= std::uint64_t{1} << number;
   deliver(at->second);
+}
+
+void Channels::resize(const protocol::Resize& size) {
+  const auto at = channels_.find(size.channel);
+  if (at != channels_.end() && at->second.relayed) rights_.recorder->resize(size);
 }
 
 void Channels::deliver(Channel& channel) {
@@ -202,7 +226,20 @@ std::optional<protocol::Exited> Channels::ended(pid_t pid, int status) {
   } else {
     exited.status = static_cast<std::uint32_t>(WEXITSTATUS(status));
   }
-  return exited;
+  // A terminal that rests is over for aclnode-ssh once its process is: it is not to rest for the recorder's sake.
+  if (!at->second.relayed || !rights_.recorder->drain(at->first)) return exited;
+  at->second.exited = std::move(exited);
+  return std::nullopt;
+}
+
+std::vector<protocol::Exited> Channels::drained(std::optional<std::uint32_t> channel) {
+  std::vector<protocol::Exited> out;
+  for (auto& [number, each] : channels_) {
+    if (!each.exited || (channel && number != *channel)) continue;
+    out.push_back(std::move(*each.exited));
+    each.exited.reset();
+  }
+  return out;
 }
 
 void Channels::hang_up(HangUp which) noexcept {

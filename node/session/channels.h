@@ -16,6 +16,7 @@
 #include "engine/net/fd.h"
 #include "node/protocol/login_message.h"
 #include "node/session/environment.h"
+#include "node/session/recorder.h"
 #include "node/session/spawn.h"
 
 namespace acl::node::session {
@@ -30,8 +31,9 @@ struct Answer {
 struct ChannelRights {
   EnvironmentOf environment;  // but for the client's variables and the terminal
   net::Address source;
-  std::string sftp_server;  // empty: no subsystem sftp
-  std::string notices;      // for interactive shells, such as the message of the day
+  std::string sftp_server;       // empty: no subsystem sftp
+  std::string notices;           // for interactive shells, such as the message of the day
+  Recorder* recorder = nullptr;  // where sessions are recorded; outlives the channels
 };
 
 // What is forwarded for a session: the path of an agent's socket, the name of a display; empty: nothing.
@@ -45,9 +47,12 @@ class Channels {
 
   Answer open(const protocol::OpenChannel& wanted, const Forwarded& forwarded);
   void signal(const protocol::Signal& signal);
+  void resize(const protocol::Resize& size);
   void close(std::uint32_t channel);
-  // A child of this process has ended; nothing if no open channel waits for that.
+  // A child of this process has ended; nothing if no open channel waits for that, or the recorder has still to pass on what it said.
   std::optional<protocol::Exited> ended(pid_t pid, int status);
+  // The recorder has, or, without a channel, will never.
+  std::vector<protocol::Exited> drained(std::optional<std::uint32_t> channel);
 
   // SIGHUP to the process group of each channel, or of each but those on pipes.
   enum class HangUp : std::uint8_t { all, but_on_pipes };
@@ -59,7 +64,9 @@ class Channels {
   struct Channel {
     pid_t pid = -1;  // -1: it has ended
     std::string tty;
-    Fd recorded;  // records.h
+    Fd recorded;                             // records.h
+    bool relayed = false;                    // its terminal is the recorder's
+    std::optional<protocol::Exited> exited;  // to be told when the recorder has passed on the rest
     // Signals wait, as a set, while the process that delivers the last ones has not ended: one at a time, as a client can ask for many.
     pid_t signaller = -1;
     std::uint64_t signals = 0;
@@ -69,6 +76,7 @@ class Channels {
                                       UserProgram program);
   Expected<Answer> open_with_pipes(const protocol::OpenChannel& wanted, const Forwarded& forwarded,
                                    UserProgram program);
+  Expected<void> record_pipes(const protocol::OpenChannel& wanted, Fd& output, Fd& errors);
   void deliver(Channel& channel);
   EnvironmentOf environment_of(const protocol::OpenChannel& wanted, const Forwarded& forwarded) const;
 

@@ -31,7 +31,7 @@ Fd connect_to(const std::string& path) {
   return fd;
 }
 
-DaemonLink::Heard ended(std::string words) { return {DaemonLink::Heard::What::end, {}, std::move(words), {}}; }
+DaemonLink::Heard ended(std::string words) { return {DaemonLink::Heard::What::end, {}, {}, std::move(words), {}}; }
 
 }  // namespace
 
@@ -83,10 +83,15 @@ DaemonLink::Heard DaemonLink::hear(Milliseconds now, std::optional<std::uint32_t
 DaemonLink::Heard DaemonLink::take(const protocol::ToSession& message, std::optional<std::uint32_t> asked) {
   if (const auto* end = std::get_if<protocol::EndSession>(&message)) return ended(end->words);
   if (const auto* decision = std::get_if<protocol::Decision>(&message); decision != nullptr) {
-    if (asked && decision->request == *asked) return {Heard::What::decision, *decision, {}, {}};
+    if (asked && decision->request == *asked)
+      return {Heard::What::decision, *decision, std::exchange(record_, std::nullopt), {}, {}};
+  }
+  if (const auto* record = std::get_if<protocol::Record>(&message); record != nullptr && asked && !record_) {
+    record_ = *record;
+    return {};
   }
   if (const auto* challenge = std::get_if<protocol::SessionChallenge>(&message); challenge != nullptr) {
-    if (asked && challenge->challenge.request == *asked) return {Heard::What::challenge, {}, {}, *challenge};
+    if (asked && challenge->challenge.request == *asked) return {Heard::What::challenge, {}, {}, {}, *challenge};
   }
   if (std::holds_alternative<protocol::GoOn>(message) && std::exchange(resuming_, false)) {
     lost_since_.reset();

@@ -36,6 +36,7 @@ class DaemonLink {
   struct Heard {
     enum class What : std::uint8_t { nothing, decision, challenge, end } what = What::nothing;
     protocol::Decision decision;
+    std::optional<protocol::Record> record;  // with it
     std::string words;  // end
     protocol::SessionChallenge challenge;
   };
@@ -53,6 +54,7 @@ class DaemonLink {
   Milliseconds patience_;
   std::optional<protocol::Resume> resume_;
   bool resuming_ = false;  // asked, and not yet answered
+  std::optional<protocol::Record> record_;  // for the next decision
   std::optional<Milliseconds> lost_since_;
   Milliseconds next_attempt_ = 0;
   std::vector<std::uint8_t> buffer_;

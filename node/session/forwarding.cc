@@ -103,6 +103,15 @@ std::optional<Answer> Forwarding::listen(const protocol::Listen& wanted) {
   return std::nullopt;
 }
 
+std::optional<Answer> Forwarding::hear(const protocol::FromSsh& message) {
+  if (const auto* wanted = std::get_if<protocol::Connect>(&message)) return connect(*wanted);
+  if (const auto* wanted = std::get_if<protocol::ConnectPath>(&message)) return connect(*wanted);
+  if (const auto* wanted = std::get_if<protocol::Listen>(&message)) return listen(*wanted);
+  if (const auto* given_up = std::get_if<protocol::Unlisten>(&message)) unlisten(*given_up);
+  if (const auto* one = std::get_if<protocol::Taken>(&message)) taken(*one);
+  return std::nullopt;
+}
+
 void Forwarding::unlisten(const protocol::Unlisten& message) {
   const auto at = listeners_.find(message.listener);
   if (at == listeners_.end()) return;  // refused, or gone with its process

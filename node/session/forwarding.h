@@ -37,7 +37,8 @@ class Forwarding {
   Forwarding(ForwardingRights rights, Start start, std::string who)
       : rights_(rights), start_(std::move(start)), who_(std::move(who)) {}
 
-  // Nothing: the answer comes with ready().
+  // Any of the next five; nothing: there is no answer, or it comes with ready().
+  std::optional<Answer> hear(const protocol::FromSsh& message);
   std::optional<Answer> connect(const protocol::Connect& wanted);
   std::optional<Answer> connect(const protocol::ConnectPath& wanted);
   std::optional<Answer> listen(const protocol::Listen& wanted);
@@ -45,6 +46,9 @@ class Forwarding {
   void taken(const protocol::Taken& message);
   // The path of an agent's socket or the name of a display; empty where that is not there (any more).
   [[nodiscard]] std::string name_of(const std::optional<std::uint32_t>& listener) const;
+  [[nodiscard]] Forwarded names_for(const protocol::OpenChannel& wanted) const {
+    return {name_of(wanted.agent), name_of(wanted.display)};
+  }
 
   // The socket to the process, to be polled for these; -1: there is none.
   [[nodiscard]] int socket() const noexcept { return socket_.get(); }

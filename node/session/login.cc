@@ -30,6 +30,7 @@
 #include "node/session/host_keys.h"
 #include "node/session/log.h"
 #include "node/session/opening.h"
+#include "node/session/recorder.h"
 #include "node/session/records.h"
 #include "node/session/ssh_process.h"
 
@@ -84,7 +85,11 @@ class Login {
   void hear_login(const protocol::Login& login);
   void hear_sign(const protocol::Sign& sign);
   void hear_daemon();
-  void decide(const protocol::Decision& decision);
+  void decide(const protocol::Decision& decision, const std::optional<protocol::Record>& record);
+  Expected<void> start_recorder(const protocol::Record& record);
+  Expected<void> set_recorder();
+  void hear_recorder();
+  void tell_news();
   void challenge(const protocol::SessionChallenge& challenge);
   void refuse(std::string tell);
   Expected<void> open(const protocol::Decision& decision);
@@ -114,6 +119,7 @@ class Login {
   std::string refusal_;  // policy accepted, and this machine did not: asking again changes nothing
   LoginGroup group_;
   std::optional<OpenedAccount> opened_;
+  std::unique_ptr<Recorder> recorder_;  // where sessions are recorded
   std::optional<Channels> channels_;
   std::optional<Forwarding> forwarding_;
   Outgoing outgoing_;  // to aclnode-ssh
@@ -187,6 +193,8 @@ void Login::loop() {
     const bool forwards = forwarding_ && (!waits || forwarding_->has_outgoing());
     polled.push_back({forwards ? forwarding_->socket() : -1, static_cast<short>(waits ? 0 : POLLIN), 0});
     if (forwards && forwarding_->has_outgoing()) polled[4].events |= POLLOUT;
+    const short written = recorder_ && recorder_->wants_to_write() ? POLLOUT : 0;
+    polled.push_back({recorder_ ? recorder_->fd() : -1, static_cast<short>(POLLIN | written), 0});
     if (wait_for_events(polled) < 0 && errno != EINTR) return over("the system cannot wait for events");
 
     const auto ready = [&](std::size_t i) { return polled[i].revents != 0; };
@@ -196,6 +204,7 @@ void Login::loop() {
     if (ready(1) && waits && !over_ && !outgoing_.flush(ssh_.conversation.get())) over("the connection is closed");
     if (ready(1) && !waits && !over_) hear_ssh();
     if (ready(4) && !over_) hear_forwarder();
+    if (ready(5) && !over_) hear_recorder();
     if (deadline_ != 0 && now_ms() >= deadline_) over("the login was not complete in time");
   }
 }
@@ -225,7 +234,7 @@ void Login::wait_for_children() {
       ssh_.pid = -1;
       continue;
     }
-    if (!channels_) continue;
+    if (!channels_ || (recorder_ && recorder_->ended(pid))) continue;
     forwarding_->ended(pid);
     if (const auto exited = channels_->ended(pid, status)) send(*exited);
   }
@@ -259,18 +268,13 @@ void Login::hear(const FromSsh& message) {
   if (const auto* last = std::get_if<protocol::Over>(&message)) return over(protocol::shown(last->words));
   // What follows is legal only after a login, which makes the channels.
   if (const auto* wanted = std::get_if<protocol::OpenChannel>(&message)) {
-    return answer(
-        channels_->open(*wanted, {forwarding_->name_of(wanted->agent), forwarding_->name_of(wanted->display)}));
+    answer(channels_->open(*wanted, forwarding_->names_for(*wanted)));
+    return tell_news();
   }
   if (const auto* signal = std::get_if<protocol::Signal>(&message)) return channels_->signal(*signal);
+  if (const auto* size = std::get_if<protocol::Resize>(&message)) return channels_->resize(*size);
   if (const auto* closed = std::get_if<protocol::Closed>(&message)) return channels_->close(closed->channel);
-  std::optional<Answer> at_once;
-  if (const auto* connect = std::get_if<protocol::Connect>(&message)) at_once = forwarding_->connect(*connect);
-  if (const auto* connect = std::get_if<protocol::ConnectPath>(&message)) at_once = forwarding_->connect(*connect);
-  if (const auto* wanted = std::get_if<protocol::Listen>(&message)) at_once = forwarding_->listen(*wanted);
-  if (const auto* unlisten = std::get_if<protocol::Unlisten>(&message)) forwarding_->unlisten(*unlisten);
-  if (const auto* taken = std::get_if<protocol::Taken>(&message)) forwarding_->taken(*taken);
-  if (at_once) answer(std::move(*at_once));
+  if (auto at_once = forwarding_->hear(message)) answer(std::move(*at_once));
 }
 
 void Login::hear_sign(const protocol::Sign& sign) {
@@ -293,7 +297,7 @@ void Login::hear_login(const protocol::Login& login) {
 void Login::hear_daemon() {
   const std::optional<std::uint32_t> request = asked_ ? std::optional(asked_->request) : std::nullopt;
   const DaemonLink::Heard heard = daemon_.step(now_ms(), request);
-  if (heard.what == DaemonLink::Heard::What::decision) return decide(heard.decision);
+  if (heard.what == DaemonLink::Heard::What::decision) return decide(heard.decision, heard.record);
   if (heard.what == DaemonLink::Heard::What::challenge) return challenge(heard.challenge);
   if (heard.what != DaemonLink::Heard::What::end || over_) return;
   forced_ = true;
@@ -319,14 +323,17 @@ void Login::challenge(const protocol::SessionChallenge& challenge) {
   send(challenge.challenge);
 }
 
-void Login::decide(const protocol::Decision& decision) {
+void Login::decide(const protocol::Decision& decision, const std::optional<protocol::Record>& record) {
   if (!decision.accept) {
     audit_login(asked_->user, source_, false);
     return refuse(decision.tell);
   }
   // Not before: whom policy denies makes no groups. aclnode-ssh is in none, it ends otherwise; all that modules start is.
+  // The recorder is in none either: what ends a login does not end what writes its end.
+  Expected<void> opened = record ? start_recorder(*record) : Expected<void>();
   group_ = LoginGroup::enter();
-  const auto opened = open(decision);
+  if (opened) opened = open(decision);
+  if (opened) opened = set_recorder();
   audit_login(asked_->user, source_, opened.has_value());
   // What modules started and did not wait for; their signals went by unheard.
   wait_for_children();
@@ -344,9 +351,55 @@ void Login::decide(const protocol::Decision& decision) {
   states_.answered(true);
   send(verdict);
   daemon_.send(protocol::LoggedIn{account_->name});
+  tell_news();
   daemon_.begun({begin_.number, begin_.source, begin_.own, account_->name, account_->uid == 0,
                  static_cast<std::uint64_t>(std::time(nullptr)), decision.agent_forwarding, decision.local_forwarding,
-                 decision.remote_forwarding, decision.x11_forwarding, decision.checked});
+                 decision.remote_forwarding, decision.x11_forwarding, decision.checked, recorder_ != nullptr});
+}
+
+// Where recording is not enforced, it is known by the records that there is none.
+Expected<void> Login::start_recorder(const protocol::Record& record) {
+  auto started = Recorder::start(record);
+  if (started) {
+    recorder_ = std::move(*started);
+    return {};
+  }
+  log_diagnostic(started.error());
+  if (record.enforce) {
+    return fail(started.error().code, "policy demands that this session is recorded, and it cannot be on this machine");
+  }
+  daemon_.send(protocol::NotRecorded{started.error().message.substr(0, protocol::longest_text)});
+  return {};
+}
+
+Expected<void> Login::set_recorder() {
+  if (!recorder_) return {};
+  CastHeader header;
+  header.connection = std::to_string(begin_.number);
+  header.account = account_->name;
+  header.source = text_of(begin_.source);
+  header.shell = account_->shell;
+  header.title = fmt::format("{} from {}", account_->name, source_.text());
+  recorder_->set_login(std::move(header));
+  return recorder_->await();
+}
+
+void Login::hear_recorder() {
+  const Recorder::Heard heard = recorder_->hear();
+  const bool gone = recorder_->fd() < 0;
+  if (gone || heard.what == Recorder::Heard::What::drained) {
+    for (const protocol::Exited& exited : channels_->drained(gone ? std::nullopt : std::optional(heard.channel)))
+      send(exited);
+  }
+  tell_news();
+  if (heard.what != Recorder::Heard::What::end || over_) return;
+  forced_ = true;
+  over(heard.words);
+}
+
+void Login::tell_news() {
+  if (!recorder_) return;
+  for (const protocol::FromSession& one : recorder_->take_news()) daemon_.send(one);
 }
 
 Expected<void> Login::open(const protocol::Decision& decision) {
@@ -369,6 +422,7 @@ Expected<void> Login::open(const protocol::Decision& decision) {
   rights.source = source_;
   rights.sftp_server = begin_.sftp_server;
   rights.notices = opened->notices;
+  rights.recorder = recorder_.get();
   opened_ = std::move(*opened);
   forwarding_.emplace(ForwardingRights{decision.agent_forwarding, decision.local_forwarding, decision.remote_forwarding,
                                        decision.x11_forwarding, decision.narrowed},
@@ -458,6 +512,8 @@ void Login::finish() {
   // Before all that can take its time: records wait for locks that others may hold, and the timer ends this process. At once where there is
   // a group of the login; what has left it by root's hand, and where there is none, by looking.
   if (forced_) group_.kill();
+  // With aclnode-ssh's ends its channels have theirs: it writes what is left, and is no descendant then.
+  if (recorder_) recorder_->finish();
   if (forced_ && !kill_descendants()) {
     log_diagnostic(make_diagnostic(
         Code::E1404, fmt::format("processes of \"{}\", whose login from {} has ended, cannot all be killed",

@@ -3,6 +3,7 @@
 //   aclnode-session supervise SOCKET [--linger SECONDS] [--patience SECONDS]
 //   aclnode-session make-host-keys FOLDER
 //   aclnode-session forward                      started for a user, with their socket as descriptor 3
+//   aclnode-session record USER|UID:GID          started for a login that is recorded, likewise
 //
 // --linger: end after so long without logins and without aclnode. --patience: how long a login goes on without aclnode (60).
 // Exit: 0 done, 1 a login could not be begun, 2 wrong usage, 3 could not listen, read or write.
@@ -22,6 +23,7 @@
 #include "node/session/forwarder.h"
 #include "node/session/host_keys.h"
 #include "node/session/log.h"
+#include "node/session/recorder_process.h"
 #include "node/session/supervisor.h"
 
 namespace acl::node::session {
@@ -101,5 +103,6 @@ int main(int count, char** arguments) {
   if (all[0] == "supervise") return supervise_verb(rest);
   if (all[0] == "make-host-keys" && rest.size() == 1) return make_host_keys_verb(std::string(rest[0]));
   if (all[0] == "forward" && rest.empty()) return serve_forwarding();
+  if (all[0] == "record" && rest.size() == 1) return serve_recorder(std::string(rest[0]));
   return usage();
 }

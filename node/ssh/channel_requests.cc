@@ -2,6 +2,7 @@
 #include <sys/ioctl.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 #include "node/ssh/channel_packets.h"
@@ -53,17 +54,21 @@ bool has_terminal(const Channel& channel) {
   return channel.kind == protocol::ChannelKind::terminal && channel.from && !channel.forward;
 }
 
-// The kernel tells the terminal's foreground (SIGWINCH).
-bool change_window(const Channel& channel, PacketReader& reader) {
-  winsize size{};
+// The kernel tells the terminal's foreground (SIGWINCH). Where the login is recorded this is no terminal but a stream to it (ENOTTY), and
+// aclnode-session has it done.
+bool change_window(const Channel& channel, PacketReader& reader, Effects& out) {
+  protocol::Resize wanted;
+  for (std::uint32_t* const each : {&wanted.columns, &wanted.rows, &wanted.width, &wanted.height})
+    *each = reader.number();
+  if (!reader.done() || !has_terminal(channel)) return false;
   const auto short_of = [](std::uint32_t value) {
     return static_cast<unsigned short>(std::min<std::uint32_t>(value, UINT16_MAX));
   };
-  size.ws_col = short_of(reader.number());
-  size.ws_row = short_of(reader.number());
-  size.ws_xpixel = short_of(reader.number());
-  size.ws_ypixel = short_of(reader.number());
-  return reader.done() && has_terminal(channel) && ioctl(channel.from.get(), TIOCSWINSZ, &size) == 0;
+  const winsize size{short_of(wanted.rows), short_of(wanted.columns), short_of(wanted.width), short_of(wanted.height)};
+  if (ioctl(channel.from.get(), TIOCSWINSZ, &size) == 0) return true;
+  wanted.channel = *channel.asked;
+  if (errno == ENOTTY) out.messages.emplace_back(wanted);
+  return errno == ENOTTY;
 }
 
 }  // namespace
@@ -106,7 +111,7 @@ bool Channels::carry_out(Channel& channel, Request& request, Effects& out) {
   if (name == "env") return take_variable(channel, request.rest);
   if (name == "auth-agent-req@openssh.com") return want_agent(channel, request.rest, request.wants_reply, out);
   if (name == "x11-req") return want_display(channel, request.rest, request.wants_reply, out);
-  if (name == "window-change") return change_window(channel, request.rest);
+  if (name == "window-change") return change_window(channel, request.rest, out);
   // A pseudoterminal of Linux knows no break (pty(7)); tcsendbreak(3) on one does nothing, successfully.
   if (name == "break") return has_terminal(channel);
   if (name == "signal") {

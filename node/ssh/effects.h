@@ -21,6 +21,7 @@ enum class Reason : std::uint32_t {
 
 struct Effects {
   std::vector<Bytes> packets;
+  Bytes question;        // USERAUTH_INFO_REQUEST, after the packets; empty: none
   bool success = false;  // USERAUTH_SUCCESS, after the packets
   std::vector<protocol::FromSsh> messages;
   bool over = false;  // DISCONNECT, with these words

@@ -136,14 +136,14 @@ void Login::challenged(const protocol::Challenge& challenge, Effects& out) {
 
 void Login::prompt(Effects& out) {
   asking_ = Asking::prompted;
-  out.packets.push_back(PacketWriter(msg_userauth_info_request)
-                            .string("")
-                            .string(with_carriage_returns(challenge_.instruction))
-                            .string("")
-                            .number(1)
-                            .string(challenge_.prompt)
-                            .boolean(true)
-                            .take());
+  out.question = PacketWriter(msg_userauth_info_request)
+                     .string("")
+                     .string(with_carriage_returns(challenge_.instruction))
+                     .string("")
+                     .number(1)
+                     .string(challenge_.prompt)
+                     .boolean(true)
+                     .take();
 }
 
 void Login::hear_info_response(ByteView payload, Effects& out) {

@@ -261,6 +261,7 @@ void Service::hear_packet(std::uint8_t type, ByteView payload) {
 
 void Service::carry_out(Effects& effects) {
   for (const Bytes& packet : effects.packets) transport_->send(packet);
+  if (!effects.question.empty()) transport_->send_question(effects.question);
   if (effects.success) {
     transport_->send_success();
     channels_.emplace(*login_->verdict(), transport_->client().find("OpenSSH") != std::string::npos);

@@ -199,6 +199,11 @@ void Transport::send(ByteView head, ByteView tail) {
   if (send_payload(state_->session.get(), head, tail) != SSH_OK) state_->fail_with("a packet cannot be sent");
 }
 
+void Transport::send_question(ByteView payload) {
+  if (!failed() && acl::node::ssh::send_question(state_->session.get(), payload) != SSH_OK)
+    state_->fail_with("a packet cannot be sent");
+}
+
 void Transport::send_success() {
   if (!failed() && ssh_auth_reply_success(state_->session.get(), 0) != SSH_OK)
     state_->fail_with("a packet cannot be sent");

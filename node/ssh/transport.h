@@ -46,6 +46,8 @@ class Transport {
 
   // A packet for the client, in two parts to spare a copy. While keys are exchanged it waits in libssh: send nothing large then.
   void send(ByteView head, ByteView tail = {});
+  // USERAUTH_INFO_REQUEST; from here on its answers are let in.
+  void send_question(ByteView payload);
   // USERAUTH_SUCCESS; from here on packets of channels are let in.
   void send_success();
 

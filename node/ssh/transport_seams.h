@@ -30,4 +30,7 @@ Seams& seams() noexcept;
 // The payload as a packet of its own, whatever its number; SSH_OK, or SSH_ERROR.
 int send_payload(ssh_session session, ByteView head, ByteView tail);
 
+// The payload of an INFO_REQUEST, likewise; libssh then lets its answer in, which it refuses otherwise.
+int send_question(ssh_session session, ByteView payload);
+
 }  // namespace acl::node::ssh

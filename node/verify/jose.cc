@@ -68,7 +68,8 @@ bool is_for_signatures(const Json& object) {
     return false;
   const Json* const operations = object.find("key_ops");
   if (operations == nullptr) return true;
-  return std::any_of(operations->items.begin(), operations->items.end(),
+  return operations->kind == Json::Kind::array &&
+         std::any_of(operations->items.begin(), operations->items.end(),
                      [](const Json& each) { return each.kind == Json::Kind::string && each.text == "verify"; });
 }
 

@@ -40,8 +40,8 @@ class Builder {
     Json* place = &root_;
     if (!open_.empty()) {
       Json& parent = *open_.back();
-      place = parent.kind == Json::Kind::array ? &parent.items.emplace_back()
-                                               : &parent.members.emplace_back(std::move(key_), Json{}).second;
+      if (parent.kind == Json::Kind::object) parent.names.push_back(std::move(key_));
+      place = &parent.items.emplace_back();
     }
     place->kind = kind;
     return place;
@@ -72,8 +72,8 @@ class Builder {
 }  // namespace
 
 const Json* Json::find(std::string_view name) const noexcept {
-  for (const auto& [each, value] : members)
-    if (each == name) return &value;
+  for (std::size_t i = 0; i < names.size(); ++i)
+    if (names[i] == name) return &items[i];
   return nullptr;
 }
 

@@ -8,7 +8,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace acl::node::verify {
@@ -19,8 +18,8 @@ struct Json {
   bool truth = false;
   double number = 0;
   std::string text;
-  std::vector<Json> items;                            // of an array
-  std::vector<std::pair<std::string, Json>> members;  // of an object
+  std::vector<Json> items;         // of an array; of an object, by its names
+  std::vector<std::string> names;  // of an object
 
   // Null if it is no object or has no such member.
   [[nodiscard]] const Json* find(std::string_view name) const noexcept;

@@ -194,7 +194,7 @@ class Ssh(Part):
         self.classes = self.section(class_line, self.sources, "III")
         self.rules = self.section(rule_line, rules, "BBHI6I")
         for action, flags, reserved, _, *lists in self.rules:
-            need(action in (1, 2) and flags < 64 and reserved == 0, "a rule")
+            need(action in (1, 2) and flags < 128 and reserved == 0, "a rule")
             for first, count in zip(lists[::2], lists[1::2]):
                 need(first + count <= words, "a list of a rule")
                 need(all(self.words[first : first + count]), "a text of a rule")

@@ -284,5 +284,45 @@ def test_only_the_newest_text_is_looked_at():
         assert versions == sorted(set(versions)) and versions[-1] == 199
 
 
+def large_policy():
+    """More than 128 KiB; the last rule alone uses group:ops."""
+    rules = ''.join('    {"action": "accept", "src": ["group:eng"], "dst": ["tag:web:%d"]},\n' % port
+                    for port in range(1, 3000))
+    return ('{\n  "groups": {"group:eng": ["ana@example.com"], "group:ops": ["bob@example.com"]},\n'
+            '  "tagOwners": {"tag:web": ["group:eng"]},\n  "acls": [\n' + rules +
+            '    {"action": "accept", "src": ["group:ops"], "dst": ["tag:web:*"]},\n  ],\n}\n')
+
+
+def test_of_a_large_file_the_changed_rule_is_told_first_and_then_the_whole():
+    with Folder({'policy.hujson': large_policy()}) as folder, Client(folder) as lsp:
+        uri = lsp.open('policy.hujson')
+        assert not lsp.diagnostics(uri)
+
+        def published():
+            """The codes of each publication since the last change."""
+            lsp.settled()
+            return [sorted(codes(m['params']['diagnostics'])) for m in lsp.notifications
+                    if m['method'] == 'textDocument/publishDiagnostics' and m['params']['version'] == lsp.versions[uri]]
+
+        at = lsp.place(uri, '"group:ops"], "dst"')
+        line, begin = at['line'], at['character'] + 1
+        # What is wrong in the rule is known at once; that nothing uses group:ops is what the whole tells.
+        lsp.change(uri, (line, begin + 6, line, begin + 9, 'opps'))
+        first = lsp.wait(lambda m: m['method'] == 'textDocument/publishDiagnostics')['params']['diagnostics']
+        assert codes(first) == ['E0302'], first
+        assert first[0]['range'] == {'start': {'line': line, 'character': begin - 1},
+                                     'end': {'line': line, 'character': begin + 11}}
+        assert published() == [['E0302'], ['E0302', 'W0322']]
+        # Both marks move and stay where text comes that is no rule; that one is looked at as a whole alone.
+        lsp.change(uri, (line, 0, line, 0, '    // who is on call\n'))
+        assert published() == [['E0302', 'W0322']]
+        lsp.change(uri, (line + 1, begin + 6, line + 1, begin + 10, 'ops'))
+        assert published() == [['W0322'], []]
+        # A request that needs the whole does not wait, and the whole is told all the same.
+        lsp.change(uri, (line + 1, begin + 6, line + 1, begin + 9, 'eng'))
+        lsp.request('textDocument/foldingRange', {'textDocument': {'uri': uri}})
+        assert published()[-1] == ['W0322']
+
+
 if __name__ == '__main__':
     main()

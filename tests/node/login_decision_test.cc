@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "compiler/questions/can.h"
+#include "node/protocol/session_message.h"
 #include "node/wireguard/allowed_ips.h"
 #include "tests/node/example.h"
 
@@ -59,13 +60,14 @@ struct World {
                   bool is_root = false) {
     facts.owned = allowed;
     facts.break_glass = glass;
-    return decide_login({facts, denied, host, &checks, now},
-                        {*net::Address::parse(source), own, user, exists, is_root || user == "root", checked});
+    LoginAsked asked{*net::Address::parse(source), own, user, exists, is_root || user == "root", checked};
+    asked.by_sshd = by_sshd;
+    return decide_login({facts, denied, host, &checks, now, recording, allow}, asked);
   }
 
   LoginAnswer again(const LoginAnswer& had, const std::string& user = "deploy") {
     static_cast<void>(ask(user));  // makes the facts
-    return decide_login_again({facts, denied, host, &checks, now},
+    return decide_login_again({facts, denied, host, &checks, now, recording, allow},
                               {*net::Address::parse("100.64.0.1"), own, user, true, false, {}}, had);
   }
 
@@ -73,11 +75,14 @@ struct World {
   std::vector<OwnedRange> allowed;
   std::vector<BreakGlass> glass;
   std::vector<std::string> denied;
+  ForwardingsAllowed allow;
   std::vector<net::Address> host{*net::Address::parse("100.64.0.2")};
   net::Address own = *net::Address::parse("100.64.0.2");
   Facts facts;
   Checks checks;
   release::Time now = 0;
+  RecordingSettings recording;
+  bool by_sshd = false;
   std::optional<LoginAsked::Checked> checked;
 };
 
@@ -268,8 +273,61 @@ TEST(LoginDecision, ARuleThatDemandsARecorderIsRefused) {
   })");
   const LoginAnswer answer = world.ask("root");
   EXPECT_FALSE(answer.accept) << answer.reason;
-  EXPECT_THAT(answer.reason, HasSubstr("no recorder"));
+  EXPECT_THAT(answer.reason, HasSubstr("this node is none of these"));
   EXPECT_THAT(answer.tell, HasSubstr("no recorder here"));
+}
+
+// accepted, recorded, enforced; as a node whose server is one of the recorders or not.
+std::string recording_of(const std::string& more, const RecordingSettings& settings, bool by_sshd = false) {
+  World world(release::OnExpiry::keep, (R"({
+    "tagOwners": {"tag:srv": ["autogroup:admin"], "tag:rec": ["autogroup:admin"]},
+    "grants": [{"src": ["ann@example.com"], "dst": ["tag:srv"], "ip": ["tcp:22"]}],
+    "ssh": [{"action": "accept", "src": ["ann@example.com"], "dst": ["tag:srv"], "users": ["root"])" +
+                                        more + "}]}")
+                                           .c_str());
+  world.recording = settings;
+  world.by_sshd = by_sshd;
+  const LoginAnswer answer = world.ask("root");
+  return fmt::format("{}{}{}", answer.accept ? "accepted" : "refused", answer.record ? " recorded" : "",
+                     answer.accept && answer.enforce_recording ? " enforced" : "");
+}
+
+TEST(LoginDecision, WhatIsRecordedIsPolicysWordAndWhereALocalOne) {
+  const std::string elsewhere = R"(, "recorder": ["tag:rec"])", here = R"(, "recorder": ["tag:srv"])";
+  const std::string demanded = R"(, "enforceRecorder": true)";
+  RecordingSettings rule, off, all, local;
+  off.sessions = "off";
+  all.sessions = "all";
+  local.accept_local = true;
+  EXPECT_EQ(recording_of("", rule), "accepted");
+  EXPECT_EQ(recording_of("", all), "accepted recorded");
+  EXPECT_EQ(recording_of(elsewhere, rule), "accepted");
+  EXPECT_EQ(recording_of(elsewhere, local), "accepted recorded");
+  EXPECT_EQ(recording_of(elsewhere, all), "accepted recorded");
+  EXPECT_EQ(recording_of(here, rule), "accepted recorded");
+  EXPECT_EQ(recording_of(here, off), "accepted");
+  EXPECT_EQ(recording_of(here + demanded, rule), "accepted recorded enforced");
+  EXPECT_EQ(recording_of(here + demanded, off), "refused");
+  EXPECT_EQ(recording_of(elsewhere + demanded, rule), "refused");
+  EXPECT_EQ(recording_of(elsewhere + demanded, all), "refused recorded");
+  EXPECT_EQ(recording_of(elsewhere + demanded, local), "accepted recorded enforced");
+  EXPECT_EQ(recording_of(here, rule, true), "accepted");
+  EXPECT_EQ(recording_of(here + demanded, rule, true), "refused");
+}
+
+TEST(LoginDecision, ALoginThatIsNotRecordedEndsWhenThatIsDemanded) {
+  World world(release::OnExpiry::keep, R"({
+    "tagOwners": {"tag:srv": ["autogroup:admin"]},
+    "grants": [{"src": ["ann@example.com"], "dst": ["tag:srv"], "ip": ["tcp:22"]}],
+    "ssh": [{"action": "accept", "src": ["ann@example.com"], "dst": ["tag:srv"], "users": ["root"],
+             "recorder": ["tag:srv"], "enforceRecorder": true}],
+  })");
+  LoginAnswer had = world.ask("root");
+  EXPECT_TRUE(world.again(had, "root").accept);
+  EXPECT_TRUE(world.again(had, "root").record);
+  had.record = false;
+  EXPECT_FALSE(world.again(had, "root").accept);
+  EXPECT_THAT(world.again(had, "root").tell, HasSubstr("demands that this session is recorded"));
 }
 
 TEST(LoginDecision, ALocalSettingNarrowsAndNeverWidens) {
@@ -285,6 +343,36 @@ TEST(LoginDecision, ALocalSettingNarrowsAndNeverWidens) {
   world.denied = {"root"};
   EXPECT_FALSE(world.ask("deploy", "100.64.0.1", true, true).accept);
   EXPECT_FALSE(world.ask("backup").accept);
+}
+
+TEST(LoginDecision, SettingsTakeForwardingsAwayAndSayWhich) {
+  struct Case {
+    bool ForwardingsAllowed::*setting;
+    bool LoginAnswer::*right;
+    std::uint8_t bit;
+    const char* name;
+  };
+  World world;
+  const LoginAnswer all = world.ask("deploy");
+  EXPECT_EQ(all.narrowed, 0);
+  for (const Case& each :
+       {Case{&ForwardingsAllowed::agent, &LoginAnswer::agent_forwarding, protocol::narrowed_agent, "allow_agent"},
+        Case{&ForwardingsAllowed::local, &LoginAnswer::local_forwarding, protocol::narrowed_local, "allow_local"},
+        Case{&ForwardingsAllowed::remote, &LoginAnswer::remote_forwarding, protocol::narrowed_remote, "allow_remote"},
+        Case{&ForwardingsAllowed::x11, &LoginAnswer::x11_forwarding, protocol::narrowed_x11, "allow_x11"}}) {
+    EXPECT_TRUE(all.*each.right) << each.name;
+    world.allow = {};
+    world.allow.*each.setting = false;
+    const LoginAnswer answer = world.ask("deploy");
+    EXPECT_TRUE(answer.accept);
+    EXPECT_FALSE(answer.*each.right);
+    EXPECT_EQ(answer.narrowed, each.bit);
+    EXPECT_THAT(answer.why.layers.back().reason, HasSubstr(each.name));
+    EXPECT_EQ(answer.agent_forwarding + answer.local_forwarding + answer.remote_forwarding + answer.x11_forwarding, 3);
+    // A login that lives and has it ends; one that never had it goes on.
+    EXPECT_THAT(world.again(all).tell, HasSubstr("aclnode.toml of this machine no longer gives"));
+    EXPECT_TRUE(world.again(answer).accept);
+  }
 }
 
 TEST(LoginDecision, ALoginThatLivesIsDeniedOnceARightItHasIsGivenNoMore) {

@@ -4,7 +4,7 @@ enter() puts the test into namespaces of its own (mounts, network, processes) an
 records of its own; nothing of the machine is changed, and all that was started ends with the test. A second network
 namespace is where clients are. Needs root, namespaces, ip, unshare. Environment: ACLNODE_SESSION names the program.
 """
-import array, atexit, ctypes, glob, json, os, select, shutil, signal, socket, subprocess, sys, time
+import array, atexit, ctypes, fcntl, glob, json, os, select, shutil, signal, socket, struct, subprocess, sys, termios, time
 
 import wire
 
@@ -186,6 +186,10 @@ def kill_all(words):
     assert wait_for(none_left), words
 
 
+# With RECORDED in the environment every login is: all else is to be the same.
+RECORDED = bool(os.environ.get("RECORDED"))
+
+
 class Closed(Exception):
     pass
 
@@ -195,16 +199,24 @@ class Conversation:
     def __init__(self, end):
         self.end = end
         self.end.settimeout(PATIENCE)
+        self.news = []  # of recordings
 
     def say(self, message, /, **values):
         self.end.send(wire.encode(message, **values))
 
     def hear(self, name=None):
-        """The next message and its descriptors; of another name it is a failure."""
+        """The next message and its descriptors; of another name it is a failure. News of recordings are kept for who asks for them."""
+        kept = next((one for one in self.news if one.name == name), None)
+        if kept is not None:
+            self.news.remove(kept)
+            return kept
         data, ancillary, _, _ = self.end.recvmsg(200_000, socket.CMSG_SPACE(16))
         if not data:
             raise Closed()
         message = wire.decode(data)
+        if message.name in ("recording", "not-recorded") and name not in ("recording", "not-recorded"):
+            self.news.append(message)
+            return self.hear(name)
         message["fds"] = [fd for _, _, fds in ancillary for fd in array.array("i", fds[:len(fds) // 4 * 4])]
         if name is not None and message.name != name:
             raise AssertionError(f"{name} was awaited, and this came: {message.name} {dict(message)}")
@@ -315,7 +327,18 @@ class Login:
         self.ssh.say("login", request=self.request(), user=user, method=method)
         return self.daemon.hear("may")
 
+    def record(self, **settings):
+        """Of the decision that follows."""
+        self.daemon.say("record", **{"folder": f"{FOLDER}/recordings", "user": "65533:65533", **settings})
+
+    def resize(self, channel, descriptor, rows, columns):
+        if RECORDED:
+            return self.ssh.say("resize", channel=channel, rows=rows, columns=columns)
+        fcntl.ioctl(descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
     def decide(self, may, accept=True, patterns=(), **more):
+        if RECORDED and accept:
+            self.record()
         self.daemon.say("decision", request=may.request, accept=accept, patterns=[(each,) for each in patterns], **more)
         return self.ssh.hear("login-verdict")
 

@@ -29,6 +29,7 @@ FIELDS = {
     "connect": (53, [("channel", "u32"), ("host", "text"), ("port", "u16")]),
     "over": (54, [("words", "text")]),
     "answer": (55, [("request", "u32"), ("text", "text")]),
+    "resize": (60, [("channel", "u32"), ("columns", "u32"), ("rows", "u32"), ("width", "u32"), ("height", "u32")]),
     "begin": (64, [("number", "u64"), ("source", "blob"), ("source_port", "u16"), ("own", "blob"), ("own_port", "u16"),
                    ("grace_s", "u32"), ("keepalive_s", "u32"), ("keepalive_count", "u32"), ("rekey_bytes", "u64"), ("formality", "u8"),
                    ("ssh_program", "text"), ("ssh_user", "text"), ("key_folder", "text"), ("pam_service", "text"),
@@ -37,13 +38,16 @@ FIELDS = {
                       ("patterns", [("pattern", "text")]), ("checked", "text")]),
     "end-session": (66, [("words", "text")]),
     "go-on": (67, []),
+    "record": (72, [("enforce", "u8"), ("folder", "text"), ("user", "text"), ("keep_free", "u64")]),
     "session-challenge": (69, [("wait_s", "u32"), *CHALLENGE]),
     "may": (80, [("request", "u32"), ("user", "text"), ("exists", "u8"), ("is_root", "u8"), ("method", "u8")]),
     "logged-in": (81, [("user", "text")]),
     "resume": (82, [("number", "u64"), ("source", "blob"), ("source_port", "u16"), ("own", "blob"), ("own_port", "u16"), ("user", "text"),
-                    ("is_root", "u8"), ("since", "u64"), ("agent", "u8"), ("local", "u8"), ("remote", "u8"), ("checked", "text")]),
+                    ("is_root", "u8"), ("since", "u64"), ("agent", "u8"), ("local", "u8"), ("remote", "u8"), ("checked", "text"), ("recorded", "u8")]),
     "session-over": (83, [("words", "text")]),
     "session-answer": (84, [("request", "u32"), ("text", "text")]),
+    "recording": (85, [("file", "text")]),
+    "not-recorded": (86, [("words", "text")]),
 }
 NAMES = {kind: name for name, (kind, _) in FIELDS.items()}
 NUMBERS = {"u8": "<B", "u16": "<H", "u32": "<I", "u64": "<Q"}

@@ -90,7 +90,7 @@ def new_key(algorithm, kid="1"):
     return {**jwk, "kid": kid, "alg": algorithm, "use": "sig"}
 
 
-def make_certificates(folder, host):
+def make_certificates(folder, host, authority="test CA"):
     """ca.pem, and server.pem and server.key for the host."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
@@ -107,9 +107,9 @@ def make_certificates(folder, host):
     def named(text):
         return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, text)])
     ca_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
-    ca = certificate(named("test CA"), ca_key, named("test CA"), ca_key, x509.SubjectKeyIdentifier.from_public_key(ca_key.public_key()))
+    ca = certificate(named(authority), ca_key, named(authority), ca_key, x509.SubjectKeyIdentifier.from_public_key(ca_key.public_key()))
     names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(host))])
-    leaf = certificate(named("provider"), key, named("test CA"), ca_key, names)
+    leaf = certificate(named("provider"), key, named(authority), ca_key, names)
     pem = serialization.Encoding.PEM
     for name, data in (("ca.pem", ca.public_bytes(pem)), ("server.pem", leaf.public_bytes(pem)),
                        ("server.key", key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))):

@@ -80,7 +80,7 @@ def logged_in(user):
 
 def resume(begin, user, is_root, since, rights):
     return (struct.pack("<BQ", 82, begin["number"]) + endpoint(begin["source"]) + endpoint(begin["own"]) + text(user) +
-            struct.pack("<BQ", is_root, since) + struct.pack("<BBBB", *rights) + text(""))
+            struct.pack("<BQ", is_root, since) + struct.pack("<BBBB", *rights) + text("") + b"\0")
 
 
 def over(words):
