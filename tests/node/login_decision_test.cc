@@ -481,7 +481,7 @@ TEST(LoginDecision, SaysWhatAclcCanSays) {
         const auto can = questions::can_login(example.views(), source.name, user, example.nodes()[number].name);
         ASSERT_TRUE(can) << can.error().message;
         const LoginAnswer answer =
-            decide_login({facts, {}, {}, nullptr, 0},
+            decide_login({facts, {}, {}, nullptr, 0, {}, {}},
                          {source.addresses.front(), own, user, true, std::string_view(user) == "root", {}});
         ++asked;
         accepted += answer.accept ? 1 : 0;
