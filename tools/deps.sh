@@ -5,7 +5,8 @@
 # usage: tools/deps.sh build|check|editors...
 #   build     compile, test, install
 #   check     lint, fuzz, bench
-#   editors   VS Code's extension: packing it, and trying it in code-server with a browser; half a gigabyte
+#   editors   VS Code's extension: packing it, and trying it in code-server with a browser; half a gigabyte. Its npm is also what the OpenID
+#             provider of tests comes by; they are skipped without
 set -euo pipefail
 
 build=(

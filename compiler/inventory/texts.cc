@@ -109,8 +109,8 @@ std::optional<std::int64_t> parse_time(std::string_view text) noexcept {
   }
   const auto offset = parse_offset(text.substr(at));
   if (!offset) return std::nullopt;
-  const std::int64_t seconds =
-      days_from_date(year, month, day) * 86400 + hour * 3600 + minute * 60 + std::min(second, 59) - *offset;
+  const std::int64_t seconds = days_from_date(year, month, day) * 86400 + std::int64_t{hour} * 3600 +
+                               std::int64_t{minute} * 60 + std::min(second, 59) - *offset;
   // An offset can carry the first and the last day of the calendar out of it.
   constexpr std::int64_t last = 253402300799;
   if (seconds < go_zero_time || seconds > last) return std::nullopt;

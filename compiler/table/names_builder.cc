@@ -13,7 +13,6 @@ namespace acl::tables {
 namespace {
 
 using resolve::Resolved;
-using resolve::Rule;
 
 class NamesBuilder {
  public:
@@ -99,7 +98,7 @@ class NamesBuilder {
     writer.reserve(sizeof(acl_names) + exact_bytes(classes) + heap_.bytes().size() + input_.known.size() +
                    8 * (pairs_.size() + words_.size() + 2 * capabilities_.size() + input_.hot_rules.size() +
                         input_.ssh_rules.size()) +
-                   16 * acl_line_bytes);
+                   std::size_t{16} * acl_line_bytes);
     acl_names names{};
     names.part = part_header(acl_kind_names, classes.columns.size());
     names.destination_classes = static_cast<acl_u32>(destinations.rules.size());

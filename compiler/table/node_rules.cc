@@ -134,7 +134,8 @@ bool NodeRuleReader::is_recorder(NodeId node, const SshRule& rule) const {
   const auto& recorders = resolved.file->policy.ssh[rule.index].recorder;
   return std::any_of(recorders.begin(), recorders.end(), [&](const policy::Selector& recorder) {
     const auto& tags = inventory.nodes[node].tags;
-    return std::any_of(tags.begin(), tags.end(), [&](std::uint32_t tag) { return inventory.tags[tag] == recorder.text; });
+    return std::any_of(tags.begin(), tags.end(),
+                       [&](std::uint32_t tag) { return inventory.tags[tag] == recorder.text; });
   });
 }
 

@@ -112,8 +112,8 @@ bool same_logins(const Part& a, const Part& b) {
         if (x.action == table::LoginAction::deny) continue;
         if (!(a.rules.at(x.rule) == b.rules.at(y.rule)) || x.check_period != y.check_period ||
             x.agent_forwarding != y.agent_forwarding || x.local_forwarding != y.local_forwarding ||
-            x.remote_forwarding != y.remote_forwarding || x.enforce_recorder != y.enforce_recorder || x.is_recorder != y.is_recorder ||
-            x.environment != y.environment || x.recorders != y.recorders)
+            x.remote_forwarding != y.remote_forwarding || x.enforce_recorder != y.enforce_recorder ||
+            x.is_recorder != y.is_recorder || x.environment != y.environment || x.recorders != y.recorders)
           return false;
       }
     }

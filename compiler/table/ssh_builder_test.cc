@@ -114,6 +114,17 @@ TEST(BuiltSshPart, TheTermsAreThoseOfTheRule) {
               decision.remote_forwarding);
 }
 
+TEST(BuiltSshPart, ANodeKnowsWhetherItIsARecorderOfTheRule) {
+  const auto is_recorder = [](const char* recorders) {
+    return Built(rule("accept", "ana@example.com", "tag:db", R"("web")", fmt::format(R"(,"recorder":[{}])", recorders)))
+        .decide(laptop, "web")
+        .is_recorder;
+  };
+  EXPECT_FALSE(is_recorder(R"("tag:rec")"));
+  EXPECT_TRUE(is_recorder(R"("tag:db")"));
+  EXPECT_TRUE(is_recorder(R"("tag:rec","tag:db")"));
+}
+
 TEST(BuiltSshPart, NobodyElseIsASource) {
   const Built built(rule("accept", "ana@example.com", "tag:db", R"("root")"));
   for (const char* source : {"100.64.0.0", desk, db, "8.8.8.8", "fd7a:115c:a1e0::9", "::"}) {

@@ -49,8 +49,7 @@ int list(const Options& options) {
   // Recordings are there without a daemon, too.
   std::string live;
   const int asked = ask(options.where, AskSessions{}, live);
-  const std::string out =
-      options.json ? sessions_json(live, *recordings) + "\n" : sessions_text(live, *recordings);
+  const std::string out = options.json ? sessions_json(live, *recordings) + "\n" : sessions_text(live, *recordings);
   if (!print_out(out)) return exit_failed;
   return asked;
 }
@@ -71,9 +70,10 @@ Expected<std::string> recording_named(const Options& options) {
   if (found.empty())
     return fail(Code::E1454, fmt::format("no recording in \"{}\" is {}", *folder, release::quoted(options.name)),
                 "`aclnode sessions list` has them");
-  return fail(Code::E1454,
-              fmt::format("{} has {} recordings, one for each of its channels", release::quoted(options.name), found.size()),
-              fmt::format("name one, such as {}.0", options.name));
+  return fail(
+      Code::E1454,
+      fmt::format("{} has {} recordings, one for each of its channels", release::quoted(options.name), found.size()),
+      fmt::format("name one, such as {}.0", options.name));
 }
 
 int play(const Options& options) {
@@ -92,7 +92,8 @@ int play(const Options& options) {
     pause = std::min(pause / options.speed, 1e9);
     shown += std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(pause));
     if (pause > 0) std::this_thread::sleep_until(shown);
-    written = std::fwrite(event.text.data(), 1, event.text.size(), stdout) == event.text.size() && std::fflush(stdout) == 0;
+    written =
+        std::fwrite(event.text.data(), 1, event.text.size(), stdout) == event.text.size() && std::fflush(stdout) == 0;
     return written;
   });
   if (!done) return failed(done.error());

@@ -33,8 +33,8 @@ int refused(std::string_view what, std::string_view value) {
 int sources(const Options& options, std::vector<std::string>& out) {
   const auto account = find_local_account(options.user);
   std::string answer;
-  const int asked = ask(options.where, AskSshdSources{options.user, account.has_value(), account && account->uid == 0},
-                        answer);
+  const int asked =
+      ask(options.where, AskSshdSources{options.user, account.has_value(), account && account->uid == 0}, answer);
   if (asked != exit_yes) return asked;
   auto found = sshd_sources_of(answer);
   if (!found) {

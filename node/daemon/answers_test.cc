@@ -51,14 +51,26 @@ TEST(Answers, WithoutAReleaseNothingIsClaimed) {
 TEST(Answers, LoginsAreALineOfTheStatusWhereTheyAreOn) {
   Status status = enforcing();
   EXPECT_EQ(status_text(status_json(status)).find("logins"), std::string::npos);
-  status.ssh = {true, true, "SK_LOOKUP", 2, 1, 7, "/etc/ssh", ""};
+  status.ssh = {true, true, "SK_LOOKUP", 2, 1, 4, 7, "/etc/ssh", ""};
+  EXPECT_THAT(status_text(status_json(status)),
+              HasSubstr("logins       by SK_LOOKUP, 2 sessions, 1 starting, 4 waiting for a check, 7 refused; WARNING: "
+                        "host keys of another program "
+                        "(/etc/ssh)\n"));
+  status.ssh = {true, false, "", 0, 0, 0, 0, "", "E1401: no"};
   EXPECT_THAT(
       status_text(status_json(status)),
-      HasSubstr("logins       by SK_LOOKUP, 2 sessions, 1 starting, 7 refused; WARNING: host keys of another program "
-                "(/etc/ssh)\n"));
-  status.ssh = {true, false, "", 0, 0, 0, "", "E1401: no"};
-  EXPECT_THAT(status_text(status_json(status)),
-              HasSubstr("logins       NOT LISTENING, 0 sessions, 0 starting, 0 refused; E1401: no\n"));
+      HasSubstr("logins       NOT LISTENING, 0 sessions, 0 starting, 0 waiting for a check, 0 refused; E1401: no\n"));
+}
+
+TEST(Answers, ChecksAreTwoLinesForEachPersonAtANode) {
+  EXPECT_EQ(checks_text(R"({"checks": []})"), "nobody is remembered\n");
+  EXPECT_EQ(checks_text(R"({"checks": [{"node": "laptop", "source": "AAA=", "user": "ann@example.com",
+                           "checked": {"at": "2026-11-26T15:55:55Z", "by": "fido2"}, "approved": null},
+                          {"node": null, "source": "BBB=", "user": "bob@example.com", "checked": null,
+                           "approved": {"from": "a", "until": "b", "by": "root"}}]})"),
+            "ann@example.com at laptop\n  checked   2026-11-26T15:55:55Z by fido2\n"
+            "bob@example.com at BBB=\n  approved  a to b by root\n");
+  EXPECT_EQ(checks_text("{"), "");
 }
 
 TEST(Answers, OneMoreLayerThatIsNotOkMakesItANo) {

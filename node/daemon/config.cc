@@ -532,7 +532,8 @@ std::string print_config(const Config& config) {
     if (!entry.ports.empty()) out += "]\n";
     if (!entry.login.empty()) out += fmt::format("login = {}\n", toml_text(entry.login));
   }
-  return out + print_ssh(config.ssh) + print_check(config.check) + print_recording(config.recording) + print_sshd(config.sshd);
+  return out + print_ssh(config.ssh) + print_check(config.check) + print_recording(config.recording) +
+         print_sshd(config.sshd);
 }
 
 }  // namespace acl::node

@@ -39,7 +39,8 @@ std::string print_recording(const RecordingSettings& recording) {
   if (recording.sessions != defaults.sessions) out += fmt::format("sessions = {}\n", toml_text(recording.sessions));
   if (recording.dir != defaults.dir) out += fmt::format("dir = {}\n", toml_text(recording.dir));
   if (recording.accept_local) out += "accept_local = true\n";
-  if (recording.keep_free_mb != defaults.keep_free_mb) out += fmt::format("keep_free_mb = {}\n", recording.keep_free_mb);
+  if (recording.keep_free_mb != defaults.keep_free_mb)
+    out += fmt::format("keep_free_mb = {}\n", recording.keep_free_mb);
   if (recording.user != defaults.user) out += fmt::format("user = {}\n", toml_text(recording.user));
   return out;
 }

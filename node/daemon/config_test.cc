@@ -244,5 +244,47 @@ TEST(ConfigOfChecks, WhatCannotBeMeantIsRefusedWithItsPlace) {
   EXPECT_THAT(check("[check.openid]\nissuer = \"https://a\"\nclient_id = \"b\"\n"), HasSubstr("\"keys_file\" = \"\""));
 }
 
+// --- [recording], [sshd] -----------------------------------------------------------------------------------------------------
+
+TEST(ConfigOfRecordings, AreOfSessionsWhoseRuleNamesRecordersUnlessSaidOtherwise) {
+  const auto config = parse_config(least + std::string("state_dir = \"/state\"\n"), "aclnode.toml");
+  ASSERT_TRUE(config);
+  EXPECT_EQ(config->recording, RecordingSettings());
+  EXPECT_EQ(recording_of(*config).dir, "/state/recordings");
+  EXPECT_EQ(config->sshd.port, 0U);
+  EXPECT_EQ(print_config(*config).find("[recording]"), std::string::npos);
+}
+
+TEST(ConfigOfRecordings, AllOfItIsReadAndPrintedAlike) {
+  const auto config = parse_config(least + std::string(R"([recording]
+sessions = "all"
+dir = "/srv/recordings"
+accept_local = true
+keep_free_mb = 0
+user = "1:1"
+[sshd]
+port = 2222
+)"),
+                                   "aclnode.toml");
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->recording, (RecordingSettings{"all", "/srv/recordings", true, 0, "1:1"}));
+  EXPECT_EQ(config->sshd.port, 2222U);
+  const auto again = parse_config(print_config(*config), "aclnode.toml");
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(again->recording, config->recording);
+  EXPECT_EQ(again->sshd, config->sshd);
+}
+
+TEST(ConfigOfRecordings, WhatIsWrongIsToldWithItsPlace) {
+  const auto recording = [](const std::string& body) { return fault_of(least + std::string("[recording]\n") + body); };
+  EXPECT_THAT(recording("sessions = \"some\"\n"), HasSubstr("aclnode.toml:4:12: \"sessions\" = \"some\""));
+  EXPECT_THAT(recording("dir = \"here\"\n"), HasSubstr("no absolute path"));
+  EXPECT_THAT(recording("folder = \"/x\"\n"), HasSubstr("unknown key \"folder\""));
+  EXPECT_THAT(recording("user = \"\"\n"), HasSubstr("names nobody"));
+  EXPECT_THAT(fault_of(least + std::string("[sshd]\n")), HasSubstr("no \"port\""));
+  EXPECT_THAT(fault_of(least + std::string("[sshd]\nport = 70000\n")), HasSubstr("from 1 to 65535"));
+  EXPECT_THAT(fault_of(least + std::string("sshd = 2222\n")), HasSubstr("\"sshd\" is a table: [sshd]"));
+}
+
 }  // namespace
 }  // namespace acl::node

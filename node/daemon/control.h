@@ -70,8 +70,8 @@ struct AskSshdLogin {
   std::string source, user;
   bool exists = false, is_root = false;
 };
-using Ask = std::variant<AskStatus, AskReload, AskWhois, AskWhy, AskWhyLogin, AskPeers, AskCheck, AskSessions, AskKillSession,
-                         AskSshdSources, AskSshdLogin>;
+using Ask = std::variant<AskStatus, AskReload, AskWhois, AskWhy, AskWhyLogin, AskPeers, AskCheck, AskSessions,
+                         AskKillSession, AskSshdSources, AskSshdLogin>;
 
 inline constexpr std::size_t longest_ask = 4096;
 

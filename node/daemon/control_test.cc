@@ -63,20 +63,20 @@ class Control : public ::testing::Test {
     ASSERT_NE(::mkdtemp(name.data()), nullptr);
     folder_ = name;
     path_ = name + "/control";
-    auto server = ControlServer::listen(path_, [this](const Ask& ask, const Asker& asker,
-                                                     std::uint64_t& ticket) -> std::optional<std::string> {
-      last_ = asker;
-      // An answer that takes until something has happened.
-      if (std::holds_alternative<AskSessions>(ask) && ++ticket < 5) return std::nullopt;
-      if (std::holds_alternative<AskPeers>(ask)) {
-        waits_ = true;
-        ticket = 1;
-        return std::nullopt;
-      }
-      return std::holds_alternative<AskStatus>(ask) || std::holds_alternative<AskSessions>(ask)
-                 ? print_answer("{\"state\": \"enforcing\"}")
-                 : print_error(make_diagnostic(Code::E1305, "no", "ask something else"));
-    });
+    auto server = ControlServer::listen(
+        path_, [this](const Ask& ask, const Asker& asker, std::uint64_t& ticket) -> std::optional<std::string> {
+          last_ = asker;
+          // An answer that takes until something has happened.
+          if (std::holds_alternative<AskSessions>(ask) && ++ticket < 5) return std::nullopt;
+          if (std::holds_alternative<AskPeers>(ask)) {
+            waits_ = true;
+            ticket = 1;
+            return std::nullopt;
+          }
+          return std::holds_alternative<AskStatus>(ask) || std::holds_alternative<AskSessions>(ask)
+                     ? print_answer("{\"state\": \"enforcing\"}")
+                     : print_error(make_diagnostic(Code::E1305, "no", "ask something else"));
+        });
     ASSERT_TRUE(server) << server.error().message;
     server_.emplace(std::move(*server));
     thread_ = std::thread([this] {
@@ -119,9 +119,7 @@ TEST_F(Control, AnswersAndKnowsWhoAsks) {
   EXPECT_THAT(last_.groups, ::testing::Contains(::getegid()));
 }
 
-TEST_F(Control, AnAnswerMayTakeUntilSomethingHasHappened) {
-  EXPECT_TRUE(ask_daemon(path_, AskSessions{}, patience));
-}
+TEST_F(Control, AnAnswerMayTakeUntilSomethingHasHappened) { EXPECT_TRUE(ask_daemon(path_, AskSessions{}, patience)); }
 
 // Nor is one who waits for it and goes waited for.
 TEST_F(Control, AnAnswerThatNeverComesEndsWithTheTime) {

@@ -59,10 +59,9 @@ Expected<void> Daemon::listen() {
   if (error || (made && ::chmod(config_.run_dir.c_str(), 0755) != 0))
     return fail(Code::E0003, fmt::format("cannot use \"{}\": {}", config_.run_dir, std::strerror(errno)));
   find_group();
-  auto server = ControlServer::listen(config_.run_dir + "/control",
-                                      [this](const Ask& ask, const Asker& asker, std::uint64_t& ticket) {
-                                        return answer(ask, asker, ticket);
-                                      });
+  auto server = ControlServer::listen(
+      config_.run_dir + "/control",
+      [this](const Ask& ask, const Asker& asker, std::uint64_t& ticket) { return answer(ask, asker, ticket); });
   if (!server) return tl::unexpected(server.error());
   control_.emplace(std::move(*server));
   return {};

@@ -18,7 +18,8 @@ std::string Daemon::answer_kill_session(const AskKillSession& ask) {
   const auto number = session_number(ask.session);
   Logins* const logins = logins_->logins();
   if (!number || logins == nullptr || !logins->end_one(*number, "this login was ended by an administrator"))
-    return print_error(make_diagnostic(Code::E1454, fmt::format("no login that lives is {}", release::quoted(ask.session)),
+    return print_error(make_diagnostic(Code::E1454,
+                                       fmt::format("no login that lives is {}", release::quoted(ask.session)),
                                        "`aclnode sessions list` has those that do"));
   decisions_.record(clocks_.wall(), "session-kill", {{"connection", ask.session}});
   return print_answer("{}");
@@ -36,8 +37,8 @@ std::string Daemon::answer_sshd_now(const Ask& ask) {
   const auto host = host_addresses();
   if (!host) return print_error(host.error());
   const CheckService& checks = logins_->checks();
-  const LoginFacts facts{enforcer_->facts(),    config_.ssh.deny_users, *host, &checks.checks(), checks.now(),
-                         recording_of(config_)};
+  const LoginFacts facts{enforcer_->facts(), config_.ssh.deny_users, *host,
+                         &checks.checks(),   checks.now(),           recording_of(config_)};
   const std::vector<net::Address> own = enforcer_->own_addresses();
   LoginAsked asked;
   asked.port = static_cast<std::uint16_t>(config_.sshd.port);

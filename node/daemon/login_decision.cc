@@ -212,8 +212,7 @@ class Deciding {
     }
     name_rule(table, decision.rule);
     if (!recording_allows(decision)) return false;
-    yes("ssh", fmt::format("{} lets {} in as {}{}", out_.why.rule, who, quoted(asked_.user),
-                           recording_text(decision)));
+    yes("ssh", fmt::format("{} lets {} in as {}{}", out_.why.rule, who, quoted(asked_.user), recording_text(decision)));
     return true;
   }
 

@@ -20,7 +20,7 @@ class NetProcessTest : public testing::Test {
  protected:
   void SetUp() override {
     ASSERT_NE(mkdtemp(folder_), nullptr);
-    program_ = {std::string(folder_) + "/program", ""};
+    program_ = {std::string(folder_) + "/program", "", {}};
   }
   void TearDown() override {
     unlink(program_.path.c_str());

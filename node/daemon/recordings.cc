@@ -103,7 +103,8 @@ Expected<std::vector<RecordingFile>> list_recordings(const std::string& folder) 
   return out;
 }
 
-Expected<void> read_recording(std::FILE* file, const std::string& name, const std::function<bool(const CastEvent&)>& event) {
+Expected<void> read_recording(std::FILE* file, const std::string& name,
+                              const std::function<bool(const CastEvent&)>& event) {
   const auto bad = [&](std::size_t number, std::string_view what) {
     return fail(Code::E1453, fmt::format("\"{}\", line {}: {}", name, number, what));
   };
@@ -118,7 +119,8 @@ Expected<void> read_recording(std::FILE* file, const std::string& name, const st
     }
     // The last may be cut, or under way.
     if (got != Line::whole) return {};
-    if (!value.is_array() || value.size() != 3 || !value[0].is_number() || !value[1].is_string() || !value[2].is_string())
+    if (!value.is_array() || value.size() != 3 || !value[0].is_number() || !value[1].is_string() ||
+        !value[2].is_string())
       return bad(number, "it is no event of asciicast v2");
     if (!event({value[0].get<double>(), value[1].get<std::string>(), value[2].get<std::string>()})) return {};
   }

@@ -34,6 +34,7 @@ struct CastEvent {
 // Header and events, line by line; E1453 names the line. A last line without its end is passed over. `event`: false ends it.
 Expected<void> read_recording(const std::string& path, const std::function<bool(const CastEvent&)>& event);
 // The same of an open file; `name` is for messages.
-Expected<void> read_recording(std::FILE* file, const std::string& name, const std::function<bool(const CastEvent&)>& event);
+Expected<void> read_recording(std::FILE* file, const std::string& name,
+                              const std::function<bool(const CastEvent&)>& event);
 
 }  // namespace acl::node

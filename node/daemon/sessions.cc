@@ -30,9 +30,16 @@ std::string shown(std::string_view text, std::size_t most = 48) {
 std::string time_text(std::int64_t time) { return release::print_time(time); }
 
 json recording_json(const RecordingFile& one) {
-  return {{"id", one.id},           {"file", one.path},       {"account", one.account}, {"source", one.source},
-          {"kind", one.kind},       {"command", one.command}, {"title", one.title},     {"started", time_text(one.started)},
-          {"ended", time_text(one.ended)}, {"bytes", one.bytes}};
+  return {{"id", one.id},
+          {"file", one.path},
+          {"account", one.account},
+          {"source", one.source},
+          {"kind", one.kind},
+          {"command", one.command},
+          {"title", one.title},
+          {"started", time_text(one.started)},
+          {"ended", time_text(one.ended)},
+          {"bytes", one.bytes}};
 }
 
 }  // namespace
@@ -99,9 +106,9 @@ std::string sessions_text(std::string_view live, std::span<const RecordingFile> 
   }
   out += fmt::format("{} recorded\n", recordings.size());
   for (const RecordingFile& one : recordings) {
-    out += fmt::format("  {}  {}  {:>6} s  {:>9} bytes  {} from {}  {}{}{}\n", shown(one.id, 80), time_text(one.started),
-                       std::max<std::int64_t>(0, one.ended - one.started), one.bytes, shown(one.account),
-                       shown(one.source), shown(one.kind), one.command.empty() ? "" : " ",
+    out += fmt::format("  {}  {}  {:>6} s  {:>9} bytes  {} from {}  {}{}{}\n", shown(one.id, 80),
+                       time_text(one.started), std::max<std::int64_t>(0, one.ended - one.started), one.bytes,
+                       shown(one.account), shown(one.source), shown(one.kind), one.command.empty() ? "" : " ",
                        one.command.empty() ? "" : shown(one.command));
   }
   return out;

@@ -29,8 +29,8 @@ std::vector<net::Address> candidates(const LoginFacts& facts, const LoginAsked& 
   for (const OwnedRange& range : facts.enforced.owned) {
     const auto& entries = facts.enforced.break_glass;
     const bool named = range.first == range.last && std::any_of(entries.begin(), entries.end(), [&](const auto& entry) {
-      return entry.login == asked.user && entry.from.contains(range.first);
-    });
+                         return entry.login == asked.user && entry.from.contains(range.first);
+                       });
     if (named) out.push_back(range.first);
   }
   std::sort(out.begin(), out.end());
@@ -94,7 +94,8 @@ bool are_key_options(std::string_view text) {
     }
   }
   return printable && !quoted && plain.find(' ') == std::string::npos &&
-         ("," + plain).find(",from=") == std::string::npos && (text.empty() || (plain.front() != ',' && plain.back() != ','));
+         ("," + plain).find(",from=") == std::string::npos &&
+         (text.empty() || (plain.front() != ',' && plain.back() != ','));
 }
 
 std::string key_lines(std::span<const std::string> sources, std::string_view options, std::string_view key) {
@@ -102,7 +103,8 @@ std::string key_lines(std::span<const std::string> sources, std::string_view opt
   const std::string tail = fmt::format("\"{}{} {}\n", options.empty() ? "" : ",", options, key);
   std::string line;
   for (const std::string& source : sources) {
-    if (!line.empty() && line.size() + 1 + source.size() + tail.size() > longest_key_line) out += std::exchange(line, {}) + tail;
+    if (!line.empty() && line.size() + 1 + source.size() + tail.size() > longest_key_line)
+      out += std::exchange(line, {}) + tail;
     line += (line.empty() ? "from=\"" : ",") + source;
   }
   return line.empty() ? out : out + line + tail;

@@ -47,7 +47,8 @@ TEST(SshdKeys, AreOfTheLettersThatKeysHave) {
 TEST(SshdOptions, HaveNoFromOfTheirOwnAndEndWhereTheyEnd) {
   for (const char* good : {"", "no-pty", "restrict,command=\"echo from=\\\" x\",no-pty", "environment=\"A=from=b\""})
     EXPECT_TRUE(are_key_options(good)) << good;
-  for (const char* bad : {"from=\"*\"", "no-pty,FROM=\"1.2.3.4\"", "no-pty ssh-rsa", "command=\"x", "a\nb", ",no-pty", "no-pty,"})
+  for (const char* bad :
+       {"from=\"*\"", "no-pty,FROM=\"1.2.3.4\"", "no-pty ssh-rsa", "command=\"x", "a\nb", ",no-pty", "no-pty,"})
     EXPECT_FALSE(are_key_options(bad)) << bad;
 }
 

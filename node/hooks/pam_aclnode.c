@@ -136,9 +136,10 @@ __attribute__((visibility("default"))) int pam_sm_acct_mgmt(pam_handle_t* pam, i
   free(buffer);
   if (looked != 0 || found == NULL) return deny(pam, "there is no such account");
   char line[longest_line];
-  const int size = snprintf(line, sizeof line,
-                            "{\"ask\": \"sshd-login\", \"source\": \"%s\", \"user\": \"%s\", \"exists\": true, \"is_root\": %s}\n",
-                            source, user, is_root ? "true" : "false");
+  const int size =
+      snprintf(line, sizeof line,
+               "{\"ask\": \"sshd-login\", \"source\": \"%s\", \"user\": \"%s\", \"exists\": true, \"is_root\": %s}\n",
+               source, user, is_root ? "true" : "false");
   if (size <= 0 || (size_t)size >= sizeof line) return deny(pam, "the question is too long");
   if (asks_and_hears_yes(path, line, (size_t)size)) return PAM_SUCCESS;
   return deny(pam, "policy says no, or aclnode does not answer; its records say which");

@@ -66,8 +66,7 @@ TEST(CastText, ReplacesEachMaximalPartThatIsNoUtf8) {
   const std::string r = "\xef\xbf\xbd";
   EXPECT_EQ(text_of({"\xff"}), r);
   EXPECT_EQ(text_of({"a\x80z"}), "a" + r + "z");
-  EXPECT_EQ(text_of({"\xf1\x80\x80\xe1\x80\xc2\x62\x80\x63\x80\xbf\x64"}),
-            r + r + r + "b" + r + "c" + r + r + "d");
+  EXPECT_EQ(text_of({"\xf1\x80\x80\xe1\x80\xc2\x62\x80\x63\x80\xbf\x64"}), r + r + r + "b" + r + "c" + r + r + "d");
   EXPECT_EQ(text_of({"\xed\xa0\x80"}), r + r + r);  // a surrogate
   EXPECT_EQ(text_of({"\xc0\xaf\xe0\x80\xbf"}), r + r + r + r + r);
   EXPECT_EQ(text_of({"\xf4\x90\x80\x80"}), r + r + r + r);  // beyond U+10FFFF
@@ -77,8 +76,10 @@ TEST(CastText, ReplacesEachMaximalPartThatIsNoUtf8) {
 
 // Where it is cut changes nothing, and it is one line.
 RC_GTEST_PROP(CastText, IsTheSameHoweverItIsCut, ()) {
-  const auto whole = *rc::gen::container<std::string>(rc::gen::weightedOneOf<char>(
-      {{4, rc::gen::arbitrary<char>()}, {2, rc::gen::inRange<char>(' ', '~')}, {1, rc::gen::element('\xe2', '\x82', '\xac')}}));
+  const auto whole =
+      *rc::gen::container<std::string>(rc::gen::weightedOneOf<char>({{4, rc::gen::arbitrary<char>()},
+                                                                     {2, rc::gen::inRange<char>(' ', '~')},
+                                                                     {1, rc::gen::element('\xe2', '\x82', '\xac')}}));
   std::vector<std::string> pieces;
   for (std::size_t at = 0; at < whole.size();) {
     const auto size = *rc::gen::inRange<std::size_t>(1, 12);
@@ -118,10 +119,11 @@ TEST(CastHeader, SaysWhatTheRecordingIsOf) {
   header.account = "ann";
   header.source = "100.64.0.1 5000";
   header.kind = "exec";
-  EXPECT_EQ(cast_header(header),
-            "{\"version\": 2, \"width\": 100, \"height\": 30, \"timestamp\": 1795000000, \"title\": \"ann\", \"command\": "
-            "\"echo \\\"a\\\"\\n\", \"env\": {\"SHELL\": \"/bin/sh\", \"TERM\": \"xterm\"}, \"aclnode\": {\"connection\": "
-            "\"7\", \"channel\": 0, \"account\": \"ann\", \"source\": \"100.64.0.1 5000\", \"kind\": \"exec\"}}\n");
+  EXPECT_EQ(
+      cast_header(header),
+      "{\"version\": 2, \"width\": 100, \"height\": 30, \"timestamp\": 1795000000, \"title\": \"ann\", \"command\": "
+      "\"echo \\\"a\\\"\\n\", \"env\": {\"SHELL\": \"/bin/sh\", \"TERM\": \"xterm\"}, \"aclnode\": {\"connection\": "
+      "\"7\", \"channel\": 0, \"account\": \"ann\", \"source\": \"100.64.0.1 5000\", \"kind\": \"exec\"}}\n");
 }
 
 }  // namespace

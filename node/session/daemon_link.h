@@ -37,7 +37,7 @@ class DaemonLink {
     enum class What : std::uint8_t { nothing, decision, challenge, end } what = What::nothing;
     protocol::Decision decision;
     std::optional<protocol::Record> record;  // with it
-    std::string words;  // end
+    std::string words;                       // end
     protocol::SessionChallenge challenge;
   };
   // When fd() can be read, and when the time of wait() is over. `asked`: the request whose answer is awaited.
@@ -53,7 +53,7 @@ class DaemonLink {
   std::string resume_socket_;
   Milliseconds patience_;
   std::optional<protocol::Resume> resume_;
-  bool resuming_ = false;  // asked, and not yet answered
+  bool resuming_ = false;                   // asked, and not yet answered
   std::optional<protocol::Record> record_;  // for the next decision
   std::optional<Milliseconds> lost_since_;
   Milliseconds next_attempt_ = 0;

@@ -208,8 +208,8 @@ Expected<Fd> Recorder::open_file(const protocol::OpenChannel& wanted, std::uint6
 Expected<void> Recorder::hand_over(const protocol::RecordChannel& channel, std::span<const int> descriptors) {
   const auto bytes = protocol::encode(protocol::ToRecorder(channel));
   if (!bytes) return tl::unexpected(bytes.error());
-  if (kept_.empty() && protocol::send_message(conversation_.get(), *bytes, descriptors, protocol::Wait::no) ==
-                           protocol::Sent::sent)
+  if (kept_.empty() &&
+      protocol::send_message(conversation_.get(), *bytes, descriptors, protocol::Wait::no) == protocol::Sent::sent)
     return {};
   return fail(Code::E1452, "the recorder of this login does not answer");
 }
@@ -264,8 +264,7 @@ Expected<void> Recorder::record_beginning(const protocol::OpenChannel& wanted) {
 void Recorder::send(const protocol::ToRecorder& message) {
   const auto bytes = protocol::encode(message);
   if (!bytes || gone_) return;
-  if (kept_.empty() &&
-      protocol::send_message(conversation_.get(), *bytes, protocol::Wait::no) != protocol::Sent::full)
+  if (kept_.empty() && protocol::send_message(conversation_.get(), *bytes, protocol::Wait::no) != protocol::Sent::full)
     return;
   // Of sizes only the last counts: those that wait for the same channel are as long, and begin alike.
   constexpr std::size_t head = 5;
@@ -298,14 +297,15 @@ Recorder::Heard Recorder::lost(std::string words) {
 }
 
 Recorder::Heard Recorder::hear() {
-  while (!kept_.empty() && protocol::send_message(conversation_.get(), kept_.front(), protocol::Wait::no) !=
-                               protocol::Sent::full)
+  while (!kept_.empty() &&
+         protocol::send_message(conversation_.get(), kept_.front(), protocol::Wait::no) != protocol::Sent::full)
     kept_.pop_front();
   std::array<std::uint8_t, protocol::longest_recorder_message> buffer{};
   const Received received = protocol::receive_message(conversation_.get(), buffer);
   if (received.state == Received::State::nothing) return {};
-  const auto message = received.state == Received::State::message ? protocol::decode_from_recorder(received.message)
-                                                                  : Expected<protocol::FromRecorder>(protocol::RecorderReady{});
+  const auto message = received.state == Received::State::message
+                           ? protocol::decode_from_recorder(received.message)
+                           : Expected<protocol::FromRecorder>(protocol::RecorderReady{});
   if (message) {
     if (const auto* drained = std::get_if<protocol::RecordDrained>(&*message))
       return {Heard::What::drained, drained->channel, {}};

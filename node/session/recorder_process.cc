@@ -46,17 +46,20 @@ constexpr confine::Limit limits[] = {
 #ifndef ACL_SANITIZED
     {RLIMIT_AS, rlim_t{256} << 20, "address space"},
 #endif
-    {RLIMIT_NOFILE, 1024, "open files"}, {RLIMIT_NPROC, 0, "processes"},          {RLIMIT_CORE, 0, "core dumps"},
-    {RLIMIT_MEMLOCK, 0, "locked memory"}, {RLIMIT_MSGQUEUE, 0, "message queues"},
+    {RLIMIT_NOFILE, 1024, "open files"},
+    {RLIMIT_NPROC, 0, "processes"},
+    {RLIMIT_CORE, 0, "core dumps"},
+    {RLIMIT_MEMLOCK, 0, "locked memory"},
+    {RLIMIT_MSGQUEUE, 0, "message queues"},
 };
 
 // Whatever their arguments: of descriptors that it has, or is given along with a message; memory, time, its end.
-constexpr int plain[] = {SCMP_SYS(read),          SCMP_SYS(write),         SCMP_SYS(recvmsg),     SCMP_SYS(sendto),
-                         SCMP_SYS(shutdown),      SCMP_SYS(close),         SCMP_SYS(poll),        SCMP_SYS(ppoll),
-                         SCMP_SYS(ftruncate),     SCMP_SYS(fstatfs),       SCMP_SYS(brk),         SCMP_SYS(munmap),
-                         SCMP_SYS(mremap),        SCMP_SYS(madvise),       SCMP_SYS(clock_gettime), SCMP_SYS(futex),
-                         SCMP_SYS(getpid),        SCMP_SYS(rt_sigreturn),  SCMP_SYS(rt_sigprocmask),
-                         SCMP_SYS(restart_syscall), SCMP_SYS(exit),        SCMP_SYS(exit_group)};
+constexpr int plain[] = {
+    SCMP_SYS(read),  SCMP_SYS(write),     SCMP_SYS(recvmsg),      SCMP_SYS(sendto),         SCMP_SYS(shutdown),
+    SCMP_SYS(close), SCMP_SYS(poll),      SCMP_SYS(ppoll),        SCMP_SYS(ftruncate),      SCMP_SYS(fstatfs),
+    SCMP_SYS(brk),   SCMP_SYS(munmap),    SCMP_SYS(mremap),       SCMP_SYS(madvise),        SCMP_SYS(clock_gettime),
+    SCMP_SYS(futex), SCMP_SYS(getpid),    SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigprocmask), SCMP_SYS(restart_syscall),
+    SCMP_SYS(exit),  SCMP_SYS(exit_group)};
 
 Expected<void> filter_system_calls() {
 #ifndef ACL_SANITIZED
@@ -92,12 +95,15 @@ class RecorderProcess {
   }
 
  private:
-  [[nodiscard]] bool is_done() const { return broken_ || (over_until_ && (relays_.empty() || now_us() >= *over_until_)); }
+  [[nodiscard]] bool is_done() const {
+    return broken_ || (over_until_ && (relays_.empty() || now_us() >= *over_until_));
+  }
 
   void turn() {
     polled_.assign(1, {over_until_ ? -1 : conversation, POLLIN, 0});
     for (Relay& relay : relays_) relay.add_polled(polled_);
-    const int wait = over_until_ ? static_cast<int>(std::max<std::int64_t>(0, (*over_until_ - now_us()) / 1000) + 1) : -1;
+    const int wait =
+        over_until_ ? static_cast<int>(std::max<std::int64_t>(0, (*over_until_ - now_us()) / 1000) + 1) : -1;
     if (poll(polled_.data(), polled_.size(), wait) < 0) {
       broken_ = errno != EINTR;
       return;
@@ -122,8 +128,9 @@ class RecorderProcess {
       over_until_ = now_us() + longest_finish_us;
       return;
     }
-    const auto message = received.state == Received::State::message ? protocol::decode_to_recorder(received.message)
-                                                                    : Expected<protocol::ToRecorder>(protocol::RecordDrain{});
+    const auto message = received.state == Received::State::message
+                             ? protocol::decode_to_recorder(received.message)
+                             : Expected<protocol::ToRecorder>(protocol::RecordDrain{});
     broken_ = received.state != Received::State::message || !message;
     if (broken_) return;
     if (const auto* order = std::get_if<protocol::RecordChannel>(&*message)) return begin(*order, received);

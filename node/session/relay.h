@@ -69,7 +69,8 @@ class Relay {
   void end_source(Way& way, std::int64_t now_us, RelayBuffers& buffers);
   void end_sink(Way& way);
   void close_all();
-  bool record(char code, CastText& text, std::span<const std::uint8_t> bytes, std::int64_t now_us, RelayBuffers& buffers);
+  bool record(char code, CastText& text, std::span<const std::uint8_t> bytes, std::int64_t now_us,
+              RelayBuffers& buffers);
   bool write_event(const char* begin, const char* end);
   void lose(int error);
 

@@ -1,7 +1,6 @@
 #include "node/session/relay.h"
 
 #include <fcntl.h>
-#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -39,7 +38,8 @@ bool put(const Fd& fd, std::string_view text) {
 std::string get(const Fd& fd) {
   std::string out;
   char buffer[65536];
-  for (ssize_t got = 0; (got = read(fd.get(), buffer, sizeof buffer)) > 0;) out.append(buffer, static_cast<std::size_t>(got));
+  for (ssize_t got = 0; (got = read(fd.get(), buffer, sizeof buffer)) > 0;)
+    out.append(buffer, static_cast<std::size_t>(got));
   return out;
 }
 bool is_over(const Fd& fd) {
@@ -50,7 +50,8 @@ bool is_over(const Fd& fd) {
 // The relay of one channel, turned by hand.
 class Bench {
  public:
-  explicit Bench(bool terminal, bool enforce = false) : file_(memfd_create("recording", MFD_CLOEXEC | MFD_ALLOW_SEALING)) {
+  explicit Bench(bool terminal, bool enforce = false)
+      : file_(memfd_create("recording", MFD_CLOEXEC | MFD_ALLOW_SEALING)) {
     protocol::RecordChannel order;
     order.terminal = terminal;
     order.enforce = enforce;
@@ -61,7 +62,8 @@ class Bench {
       slave = Fd(open(name, O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK));
       Ends stream = make_stream();
       client = std::move(stream.second);
-      relay.emplace(order, Fd(dup(file_.get())), std::array<Fd, 4>{std::move(master), std::move(stream.first), Fd(), Fd()}, 0);
+      relay.emplace(order, Fd(dup(file_.get())),
+                    std::array<Fd, 4>{std::move(master), std::move(stream.first), Fd(), Fd()}, 0);
       return;
     }
     Ends output = make_pipe(), errors = make_pipe(), to_output = make_pipe(), to_errors = make_pipe();

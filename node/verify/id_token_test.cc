@@ -42,7 +42,9 @@ std::string claims(const std::vector<std::pair<std::string, std::string>>& other
                                                           {"auth_time", fmt::to_string(now - 60)},
                                                           {"email", R"("Ana@example.com")"},
                                                           {"email_verified", "true"}};
-  for (const auto& [name, value] : otherwise) {
+  for (const auto& one : otherwise) {
+    const std::string& name = one.first;
+    const std::string& value = one.second;
     const auto at = std::find_if(all.begin(), all.end(), [&](const auto& each) { return each.first == name; });
     if (at != all.end()) all.erase(at);
     if (!value.empty()) all.emplace_back(name, value);

@@ -97,6 +97,15 @@ class AuthorizationTest(Openid):
                 self.provider.log_in(complete, code, "ana@example.com")
             self.assertEqual([several.line().split()[0] for _ in range(3)], ["verified"] * 3)
 
+    def test_asks_for_a_new_login_where_the_provider_takes_that(self):
+        def when(browser, **more):
+            return int(self.outcome(browser=browser, **more).split()[2])
+        browser = self.provider.browser()
+        first = when(browser)
+        self.assertEqual(when(browser), first)  # the provider knows the browser
+        # 0 is prompt=login to this provider, which it does not know in device authorization.
+        self.assertGreater(when(browser, max_age="1"), first)
+
     def test_that_the_person_refuses_is_refused(self):
         self.assertEqual(self.outcome(agree=False), "refused E1435 the person has refused (access_denied)")
 

@@ -33,7 +33,7 @@ std::string text_of(const std::uint8_t* data, std::size_t size, std::size_t piec
   for (std::size_t at = 0; at < size; at += piece) {
     const std::size_t now = std::min(piece, size - at);
     const auto room = std::make_unique<char[]>(now * CastText::widest + CastText::more);
-    const char* const end = encoder.put({data + at, now}, room.get());
+    char* const end = encoder.put({data + at, now}, room.get());
     all.append(room.get(), end);
   }
   std::array<char, CastText::more> last{};

@@ -81,10 +81,10 @@ def setUpModule():
         machine.append("passwd", "aclnode-sshd:x:5100:6001::/nonexistent:/usr/sbin/nologin")
         machine.append("shadow", "aclnode-sshd:*:19000:0:99999:7:::")
         server.socket = f"{server.folder}/run/control"
-        with open(f"{machine.folder}/pam.d/sshd", "w") as file:
+        with open(f"{machine.folder}/pam.d/sshd-tailnet", "w") as file:
             file.write(PAM_SSHD.format(module=PAM_ACLNODE, socket=server.socket))
         # A program whose folders are root's alone to write in, as sshd wants it.
-        machine.sh(f"mkdir /home/bin; cp {ACLNODE} /home/bin/aclnode; touch {machine.folder}/hosts; cp /etc/hosts {machine.folder}/hosts; "
+        machine.sh(f"mkdir /home/bin; cp {ACLNODE} /home/bin/aclnode; ln -s {SSHD} /home/bin/sshd-tailnet; touch {machine.folder}/hosts; cp /etc/hosts {machine.folder}/hosts; "
                    f"echo '{laptop.v4} laptop.example.com' >>{machine.folder}/hosts; mount --bind {machine.folder}/hosts /etc/hosts")
         run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", f"{server.folder}/sshd_key")
         ann, vinay = lab.client(laptop), lab.client(other)
@@ -115,7 +115,7 @@ class Sshd:
 
     def __enter__(self):
         self.log = open(f"{server.folder}/sshd.log", "w")
-        self.process = subprocess.Popen([*server.inside(), SSHD, "-D", "-e", "-f", self.config], stdout=self.log, stderr=self.log)
+        self.process = subprocess.Popen([*server.inside(), "/home/bin/sshd-tailnet", "-D", "-e", "-f", self.config], stdout=self.log, stderr=self.log)
         lab.started.append(self.process)
         def listens():
             return f"{server.v4}:{PORT_OF_SSHD}" in server.exec("ss", "-Hltn")
