@@ -118,6 +118,7 @@ class Login {
   LoginGroup group_;
   std::optional<OpenedAccount> opened_;
   std::unique_ptr<Recorder> recorder_;  // where sessions are recorded
+  bool recorded_ = false;               // and nothing of them was missed
   std::optional<Channels> channels_;
 
   bool more_children_ = false;  // perhaps, without another signal
@@ -351,7 +352,7 @@ void Login::decide(const protocol::Decision& decision, const std::optional<proto
   tell_news();
   daemon_.begun({begin_.number, begin_.source, begin_.own, account_->name, account_->uid == 0,
                  static_cast<std::uint64_t>(std::time(nullptr)), decision.agent_forwarding, decision.local_forwarding,
-                 decision.remote_forwarding, decision.checked, recorder_ != nullptr});
+                 decision.remote_forwarding, decision.checked, recorded_});
 }
 
 // Where recording is not enforced, it is known by the records that there is none.
@@ -378,6 +379,7 @@ Expected<void> Login::set_recorder() {
   header.shell = account_->shell;
   header.title = fmt::format("{} from {}", account_->name, source_.text());
   recorder_->set_login(std::move(header));
+  recorded_ = true;
   return recorder_->await();
 }
 
@@ -396,7 +398,12 @@ void Login::hear_recorder() {
 
 void Login::tell_news() {
   if (!recorder_) return;
-  for (const protocol::FromSession& one : recorder_->take_news()) daemon_.send(one);
+  for (const protocol::FromSession& one : recorder_->take_news()) {
+    daemon_.send(one);
+    if (!std::holds_alternative<protocol::NotRecorded>(one)) continue;
+    recorded_ = false;
+    daemon_.not_recorded();
+  }
 }
 
 Expected<void> Login::open(const protocol::Decision& decision) {
