@@ -15,7 +15,7 @@ build=(
   libnftables-dev libpam0g-dev librapidcheck-dev libseccomp-dev libselinux1-dev libsodium-dev libssh-dev libssl-dev libtomlplusplus-dev
   nlohmann-json3-dev pkg-config tao-pegtl-dev zlib1g-dev
   minisign python3-jsonschema python3-cryptography python3-paramiko
-  dropbear-bin git openssh-client openssh-sftp-server putty-tools rsync
+  curl dropbear-bin git openssh-client openssh-sftp-server putty-tools rsync xauth
   bpftool etcd-client etcd-server faketime iproute2 iputils-ping nftables nginx-light openssl wireguard-go wireguard-tools
   elpa-eglot emacs-nox neovim python3-pyte
 )

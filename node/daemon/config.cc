@@ -184,6 +184,10 @@ class Reader {
     flag(*table, "enabled", out.enabled);
     texts(*table, "deny_users", out.deny_users);
     flag(*table, "formality", out.formality);
+    flag(*table, "allow_agent", out.allow.agent);
+    flag(*table, "allow_local", out.allow.local);
+    flag(*table, "allow_remote", out.allow.remote);
+    flag(*table, "allow_x11", out.allow.x11);
     number(*table, "login_grace_s", out.login_grace_s, 1, 3600);
     number(*table, "max_starting", out.max_starting, 1, 4096);
     number(*table, "max_starting_per_source", out.max_starting_per_source, 1, 4096);
@@ -409,6 +413,10 @@ std::string print_ssh(const SshSettings& ssh) {
     out += fmt::format("{}{}", i == 0 ? "deny_users = [" : ", ", toml_text(ssh.deny_users[i]));
   if (!ssh.deny_users.empty()) out += "]\n";
   add("formality", ssh.formality, defaults.formality);
+  add("allow_agent", ssh.allow.agent, defaults.allow.agent);
+  add("allow_local", ssh.allow.local, defaults.allow.local);
+  add("allow_remote", ssh.allow.remote, defaults.allow.remote);
+  add("allow_x11", ssh.allow.x11, defaults.allow.x11);
   add("login_grace_s", ssh.login_grace_s, defaults.login_grace_s);
   add("max_starting", ssh.max_starting, defaults.max_starting);
   add("max_starting_per_source", ssh.max_starting_per_source, defaults.max_starting_per_source);

@@ -59,10 +59,18 @@ struct SourceOptions {
   std::uint32_t interval_s = 30;
 };
 
+// What of the forwardings that policy gives this machine lets through.
+struct ForwardingsAllowed {
+  bool agent = true, local = true, remote = true, x11 = true;
+
+  friend bool operator==(const ForwardingsAllowed&, const ForwardingsAllowed&) = default;
+};
+
 // Table [ssh]: it narrows what policy allows, and never widens it.
 struct SshSettings {
   bool enabled = false;
   std::vector<std::string> deny_users;  // accounts that nobody becomes by SSH here, whatever policy says
+  ForwardingsAllowed allow;             // allow_agent and so on
   bool formality = true;                // whom policy accepts may also offer a key or a password
   std::uint32_t login_grace_s = 60;
   std::uint32_t max_starting = 64, max_starting_per_source = 8;  // connections that have not logged in yet

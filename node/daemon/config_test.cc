@@ -174,6 +174,8 @@ RC_GTEST_PROP(Config, LoginSettingsAreReadBackAsTheyWerePrinted, ()) {
   const auto word = rc::gen::nonEmpty(rc::gen::container<std::string>(rc::gen::inRange(' ', '~')));
   ssh.enabled = *rc::gen::arbitrary<bool>();
   ssh.formality = *rc::gen::arbitrary<bool>();
+  ssh.allow = {*rc::gen::arbitrary<bool>(), *rc::gen::arbitrary<bool>(), *rc::gen::arbitrary<bool>(),
+               *rc::gen::arbitrary<bool>()};
   ssh.deny_users = *rc::gen::container<std::vector<std::string>>(word);
   ssh.login_grace_s = *rc::gen::inRange(1U, 3600U);
   ssh.max_starting = *rc::gen::inRange(1U, 4096U);

@@ -128,14 +128,30 @@ class Deciding {
     if (!rule_allows(table, decision) || is_denied_here() || is_withheld_by_expiry(table, decision)) return;
     if (!account_exists()) return;
     if (decision.action == table::LoginAction::check && !is_checked(node, decision.check_period)) return;
-    out_.agent_forwarding = decision.agent_forwarding;
-    out_.local_forwarding = decision.local_forwarding;
-    out_.remote_forwarding = decision.remote_forwarding;
+    give_forwardings(decision);
     for (const std::string_view pattern : decision.environment) {
       if (out_.patterns.size() < protocol::most_patterns && pattern.size() <= protocol::longest_pattern)
         out_.patterns.emplace_back(pattern);
     }
     accept(fmt::format("{} accepts it{}", out_.why.rule, recording_text(decision)));
+  }
+
+  // What policy gives, without what this machine's settings take away. The table knows nothing of X11: like a port of this machine, a display
+  // brings connections to the client.
+  void give_forwardings(const table::LoginDecision& decision) {
+    std::string lost;
+    const auto give = [&](bool given, bool allowed, bool& to, std::uint8_t bit, const char* setting) {
+      to = given && allowed;
+      if (!given || allowed) return;
+      out_.narrowed = static_cast<std::uint8_t>(out_.narrowed | bit);
+      lost += (lost.empty() ? "" : ", ") + std::string(setting);
+    };
+    const ForwardingsAllowed& allow = facts_.allow;
+    give(decision.agent_forwarding, allow.agent, out_.agent_forwarding, protocol::narrowed_agent, "allow_agent");
+    give(decision.local_forwarding, allow.local, out_.local_forwarding, protocol::narrowed_local, "allow_local");
+    give(decision.remote_forwarding, allow.remote, out_.remote_forwarding, protocol::narrowed_remote, "allow_remote");
+    give(decision.remote_forwarding, allow.x11, out_.x11_forwarding, protocol::narrowed_x11, "allow_x11");
+    if (!lost.empty()) yes("local", fmt::format("without what aclnode.toml takes away: {}", lost));
   }
 
   // Layers known, bound, here, packet.
@@ -323,20 +339,33 @@ Owner owner_of(std::span<const OwnedRange> owned) {
 
 LoginAnswer decide_login(const LoginFacts& facts, const LoginAsked& asked) { return Deciding(facts, asked).decide(); }
 
+namespace {
+
+// The first right that is no longer given, and its bit; nullptr: all are.
+std::pair<const char*, std::uint8_t> lost_of(const LoginAnswer& had, const LoginAnswer& fresh, bool keeps_patterns) {
+  if (had.agent_forwarding && !fresh.agent_forwarding) return {"agent forwarding", protocol::narrowed_agent};
+  if (had.local_forwarding && !fresh.local_forwarding)
+    return {"forwarding to what this machine reaches", protocol::narrowed_local};
+  if (had.remote_forwarding && !fresh.remote_forwarding)
+    return {"forwarding of ports of this machine", protocol::narrowed_remote};
+  if (had.x11_forwarding && !fresh.x11_forwarding) return {"X11 forwarding", protocol::narrowed_x11};
+  if (!keeps_patterns) return {"variables of the environment", 0};
+  return {nullptr, 0};
+}
+
+}  // namespace
+
 LoginAnswer decide_login_again(const LoginFacts& facts, const LoginAsked& asked, const LoginAnswer& had) {
   LoginAnswer fresh = Deciding(facts, asked, had.checked).decide();
   if (!fresh.accept) return fresh;
   const bool keeps_patterns = std::all_of(had.patterns.begin(), had.patterns.end(), [&](const std::string& pattern) {
     return std::find(fresh.patterns.begin(), fresh.patterns.end(), pattern) != fresh.patterns.end();
   });
-  const char* lost = had.agent_forwarding && !fresh.agent_forwarding     ? "agent forwarding"
-                     : had.local_forwarding && !fresh.local_forwarding   ? "forwarding to what this machine reaches"
-                     : had.remote_forwarding && !fresh.remote_forwarding ? "forwarding of ports of this machine"
-                     : !keeps_patterns                                   ? "variables of the environment"
-                                                                         : nullptr;
+  const auto [lost, bit] = lost_of(had, fresh, keeps_patterns);
   if (lost != nullptr) {
     fresh.accept = fresh.why.allowed = false;
-    fresh.reason = fmt::format("policy no longer gives {}, which this login has", lost);
+    fresh.reason = fmt::format("{} no longer gives {}, which this login has",
+                               (fresh.narrowed & bit) != 0 ? "aclnode.toml of this machine" : "policy", lost);
     fresh.why.layers.push_back({"ssh", false, fresh.reason});
     fresh.tell = fmt::format("access denied: {}; log in again without it", fresh.reason);
   }
@@ -351,6 +380,7 @@ LoginAnswer decide_login_again(const LoginFacts& facts, const LoginAsked& asked,
   fresh.agent_forwarding = had.agent_forwarding;
   fresh.local_forwarding = had.local_forwarding;
   fresh.remote_forwarding = had.remote_forwarding;
+  fresh.x11_forwarding = had.x11_forwarding;
   fresh.patterns = had.patterns;
   return fresh;
 }

@@ -25,6 +25,7 @@
 #include <vector>
 
 #include "node/daemon/checks.h"
+#include "node/daemon/config.h"
 #include "node/daemon/config_recording.h"
 #include "node/daemon/enforcement.h"
 #include "node/daemon/questions.h"
@@ -54,6 +55,7 @@ struct LoginFacts {
   const Checks* checks = nullptr;      // none: nothing is remembered
   release::Time now = 0;               // that they are compared with
   RecordingSettings recording;
+  ForwardingsAllowed allow = {};  // of the machine's settings
 };
 
 // What a rule asks for. A login that only lacks that it was passed: LoginAnswer::needs_check.
@@ -68,7 +70,8 @@ struct LoginAnswer {
   bool accept = false;
   std::string tell, reason;
   Why why;  // layers as above; rule, file and line of the SSH rule
-  bool agent_forwarding = false, local_forwarding = false, remote_forwarding = false;
+  bool agent_forwarding = false, local_forwarding = false, remote_forwarding = false, x11_forwarding = false;
+  std::uint8_t narrowed = 0;                       // which of these the settings take away (protocol::Narrowed)
   std::vector<std::string> patterns;               // of variables that the client may set
   std::string node, identity;                      // whose the source is: the node; the person, or the tags
   bool record = false, enforce_recording = false;  // what it says is recorded here; and what cannot be is not shown

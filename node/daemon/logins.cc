@@ -411,6 +411,7 @@ void Logins::take_resume(Login& login, const protocol::Resume& resume) {
   login.answer.agent_forwarding = resume.agent_forwarding;
   login.answer.local_forwarding = resume.local_forwarding;
   login.answer.remote_forwarding = resume.remote_forwarding;
+  login.answer.x11_forwarding = resume.x11_forwarding;
   login.answer.checked = resume.checked;
   login.answer.record = resume.recorded;
   login.may.emplace().user = resume.user;
@@ -420,8 +421,8 @@ void Logins::take_resume(Login& login, const protocol::Resume& resume) {
 // --- deciding -----------------------------------------------------------------------------------------------------------------
 
 LoginFacts Logins::login_facts() const {
-  return {source_.facts(),           settings_.ssh.deny_users, host_,
-          &source_.checks->checks(), source_.checks->now(),    settings_.recording};
+  return {source_.facts(),     settings_.ssh.deny_users, host_, &source_.checks->checks(), source_.checks->now(),
+          settings_.recording, settings_.ssh.allow};
 }
 
 LoginAnswer Logins::decide(const LoginAsked& asked) const { return decide_login(login_facts(), asked); }
@@ -473,6 +474,8 @@ void Logins::answer(Login& login) {
   decision.agent_forwarding = answer.agent_forwarding;
   decision.local_forwarding = answer.local_forwarding;
   decision.remote_forwarding = answer.remote_forwarding;
+  decision.x11_forwarding = answer.x11_forwarding;
+  decision.narrowed = answer.narrowed;
   decision.tell = answer.tell;
   decision.patterns = answer.patterns;
   decision.checked = answer.checked;

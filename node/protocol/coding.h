@@ -35,7 +35,9 @@ void wire_enum(wire::Take& io, E& value, E first, E last) {
 }
 
 template <class T>
-concept HasKind = requires { T::message_kind; };
+concept HasKind = requires {
+  T::message_kind;
+};
 template <class T>
 constexpr std::uint8_t kind_of(std::uint8_t first_kind, std::size_t index) {
   if constexpr (HasKind<T>) return T::message_kind;
@@ -70,8 +72,7 @@ Expected<Variant> decode_variant(wire::ByteView bytes, std::uint8_t first_kind) 
   if (bytes.empty()) return malformed(bytes);
   wire::Take take(bytes.subspan(1));
   std::optional<Variant> message;
-  if (!read_variant<Fields, Variant>(bytes[0], first_kind, take, message) || !take.done())
-    return malformed(bytes);
+  if (!read_variant<Fields, Variant>(bytes[0], first_kind, take, message) || !take.done()) return malformed(bytes);
   return std::move(*message);
 }
 

@@ -35,12 +35,58 @@ Judged SshStates::hear_sign(const Sign& sign) {
   return {};
 }
 
-Judged SshStates::open(std::uint32_t channel) {
+Judged SshStates::open(std::uint32_t channel, bool forward) {
+  const std::size_t most = forward ? most_forwards : most_sessions;
   if (channel < next_channel_) return broken(fmt::format("channel {} again", channel));
-  if (channels_.size() >= most_channels) return broken(fmt::format("more than {} channels at a time", most_channels));
+  if ((forward ? forwards_ : channels_.size() - forwards_) >= most)
+    return broken(fmt::format("more than {} {} at a time", most, forward ? "connections" : "sessions"));
   if (channel == UINT32_MAX) return broken("the last channel there is");
   next_channel_ = channel + 1;
-  channels_.insert(channel);
+  channels_.emplace(channel, forward);
+  forwards_ += forward ? 1 : 0;
+  return {};
+}
+
+Judged SshStates::hear_channel(const FromSsh& message) {
+  if (const auto* channel = std::get_if<OpenChannel>(&message)) {
+    for (const auto& listener : {channel->agent, channel->display})
+      if (listener && *listener >= next_listener_)
+        return broken(fmt::format("listener {}, which was never there", *listener));
+    return open(channel->channel, false);
+  }
+  if (const auto* connect = std::get_if<Connect>(&message)) return open(connect->channel, true);
+  if (const auto* connect = std::get_if<ConnectPath>(&message)) return open(connect->channel, true);
+  const auto* closed = std::get_if<Closed>(&message);
+  const auto* resize = std::get_if<Resize>(&message);
+  const std::uint32_t number = closed != nullptr   ? closed->channel
+                               : resize != nullptr ? resize->channel
+                                                   : std::get<Signal>(message).channel;
+  if (number >= next_channel_) return broken(fmt::format("channel {}, which was never open", number));
+  const auto at = channels_.find(number);
+  if (at == channels_.end()) return {Verdict::late, {}};
+  if (closed != nullptr) {
+    forwards_ -= at->second ? 1 : 0;
+    channels_.erase(at);
+  }
+  return {};
+}
+
+Judged SshStates::hear_forwarding(const FromSsh& message) {
+  if (const auto* listen = std::get_if<Listen>(&message)) {
+    if (listen->listener < next_listener_) return broken(fmt::format("listener {} again", listen->listener));
+    if (listeners_.size() >= most_listeners)
+      return broken(fmt::format("more than {} listeners at a time", most_listeners));
+    if (listen->listener == UINT32_MAX) return broken("the last listener there is");
+    next_listener_ = listen->listener + 1;
+    listeners_.insert(listen->listener);
+    return {};
+  }
+  if (const auto* unlisten = std::get_if<Unlisten>(&message)) {
+    if (listeners_.erase(unlisten->listener) == 1) return {};
+    return broken(fmt::format("listener {}, which is not there", unlisten->listener));
+  }
+  if (untaken_ == 0) return broken("more taken than was handed over");
+  --untaken_;
   return {};
 }
 
@@ -55,17 +101,9 @@ Judged SshStates::hear(const FromSsh& message) {
   if (const auto* answer = std::get_if<ChallengeAnswer>(&message))
     return challenge_.hear(answer->request, asked_ ? std::optional(login_request_) : std::nullopt);
   if (!accepted_) return broken("a channel before the login");
-  if (const auto* channel = std::get_if<OpenChannel>(&message)) return open(channel->channel);
-  if (const auto* connect = std::get_if<Connect>(&message)) return open(connect->channel);
-  if (const auto* closed = std::get_if<Closed>(&message)) {
-    if (closed->channel >= next_channel_)
-      return broken(fmt::format("channel {}, which was never open", closed->channel));
-    return {channels_.erase(closed->channel) == 1 ? Verdict::take : Verdict::late, {}};
-  }
-  const auto* const resize = std::get_if<Resize>(&message);
-  const std::uint32_t channel = resize != nullptr ? resize->channel : std::get<Signal>(message).channel;
-  if (channel >= next_channel_) return broken(fmt::format("channel {}, which was never open", channel));
-  return {channels_.count(channel) == 1 ? Verdict::take : Verdict::late, {}};
+  const bool listens = std::holds_alternative<Listen>(message) || std::holds_alternative<Unlisten>(message) ||
+                       std::holds_alternative<Taken>(message);
+  return listens ? hear_forwarding(message) : hear_channel(message);
 }
 
 void SshStates::answered(bool accept) {

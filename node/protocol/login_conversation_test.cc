@@ -28,7 +28,8 @@ SshStates logged_in() {
 // --- aclnode-ssh, as aclnode-session sees it -------------------------------------------------------------------------------
 
 TEST(AclnodeSsh, OpensNothingBeforeTheLoginIsAccepted) {
-  const FromSsh messages[] = {open_of(0), Connect{0, "db", 1}, Signal{0, "TERM"}, Closed{0}};
+  const FromSsh messages[] = {open_of(0), Connect{0, "db", 1}, Signal{0, "TERM"}, Closed{0},
+                              Listen{},   Unlisten{},          ConnectPath{},     Taken{}};
   for (const FromSsh& message : messages) {
     SshStates fresh;
     EXPECT_EQ(after(fresh, message), Verdict::broken);
@@ -105,10 +106,56 @@ TEST(AclnodeSsh, NamesChannelsThatWereOpenAndIsLateForThoseThatAreClosed) {
 
 TEST(AclnodeSsh, HasABoundedNumberOfChannelsOpen) {
   SshStates states = logged_in();
-  for (std::uint32_t i = 0; i < most_channels; ++i) ASSERT_EQ(after(states, open_of(i)), Verdict::take);
-  EXPECT_EQ(after(states, open_of(most_channels)), Verdict::broken);
+  for (std::uint32_t i = 0; i < most_sessions; ++i) ASSERT_EQ(after(states, open_of(i)), Verdict::take);
+  std::uint32_t next = most_sessions;
+  EXPECT_EQ(after(states, open_of(next)), Verdict::broken);
+  for (std::size_t i = 0; i < most_forwards; ++i) ASSERT_EQ(after(states, Connect{next++, "db", 1}), Verdict::take);
+  EXPECT_EQ(after(states, ConnectPath{next, "/db"}), Verdict::broken);
   EXPECT_EQ(after(states, Closed{5}), Verdict::take);
-  EXPECT_EQ(after(states, open_of(most_channels)), Verdict::take);
+  EXPECT_EQ(after(states, ConnectPath{next, "/db"}), Verdict::broken) << "a session's place is no connection's";
+  EXPECT_EQ(after(states, open_of(next++)), Verdict::take);
+  EXPECT_EQ(after(states, Closed{most_sessions}), Verdict::take);
+  EXPECT_EQ(after(states, ConnectPath{next, "/db"}), Verdict::take);
+}
+
+Listen listener(std::uint32_t number) {
+  Listen listen;
+  listen.listener = number;
+  return listen;
+}
+
+TEST(AclnodeSsh, UsesTheNumberOfAListenerOnceAndGivesUpTheOnesThatThereAre) {
+  SshStates states = logged_in();
+  EXPECT_EQ(after(states, listener(3)), Verdict::take);
+  EXPECT_EQ(after(states, listener(3)), Verdict::broken);
+  EXPECT_EQ(after(states, Unlisten{2}), Verdict::broken);
+  EXPECT_EQ(after(states, Unlisten{3}), Verdict::take);
+  EXPECT_EQ(after(states, Unlisten{3}), Verdict::broken);
+  EXPECT_EQ(after(states, listener(3)), Verdict::broken);
+  OpenChannel open = open_of(0);
+  open.agent = 3;
+  EXPECT_EQ(after(states, open), Verdict::take);
+  open = open_of(1);
+  open.display = 4;
+  EXPECT_EQ(after(states, open), Verdict::broken) << "one that was never there";
+}
+
+TEST(AclnodeSsh, HasABoundedNumberOfListeners) {
+  SshStates states = logged_in();
+  for (std::uint32_t i = 0; i < most_listeners; ++i) ASSERT_EQ(after(states, listener(i)), Verdict::take);
+  EXPECT_EQ(after(states, listener(most_listeners)), Verdict::broken);
+  EXPECT_EQ(after(states, Unlisten{7}), Verdict::take);
+  EXPECT_EQ(after(states, listener(most_listeners)), Verdict::take);
+}
+
+TEST(AclnodeSsh, TakesNoMoreConnectionsThanItWasHanded) {
+  SshStates states = logged_in();
+  EXPECT_EQ(after(states, Taken{}), Verdict::broken);
+  states.handed();
+  states.handed();
+  EXPECT_EQ(after(states, Taken{}), Verdict::take);
+  EXPECT_EQ(after(states, Taken{}), Verdict::take);
+  EXPECT_EQ(after(states, Taken{}), Verdict::broken);
 }
 
 TEST(AclnodeSsh, SaysNothingAfterItsLastMessage) {
@@ -251,7 +298,7 @@ TEST(AclnodeSession, LogsInOnceAndAsTheOneThatWasAccepted) {
 }
 
 TEST(AclnodeSession, ResumesWhereThatIsAwaitedAndFirst) {
-  const Resume resume{1, {Bytes(4), 1}, {Bytes(4), 22}, "ann", false, 0, {}, {}, {}, {}};
+  const Resume resume{1, {Bytes(4), 1}, {Bytes(4), 22}, "ann", false, 0, {}, {}, {}, {}, {}};
   SessionStates fresh(SessionStates::Start::fresh);
   EXPECT_EQ(after(fresh, resume), Verdict::broken);
   SessionStates resumed(SessionStates::Start::resumed);
@@ -265,7 +312,7 @@ TEST(AclnodeSession, ResumesWhereThatIsAwaitedAndFirst) {
 // As an answer to one, what follows is judged like what follows a login.
 TEST(AclnodeSession, AsksForNobodyElseOnceResumed) {
   SessionStates resumed(SessionStates::Start::resumed);
-  resumed.hear(Resume{1, {Bytes(4), 1}, {Bytes(4), 22}, "ann", false, 0, {}, {}, {}, {}});
+  resumed.hear(Resume{1, {Bytes(4), 1}, {Bytes(4), 22}, "ann", false, 0, {}, {}, {}, {}, {}});
   EXPECT_EQ(after(resumed, May{1, "root", true, true, Method::none}), Verdict::broken);
   EXPECT_EQ(after(resumed, SessionOver{"bye"}), Verdict::take);
   EXPECT_EQ(after(resumed, SessionOver{"bye"}), Verdict::broken);

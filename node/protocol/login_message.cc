@@ -1,6 +1,7 @@
 #include "node/protocol/login_message.h"
 
 #include "node/protocol/coding.h"
+#include "node/protocol/forward_fields.h"
 
 namespace acl::node::protocol {
 namespace {
@@ -38,6 +39,17 @@ void fields_of_exited(Io& io, M& m) {
   io.flag(m.core);
 }
 
+// A flag, and if it is set the number.
+void fields_of_listener(wire::Put& io, const std::optional<std::uint32_t>& listener) {
+  io.flag(listener.has_value());
+  if (listener) io.number(*listener);
+}
+void fields_of_listener(wire::Take& io, std::optional<std::uint32_t>& listener) {
+  bool there = false;
+  io.flag(there);
+  if (there) io.number(listener.emplace());
+}
+
 template <class Io, class M>
 void fields_of_open(Io& io, M& m) {
   io.number(m.channel);
@@ -49,7 +61,8 @@ void fields_of_open(Io& io, M& m) {
   io.number(m.terminal.width);
   io.number(m.terminal.height);
   io.blob(m.terminal.modes, longest_modes, "terminal's modes");
-  io.flag(m.wants_agent);
+  fields_of_listener(io, m.agent);
+  fields_of_listener(io, m.display);
   io.list(m.environment, most_variables, "environment", [](auto& each, auto& variable) {
     each.text(variable.first, longest_variable_name, "variable's name");
     each.text(variable.second, longest_variable, "variable");
@@ -82,6 +95,8 @@ struct ToSshFields {
       io.flag(m.asks);
       io.text(m.instruction, longest_instruction, "instruction of a check");
       io.text(m.prompt, longest_prompt, "prompt of a check");
+    } else if constexpr (is_of_forwarding<T>) {
+      fields_of_forwarding(io, m);
     } else {
       static_assert(std::is_same_v<T, End>);
       io.text(m.words, longest_text, "words");
@@ -121,6 +136,8 @@ struct FromSshFields {
       io.number(m.rows);
       io.number(m.width);
       io.number(m.height);
+    } else if constexpr (is_of_forwarding<T>) {
+      fields_of_forwarding(io, m);
     } else {
       static_assert(std::is_same_v<T, Over>);
       io.text(m.words, longest_text, "words");

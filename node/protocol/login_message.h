@@ -8,12 +8,14 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
 #include <vector>
 
 #include "engine/net/diagnostic.h"
+#include "node/protocol/forward_message.h"
 #include "node/protocol/message.h"
 
 namespace acl::node::protocol {
@@ -76,7 +78,7 @@ enum class ChannelKind : std::uint8_t {
   pipes = 2,     // three: to standard input, from standard output, from standard error
   socket = 3,    // one: a connected stream
 };
-// The answer to Open, Connect: with as many descriptors as its kind has.
+// The answer to Open, Connect, ConnectPath: with as many descriptors as its kind has.
 struct Opened {
   std::uint32_t channel = 0;
   ChannelKind kind = ChannelKind::pipes;
@@ -107,7 +109,8 @@ struct Challenge {
   std::string prompt;
 };
 
-using ToSsh = std::variant<Welcome, Signature, LoginVerdict, Opened, Refused, Exited, End, Challenge>;
+using ToSsh = std::variant<Welcome, Signature, LoginVerdict, Opened, Refused, Exited, End, Challenge,  //
+                           Listening, Accepted>;
 
 // --- from aclnode-ssh to aclnode-session ---
 
@@ -135,7 +138,7 @@ struct OpenChannel {
   OpenKind kind = OpenKind::shell;
   bool has_terminal = false;
   Terminal terminal;
-  bool wants_agent = false;
+  std::optional<std::uint32_t> agent, display;  // listeners, whose names it is to know
   std::vector<std::pair<std::string, std::string>> environment;
   std::string command;  // of exec; of subsystem its name
 };
@@ -172,7 +175,8 @@ struct Resize {
   std::uint32_t columns = 0, rows = 0, width = 0, height = 0;
 };
 
-using FromSsh = std::variant<Sign, Login, OpenChannel, Signal, Closed, Connect, Over, ChallengeAnswer, Resize>;
+using FromSsh = std::variant<Sign, Login, OpenChannel, Signal, Closed, Connect, Over, ChallengeAnswer,  //
+                             Listen, Unlisten, ConnectPath, Taken, Resize>;
 
 // E1361 names the value that is too long or holds a zero byte.
 Expected<Bytes> encode(const ToSsh& message);

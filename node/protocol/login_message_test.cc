@@ -29,22 +29,34 @@ FromSsh some_open() {
   open.has_terminal = some<bool>();
   open.terminal = {some_text(100),        some<std::uint32_t>(), some<std::uint32_t>(),
                    some<std::uint32_t>(), some<std::uint32_t>(), some_bytes(100)};
-  open.wants_agent = some<bool>();
+  if (some<bool>()) open.agent = some<std::uint32_t>();
+  if (some<bool>()) open.display = some<std::uint32_t>();
   for (int i = *rc::gen::inRange(0, 4); i > 0; --i) open.environment.emplace_back(some_text(20), some_text(50));
   open.command = some_text(200);
   return open;
 }
 
+FromSsh some_listen() {
+  return Listen{some<std::uint32_t>(), *rc::gen::element(ListenKind::port, ListenKind::path, ListenKind::display),
+                some<std::uint16_t>(), some_text(longest_socket_path),
+                some<bool>(),          some_text(longest_x11_protocol),
+                some_text(100),        some<std::uint32_t>()};
+}
+
 FromSsh some_from_ssh() {
-  switch (*rc::gen::inRange(0, 9)) {
+  switch (*rc::gen::inRange(0, 13)) {
     case 0: return Sign{some<std::uint32_t>(), some<std::uint8_t>(), some_bytes(longest_to_sign - 1)};
     case 1: return Login{some<std::uint32_t>(), some_text(100), *rc::gen::element(Method::none, Method::password)};
     case 2: return some_open();
     case 3: return Signal{some<std::uint32_t>(), some_text(20)};
     case 4: return Closed{some<std::uint32_t>()};
     case 5: return Connect{some<std::uint32_t>(), some_text(100), some<std::uint16_t>()};
-    case 6: return ChallengeAnswer{some<std::uint32_t>(), some_text(300)};
-    case 7:
+    case 6: return some_listen();
+    case 7: return Unlisten{some<std::uint32_t>()};
+    case 8: return ConnectPath{some<std::uint32_t>(), some_text(longest_socket_path)};
+    case 9: return Taken{};
+    case 10: return ChallengeAnswer{some<std::uint32_t>(), some_text(300)};
+    case 11:
       return Resize{some<std::uint32_t>(), some<std::uint32_t>(), some<std::uint32_t>(), some<std::uint32_t>(),
                     some<std::uint32_t>()};
     default: return Over{some_text(100)};
@@ -52,7 +64,7 @@ FromSsh some_from_ssh() {
 }
 
 ToSsh some_to_ssh() {
-  switch (*rc::gen::inRange(0, 8)) {
+  switch (*rc::gen::inRange(0, 10)) {
     case 0: {
       Welcome welcome;
       for (int i = *rc::gen::inRange(0, 4); i > 0; --i) welcome.host_keys.push_back({some_text(20), some_bytes(100)});
@@ -67,7 +79,9 @@ ToSsh some_to_ssh() {
     case 3: return Opened{some<std::uint32_t>(), *rc::gen::element(ChannelKind::terminal, ChannelKind::socket)};
     case 4: return Refused{some<std::uint32_t>(), some_text(100)};
     case 5: return Exited{some<std::uint32_t>(), some<bool>(), some<std::uint32_t>(), some_text(10), some<bool>()};
-    case 6: return Challenge{some<std::uint32_t>(), some_text(90), some<bool>(), some_text(90), some_text(90)};
+    case 6: return Listening{some<std::uint32_t>(), some<bool>(), some<std::uint16_t>(), some_text(100)};
+    case 7: return Accepted{some<std::uint32_t>(), some_text(40), some<std::uint16_t>()};
+    case 8: return Challenge{some<std::uint32_t>(), some_text(90), some<bool>(), some_text(90), some_text(90)};
     default: return End{some_text(100)};
   }
 }
@@ -111,6 +125,11 @@ TEST(LoginMessages, HaveTheBytesThatTheDocumentGives) {
   EXPECT_EQ(*encode(FromSsh(Resize{1, 80, 24, 0, 0})),
             (Bytes{60, 1, 0, 0, 0, 80, 0, 0, 0, 24, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}));
   EXPECT_EQ(*encode(FromSsh(Connect{2, "db", 5432})), (Bytes{53, 2, 0, 0, 0, 2, 0, 'd', 'b', 0x38, 0x15}));
+  EXPECT_EQ(*encode(ToSsh(Listening{2, true, 8080, ""})), (Bytes{40, 2, 0, 0, 0, 1, 0x90, 0x1f, 0, 0}));
+  EXPECT_EQ(*encode(ToSsh(Accepted{2, "::1", 9})), (Bytes{41, 2, 0, 0, 0, 3, 0, ':', ':', '1', 9, 0}));
+  EXPECT_EQ(*encode(FromSsh(Unlisten{2})), (Bytes{57, 2, 0, 0, 0}));
+  EXPECT_EQ(*encode(FromSsh(ConnectPath{2, "/s"})), (Bytes{58, 2, 0, 0, 0, 2, 0, '/', 's'}));
+  EXPECT_EQ(*encode(FromSsh(Taken{})), (Bytes{59}));
   EXPECT_EQ(*encode(ToSsh(Challenge{3, "a", true, "b", "c"})),
             (Bytes{39, 3, 0, 0, 0, 1, 0, 'a', 1, 1, 0, 'b', 1, 0, 'c'}));
   EXPECT_EQ(*encode(FromSsh(ChallengeAnswer{3, "x"})), (Bytes{55, 3, 0, 0, 0, 1, 0, 'x'}));
@@ -160,7 +179,7 @@ TEST(LoginMessages, WithTooMuchEnvironmentInAllAreNotRead) {
   auto bytes = *encode(FromSsh(open));
   ASSERT_TRUE(decode_from_ssh(bytes));
   // Two more of the same, written by hand.
-  const std::size_t count_at = 1 + 4 + 1 + 1 + 2 + 16 + 2 + 1;
+  const std::size_t count_at = 1 + 4 + 1 + 1 + 2 + 16 + 2 + 1 + 1;
   ASSERT_EQ(bytes[count_at], 5);
   bytes[count_at] = 7;
   const Bytes one(bytes.begin() + count_at + 2, bytes.begin() + count_at + 2 + 2 + 1 + 2 + longest_variable);

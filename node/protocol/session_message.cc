@@ -38,6 +38,8 @@ void fields_of_decision(Io& io, M& m) {
   io.flag(m.agent_forwarding);
   io.flag(m.local_forwarding);
   io.flag(m.remote_forwarding);
+  io.flag(m.x11_forwarding);
+  io.number(m.narrowed);
   io.text(m.tell, longest_text, "line for the person");
   io.list(m.patterns, most_patterns, "patterns",
           [](auto& each, auto& pattern) { each.text(pattern, longest_pattern, "pattern"); });
@@ -101,6 +103,7 @@ struct FromSessionFields {
       io.flag(m.agent_forwarding);
       io.flag(m.local_forwarding);
       io.flag(m.remote_forwarding);
+      io.flag(m.x11_forwarding);
       io.text(m.checked, longest_person, "person who was checked");
       io.flag(m.recorded);
     } else if constexpr (std::is_same_v<T, SessionAnswer>) {

@@ -46,6 +46,9 @@ struct Begin {
   std::string resume_socket;  // where aclnode listens for sessions that outlived their conversation
 };
 
+// Bits of Decision.narrowed.
+enum Narrowed : std::uint8_t { narrowed_agent = 1, narrowed_local = 2, narrowed_remote = 4, narrowed_x11 = 8 };
+
 // The answer to May.
 struct Decision {
   std::uint32_t request = 0;
@@ -53,6 +56,8 @@ struct Decision {
   bool agent_forwarding = false;
   bool local_forwarding = false;
   bool remote_forwarding = false;
+  bool x11_forwarding = false;
+  std::uint8_t narrowed = 0;          // what of these policy gives and this machine's settings take away (Narrowed)
   std::string tell;                   // a line for the person
   std::vector<std::string> patterns;  // of variables that the client may set
   std::string checked;                // accepted by a check of this person; else empty
@@ -110,7 +115,7 @@ struct Resume {
   bool is_root = false;
   std::uint64_t since = 0;  // seconds since 1970
   // What its Decision gave it.
-  bool agent_forwarding = false, local_forwarding = false, remote_forwarding = false;
+  bool agent_forwarding = false, local_forwarding = false, remote_forwarding = false, x11_forwarding = false;
   std::string checked;
   bool recorded = false;  // there was a Record, and what it asks for is kept
 };

@@ -42,8 +42,8 @@ ToSession some_to_session() {
       return begin;
     }
     case 1: {
-      Decision decision{some<std::uint32_t>(), some<bool>(),  some<bool>(), some<bool>(),
-                        some<bool>(),          some_text(90), {},           some_text(90)};
+      Decision decision{some<std::uint32_t>(), some<bool>(),         some<bool>(),  some<bool>(), some<bool>(),
+                        some<bool>(),          some<std::uint8_t>(), some_text(90), {},           some_text(90)};
       for (int i = *rc::gen::inRange(0, 5); i > 0; --i) decision.patterns.push_back(some_text(30));
       return decision;
     }
@@ -65,7 +65,7 @@ FromSession some_from_session() {
     case 2:
       return Resume{some<std::uint64_t>(), some_endpoint(),       some_endpoint(), some_text(90),
                     some<bool>(),          some<std::uint64_t>(), some<bool>(),    some<bool>(),
-                    some<bool>(),          some_text(90),         some<bool>()};
+                    some<bool>(),          some<bool>(),          some_text(90),   some<bool>()};
     case 4: return Recording{some_text(100)};
     case 5: return NotRecorded{some_text(100)};
     default: return SessionOver{some_text(100)};
@@ -108,8 +108,8 @@ TEST(SessionMessages, HaveTheBytesThatTheDocumentGives) {
             (Bytes{72, 1, 2, 0, '/', 'r', 3, 0, '1', ':', '1', 5, 0, 0, 0, 0, 0, 0, 0}));
   EXPECT_EQ(*encode(FromSession(Recording{"a"})), (Bytes{85, 1, 0, 'a'}));
   EXPECT_EQ(*encode(ToSession(KillLogin{0x0102})), (Bytes{68, 2, 1, 0, 0, 0, 0, 0, 0}));
-  EXPECT_EQ(*encode(ToSession(Decision{3, true, false, true, false, "hi", {"A*"}, ""})),
-            (Bytes{65, 3, 0, 0, 0, 1, 0, 1, 0, 2, 0, 'h', 'i', 1, 0, 2, 0, 'A', '*', 0, 0}));
+  EXPECT_EQ(*encode(ToSession(Decision{3, true, false, true, false, true, narrowed_remote, "hi", {"A*"}, ""})),
+            (Bytes{65, 3, 0, 0, 0, 1, 0, 1, 0, 1, 4, 2, 0, 'h', 'i', 1, 0, 2, 0, 'A', '*', 0, 0}));
   EXPECT_EQ(*encode(ToSession(SessionChallenge{120, {3, "a", true, "b", "c"}})),
             (Bytes{69, 120, 0, 0, 0, 3, 0, 0, 0, 1, 0, 'a', 1, 1, 0, 'b', 1, 0, 'c'}));
   EXPECT_EQ(*encode(FromSession(SessionAnswer{3, "x"})), (Bytes{84, 3, 0, 0, 0, 1, 0, 'x'}));
@@ -125,7 +125,7 @@ TEST(SessionMessages, WithAnAddressThatIsNoneAreNotRead) {
     std::swap(begin.own, begin.source);
     EXPECT_FALSE(decode_to_session(*encode(ToSession(begin)))) << size;
     EXPECT_FALSE(decode_from_session(
-        *encode(FromSession(Resume{1, {Bytes(4), 1}, {Bytes(size), 1}, "a", false, 0, {}, {}, {}, {}}))));
+        *encode(FromSession(Resume{1, {Bytes(4), 1}, {Bytes(size), 1}, "a", false, 0, {}, {}, {}, {}, {}}))));
   }
 }
 

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -12,8 +11,6 @@
 #include <cstring>
 #include <utility>
 
-#include "node/protocol/channel.h"
-#include "node/session/connect.h"
 #include "node/session/descendants.h"
 #include "node/session/log.h"
 #include "node/session/pam.h"
@@ -86,18 +83,21 @@ int signal_number(const std::string& name) noexcept {
   return at != std::end(signals) ? at->number : 0;
 }
 
-EnvironmentOf Channels::environment_of(const protocol::OpenChannel& wanted) const {
+EnvironmentOf Channels::environment_of(const protocol::OpenChannel& wanted, const Forwarded& forwarded) const {
   EnvironmentOf environment = rights_.environment;
   environment.client = wanted.environment;
   if (wanted.has_terminal) environment.term = wanted.terminal.name;
+  environment.agent = forwarded.agent;
+  environment.display = forwarded.display;
   return environment;
 }
 
-Expected<Answer> Channels::open_with_terminal(const protocol::OpenChannel& wanted, UserProgram program) {
+Expected<Answer> Channels::open_with_terminal(const protocol::OpenChannel& wanted, const Forwarded& forwarded,
+                                              UserProgram program) {
   const Account& account = rights_.environment.account;
   auto terminal = open_terminal(wanted.terminal, account);
   if (!terminal) return tl::unexpected(terminal.error());
-  EnvironmentOf environment = environment_of(wanted);
+  EnvironmentOf environment = environment_of(wanted, forwarded);
   environment.tty = terminal->name;
   program.environment = make_environment(environment);
   program.input = program.output = program.error = terminal->slave.get();
@@ -121,7 +121,8 @@ Expected<Answer> Channels::open_with_terminal(const protocol::OpenChannel& wante
   return answer;
 }
 
-Expected<Answer> Channels::open_with_pipes(const protocol::OpenChannel& wanted, UserProgram program) {
+Expected<Answer> Channels::open_with_pipes(const protocol::OpenChannel& wanted, const Forwarded& forwarded,
+                                           UserProgram program) {
   auto input = make_pipe(), output = make_pipe(), error = make_pipe();
   for (const auto* each : {&input, &output, &error}) {
     if (!*each) return tl::unexpected(each->error());
@@ -133,7 +134,7 @@ Expected<Answer> Channels::open_with_pipes(const protocol::OpenChannel& wanted, 
       return fail(Code::E1404, fmt::format("cannot give a pipe to \"{}\": {}", account.name, std::strerror(errno)));
     }
   }
-  program.environment = make_environment(environment_of(wanted));
+  program.environment = make_environment(environment_of(wanted, forwarded));
   program.input = input->reading.get();
   program.output = output->writing.get();
   program.error = error->writing.get();
@@ -160,34 +161,14 @@ Expected<void> Channels::record_pipes(const protocol::OpenChannel& wanted, Fd& o
   return {};
 }
 
-Answer Channels::open(const protocol::OpenChannel& wanted) {
+Answer Channels::open(const protocol::OpenChannel& wanted, const Forwarded& forwarded) {
   auto program = program_of(wanted, rights_);
   if (!program) return refused(wanted.channel, fmt::format("there is no subsystem \"{}\"", wanted.command));
-  auto answer = wanted.has_terminal ? open_with_terminal(wanted, std::move(*program))
-                                    : open_with_pipes(wanted, std::move(*program));
+  auto answer = wanted.has_terminal ? open_with_terminal(wanted, forwarded, std::move(*program))
+                                    : open_with_pipes(wanted, forwarded, std::move(*program));
   if (answer) return std::move(*answer);
   log_diagnostic(answer.error());
   return refused(wanted.channel, answer.error().message);
-}
-
-std::optional<Answer> Channels::connect(const protocol::Connect& wanted) {
-  if (!rights_.local_forwarding) return refused(wanted.channel, "the policy allows no forwarding");
-  int ends[2] = {-1, -1};
-  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
-    return refused(wanted.channel, fmt::format("cannot make a socket pair: {}", std::strerror(errno)));
-  }
-  Fd ours(ends[0]);
-  const Fd theirs(ends[1]);
-  const auto request = protocol::encode(protocol::FromSsh(wanted));
-  if (!request || protocol::send_message(ours.get(), *request, protocol::Wait::no) != protocol::Sent::sent) {
-    return refused(wanted.channel, "the request cannot be handed on");
-  }
-  const auto pid = spawn_self_as(rights_.environment.account, "connect", theirs.get());
-  if (!pid) return refused(wanted.channel, pid.error().message);
-  Channel& channel = channels_[wanted.channel];
-  channel.pid = *pid;
-  channel.helper = std::move(ours);
-  return std::nullopt;
 }
 
 void Channels::signal(const protocol::Signal& signal) {
@@ -235,8 +216,6 @@ std::optional<protocol::Exited> Channels::ended(pid_t pid, int status) {
   if (at == channels_.end()) return std::nullopt;
   at->second.pid = -1;
   if (!at->second.tty.empty()) record_terminal_end(at->second.tty, pid, std::move(at->second.recorded));
-  // A helper's answer is on its way; its end shows at its socket.
-  if (at->second.helper) return std::nullopt;
   protocol::Exited exited;
   exited.channel = at->first;
   exited.signalled = WIFSIGNALED(status);
@@ -261,27 +240,6 @@ std::vector<protocol::Exited> Channels::drained(std::optional<std::uint32_t> cha
     each.exited.reset();
   }
   return out;
-}
-
-void Channels::add_helpers(std::vector<int>& sockets) const {
-  for (const auto& [number, channel] : channels_) {
-    if (channel.helper) sockets.push_back(channel.helper.get());
-  }
-}
-
-std::optional<Answer> Channels::helper_ready(int socket) {
-  const auto at = std::find_if(channels_.begin(), channels_.end(),
-                               [&](const auto& each) { return each.second.helper.get() == socket; });
-  if (at == channels_.end()) return std::nullopt;
-  const std::uint32_t channel = at->first;
-  // Events are of a moment ago: a channel closed since may have left its descriptor's number to this one.
-  auto taken = take_connection(socket, channel);
-  if (!taken) return std::nullopt;
-  channels_.erase(at);
-  if (!taken->socket) return refused(channel, taken->words);
-  Answer answer{protocol::Opened{channel, protocol::ChannelKind::socket}, {}, 1};
-  answer.descriptors[0] = std::move(taken->socket);
-  return answer;
 }
 
 void Channels::hang_up(HangUp which) noexcept {

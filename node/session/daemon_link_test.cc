@@ -49,7 +49,7 @@ class DaemonLinks : public ::testing::Test {
     return message ? std::optional(std::move(*message)) : std::nullopt;
   }
   protocol::Resume resume() const {
-    return {7, {Bytes(4), 1}, {Bytes(4), 22}, "ann", false, 99, true, false, true, "ann@example.com"};
+    return {7, {Bytes(4), 1}, {Bytes(4), 22}, "ann", false, 99, true, false, true, false, "ann@example.com"};
   }
 
   std::string path_;
@@ -58,7 +58,7 @@ class DaemonLinks : public ::testing::Test {
 };
 
 TEST_F(DaemonLinks, HandOnTheDecisionThatIsAwaited) {
-  say(protocol::Decision{3, true, false, false, false, "hello", {}, {}});
+  say(protocol::Decision{3, true, false, false, false, false, 0, "hello", {}, {}});
   const auto heard = link_->step(0, 3);
   EXPECT_EQ(heard.what, What::decision);
   EXPECT_EQ(heard.decision.tell, "hello");
@@ -77,7 +77,7 @@ TEST_F(DaemonLinks, HandOnAChallengeToTheLoginThatIsAskedForAndEndAtAnyOther) {
 }
 
 TEST_F(DaemonLinks, EndTheLoginAtADecisionThatIsNot) {
-  say(protocol::Decision{3, true, false, false, false, "", {}, {}});
+  say(protocol::Decision{3, true, false, false, false, false, 0, "", {}, {}});
   EXPECT_EQ(link_->step(0, 4).what, What::end);
 }
 

@@ -115,6 +115,8 @@ std::vector<std::string> make_environment(const EnvironmentOf& of) {
     all["SSH_TTY"] = of.tty;
     all["TERM"] = of.term;
   }
+  if (!of.agent.empty()) all["SSH_AUTH_SOCK"] = of.agent;
+  if (!of.display.empty()) all["DISPLAY"] = of.display;
   std::vector<std::string> environment;
   environment.reserve(all.size());
   for (const auto& [name, value] : all) environment.push_back(std::string(name).append("=").append(value));

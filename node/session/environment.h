@@ -27,6 +27,8 @@ struct EnvironmentOf {
   std::string own;                    // "100.64.0.2 22"
   std::string tty;                    // "/dev/pts/3"; empty without a terminal, and so is
   std::string term;                   // TERM
+  std::string agent;                  // SSH_AUTH_SOCK; empty: none is forwarded
+  std::string display;                // DISPLAY; likewise
 };
 std::vector<std::string> make_environment(const EnvironmentOf& of);
 

@@ -26,6 +26,7 @@
 #include "node/session/control_group.h"
 #include "node/session/daemon_link.h"
 #include "node/session/descendants.h"
+#include "node/session/forwarding.h"
 #include "node/session/host_keys.h"
 #include "node/session/log.h"
 #include "node/session/opening.h"
@@ -93,8 +94,9 @@ class Login {
   void refuse(std::string tell);
   Expected<void> open(const protocol::Decision& decision);
 
-  bool send(const ToSsh& message, std::span<const int> descriptors = {});
-  void answer(const Answer& answer);
+  void hear_forwarder();
+  bool send(const ToSsh& message, std::span<Fd> descriptors = {});
+  void answer(Answer answer);
   void broken(std::string_view what);
   void over(std::string words);
   void finish();
@@ -120,6 +122,8 @@ class Login {
   std::unique_ptr<Recorder> recorder_;  // where sessions are recorded
   bool recorded_ = false;               // and nothing of them was missed
   std::optional<Channels> channels_;
+  std::optional<Forwarding> forwarding_;
+  Outgoing outgoing_;  // to aclnode-ssh
 
   bool more_children_ = false;  // perhaps, without another signal
   bool over_ = false;
@@ -178,16 +182,18 @@ int Login::wait_for_events(std::vector<pollfd>& polled) {
 
 void Login::loop() {
   std::vector<pollfd> polled;
-  std::vector<int> helpers;
   while (!over_) {
     polled.clear();
-    helpers.clear();
     // poll(2) passes over negative ones.
     for (const int fd : {signals_.get(), ssh_.conversation.get(), ssh_.words.get(), daemon_.fd()}) {
       polled.push_back({fd, POLLIN, 0});
     }
-    if (channels_) channels_->add_helpers(helpers);
-    for (const int fd : helpers) polled.push_back({fd, POLLIN, 0});
+    // While answers wait nothing is heard that would cause more of them.
+    const bool waits = outgoing_.waits();
+    if (waits) polled[1].events = POLLOUT;
+    const bool forwards = forwarding_ && (!waits || forwarding_->has_outgoing());
+    polled.push_back({forwards ? forwarding_->socket() : -1, static_cast<short>(waits ? 0 : POLLIN), 0});
+    if (forwards && forwarding_->has_outgoing()) polled[4].events |= POLLOUT;
     const short written = recorder_ && recorder_->wants_to_write() ? POLLOUT : 0;
     polled.push_back({recorder_ ? recorder_->fd() : -1, static_cast<short>(POLLIN | written), 0});
     if (wait_for_events(polled) < 0 && errno != EINTR) return over("the system cannot wait for events");
@@ -196,12 +202,10 @@ void Login::loop() {
     if (ready(0) || more_children_) hear_signals();
     if (ready(2)) log_words(ssh_);
     if (ready(3) || daemon_.wait(now_ms()) == 0) hear_daemon();
-    if (ready(1) && !over_) hear_ssh();
-    if (ready(polled.size() - 1) && !over_) hear_recorder();
-    for (std::size_t i = 4; i + 1 < polled.size() && !over_; ++i) {
-      if (!ready(i)) continue;
-      if (const auto made = channels_->helper_ready(polled[i].fd)) answer(*made);
-    }
+    if (ready(1) && waits && !over_ && !outgoing_.flush(ssh_.conversation.get())) over("the connection is closed");
+    if (ready(1) && !waits && !over_) hear_ssh();
+    if (ready(4) && !over_) hear_forwarder();
+    if (ready(5) && !over_) hear_recorder();
     if (deadline_ != 0 && now_ms() >= deadline_) over("the login was not complete in time");
   }
 }
@@ -232,6 +236,7 @@ void Login::wait_for_children() {
       continue;
     }
     if (!channels_ || (recorder_ && recorder_->ended(pid))) continue;
+    forwarding_->ended(pid);
     if (const auto exited = channels_->ended(pid, status)) send(*exited);
   }
 }
@@ -240,7 +245,7 @@ void Login::wait_for_children() {
 
 void Login::hear_ssh() {
   std::vector<std::uint8_t> buffer(protocol::longest_login_message);
-  for (int i = 0; i < messages_in_a_row && !over_; ++i) {
+  for (int i = 0; i < messages_in_a_row && !over_ && !outgoing_.waits(); ++i) {
     const Received received = protocol::receive_message(ssh_.conversation.get(), buffer);
     if (received.state == Received::State::nothing) return;
     if (received.state == Received::State::closed) return over("the connection is closed");
@@ -264,15 +269,13 @@ void Login::hear(const FromSsh& message) {
   if (const auto* last = std::get_if<protocol::Over>(&message)) return over(protocol::shown(last->words));
   // What follows is legal only after a login, which makes the channels.
   if (const auto* wanted = std::get_if<protocol::OpenChannel>(&message)) {
-    answer(channels_->open(*wanted));
+    answer(channels_->open(*wanted, forwarding_->names_for(*wanted)));
     return tell_news();
   }
   if (const auto* signal = std::get_if<protocol::Signal>(&message)) return channels_->signal(*signal);
   if (const auto* size = std::get_if<protocol::Resize>(&message)) return channels_->resize(*size);
   if (const auto* closed = std::get_if<protocol::Closed>(&message)) return channels_->close(closed->channel);
-  if (const auto* connect = std::get_if<protocol::Connect>(&message)) {
-    if (const auto at_once = channels_->connect(*connect)) answer(*at_once);
-  }
+  if (auto at_once = forwarding_->hear(message)) answer(std::move(*at_once));
 }
 
 void Login::hear_sign(const protocol::Sign& sign) {
@@ -352,7 +355,7 @@ void Login::decide(const protocol::Decision& decision, const std::optional<proto
   tell_news();
   daemon_.begun({begin_.number, begin_.source, begin_.own, account_->name, account_->uid == 0,
                  static_cast<std::uint64_t>(std::time(nullptr)), decision.agent_forwarding, decision.local_forwarding,
-                 decision.remote_forwarding, decision.checked, recorded_});
+                 decision.remote_forwarding, decision.x11_forwarding, decision.checked, recorded_});
 }
 
 // Where recording is not enforced, it is known by the records that there is none.
@@ -426,32 +429,40 @@ Expected<void> Login::open(const protocol::Decision& decision) {
   rights.source = source_;
   rights.sftp_server = begin_.sftp_server;
   rights.notices = opened->notices;
-  rights.local_forwarding = decision.local_forwarding;
   rights.recorder = recorder_.get();
   opened_ = std::move(*opened);
+  forwarding_.emplace(ForwardingRights{decision.agent_forwarding, decision.local_forwarding, decision.remote_forwarding,
+                                       decision.x11_forwarding, decision.narrowed},
+                      start_forwarder(rights.environment),
+                      fmt::format("{} from {}", account_->name, text_of(begin_.source)));
   channels_.emplace(std::move(rights));
   return {};
 }
 
 // --- answers and ends ------------------------------------------------------------------------------------------------------------
 
-// Whoever does not read, though answers are few and small, is not to be waited for.
-bool Login::send(const ToSsh& message, std::span<const int> descriptors) {
-  const auto bytes = protocol::encode(message);
+void Login::hear_forwarder() {
+  forwarding_->flush();
+  if (outgoing_.waits()) return;
+  for (Answer& each : forwarding_->ready()) {
+    if (std::holds_alternative<protocol::Accepted>(each.message)) states_.handed();
+    answer(std::move(each));
+  }
+}
+
+// What waits is kept in order; it is bounded, as nothing that causes more is heard meanwhile but ends of processes.
+bool Login::send(const ToSsh& message, std::span<Fd> descriptors) {
+  auto bytes = protocol::encode(message);
   if (!bytes) {
     log_diagnostic(bytes.error());
     return false;
   }
-  const auto sent = protocol::send_message(ssh_.conversation.get(), *bytes, descriptors, protocol::Wait::no);
-  if (sent != protocol::Sent::sent) over("the connection is closed");
-  return sent == protocol::Sent::sent;
+  const bool there = outgoing_.send(ssh_.conversation.get(), std::move(*bytes), descriptors);
+  if (!there) over("the connection is closed");
+  return there;
 }
 
-void Login::answer(const Answer& answer) {
-  std::array<int, 3> descriptors{};
-  for (std::size_t i = 0; i < answer.count; ++i) descriptors[i] = answer.descriptors[i].get();
-  send(answer.message, std::span<const int>(descriptors).first(answer.count));
-}
+void Login::answer(Answer answer) { send(answer.message, std::span(answer.descriptors).first(answer.count)); }
 
 void Login::broken(std::string_view what) {
   log_diagnostic(
@@ -472,14 +483,18 @@ void Login::end_ssh() {
   ssh_.pid = -1;
 }
 
-// Until aclnode-ssh has gone by itself, and where all must go, until all have; at most goodbye_ms.
+// Until aclnode-ssh and what forwards have gone by themselves, and where all must go, until all have; at most goodbye_ms.
 void Login::give_time_to_end() {
   const Milliseconds end = now_ms() + goodbye_ms;
   for (Milliseconds left = goodbye_ms; left > 0; left = end - now_ms()) {
     wait_for_children();
-    if (ssh_.pid <= 0 && (!forced_ || waitpid(-1, nullptr, WNOHANG) < 0)) return;
-    pollfd waiting{signals_.get(), POLLIN, 0};
-    poll(&waiting, 1, static_cast<int>(left));
+    const bool forwarder_gone = !forwarding_ || forwarding_->is_gone();
+    siginfo_t ended{};
+    const bool all_gone = forwarder_gone && (!forced_ || waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT) < 0);
+    if (ssh_.pid <= 0 && all_gone) return;
+    if (outgoing_.waits() && !outgoing_.flush(ssh_.conversation.get())) outgoing_ = {};
+    pollfd waiting[] = {{signals_.get(), POLLIN, 0}, {outgoing_.waits() ? ssh_.conversation.get() : -1, POLLOUT, 0}};
+    poll(waiting, std::size(waiting), static_cast<int>(left));
     signalfd_siginfo info{};
     while (read(signals_.get(), &info, sizeof info) > 0) {
     }
@@ -490,12 +505,17 @@ void Login::finish() {
   kill_in(goodbye_ms + longest_closing_ms);
   if (!forced_) prctl(PR_SET_NAME, leaving);
   if (forced_) send(protocol::End{words_});
+  if (forwarding_) forwarding_->let_go();
   if (channels_) channels_->hang_up(forced_ ? Channels::HangUp::all : Channels::HangUp::but_on_pipes);
   daemon_.send(protocol::SessionOver{words_});
-  if (!forced_) ssh_.conversation = Fd();
+  if (!forced_) {
+    ssh_.conversation = Fd();
+    outgoing_ = {};
+  }
   give_time_to_end();
   ssh_.conversation = Fd();
   end_ssh();
+  if (forwarding_) forwarding_->kill();
   // Before all that can take its time: records wait for locks that others may hold, and the timer ends this process. At once where there is
   // a group of the login; what has left it by root's hand, and where there is none, by looking.
   if (forced_) group_.kill();

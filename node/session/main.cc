@@ -2,7 +2,7 @@
 //
 //   aclnode-session supervise SOCKET [--linger SECONDS] [--patience SECONDS]
 //   aclnode-session make-host-keys FOLDER
-//   aclnode-session connect                      started for a user, with their socket as descriptor 3
+//   aclnode-session forward                      started for a user, with their socket as descriptor 3
 //   aclnode-session record USER|UID:GID          started for a login that is recorded, likewise
 //
 // --linger: end after so long without logins and without aclnode. --patience: how long a login goes on without aclnode (60).
@@ -20,7 +20,7 @@
 #include <string_view>
 #include <vector>
 
-#include "node/session/connect.h"
+#include "node/session/forwarder.h"
 #include "node/session/host_keys.h"
 #include "node/session/log.h"
 #include "node/session/recorder_process.h"
@@ -102,7 +102,7 @@ int main(int count, char** arguments) {
   const std::vector<std::string_view> rest(all.begin() + 1, all.end());
   if (all[0] == "supervise") return supervise_verb(rest);
   if (all[0] == "make-host-keys" && rest.size() == 1) return make_host_keys_verb(std::string(rest[0]));
-  if (all[0] == "connect" && rest.empty()) return serve_connect();
+  if (all[0] == "forward" && rest.empty()) return serve_forwarding();
   if (all[0] == "record" && rest.size() == 1) return serve_recorder(std::string(rest[0]));
   return usage();
 }

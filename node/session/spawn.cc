@@ -101,7 +101,8 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
   give_up(program.path, cannot_execute);
 }
 
-[[noreturn]] void run_self(const Account& account, const char* verb, int socket) {
+[[noreturn]] void run_self(const Account& account, const char* verb, int socket,
+                           const std::vector<std::string>& environment) {
   reset_signals();
   const Fd nowhere(open("/dev/null", O_RDWR | O_CLOEXEC));
   const int kept = fcntl(socket, F_DUPFD_CLOEXEC, 10);
@@ -114,9 +115,8 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
   std::string name = "aclnode-session";
   std::string what = verb;
   const std::array<char*, 3> arguments = {name.data(), what.data(), nullptr};
-  char* const no_environment[] = {nullptr};
   // Not by its name: after an upgrade that is another program.
-  execve("/proc/self/exe", arguments.data(), no_environment);
+  execve("/proc/self/exe", arguments.data(), pointers(environment).data());
   _exit(cannot_execute);
 }
 
@@ -160,9 +160,10 @@ Expected<pid_t> spawn_as(const Account& account, const UserProgram& program) {
   return started(pid);
 }
 
-Expected<pid_t> spawn_self_as(const Account& account, const char* verb, int socket) {
+Expected<pid_t> spawn_self_as(const Account& account, const char* verb, int socket,
+                              const std::vector<std::string>& environment) {
   const pid_t pid = fork();
-  if (pid == 0) run_self(account, verb, socket);
+  if (pid == 0) run_self(account, verb, socket, environment);
   return started(pid);
 }
 

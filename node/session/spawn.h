@@ -30,8 +30,9 @@ Expected<pid_t> spawn_as(const Account& account, const UserProgram& program);
 UserProgram login_shell(const Account& account);
 UserProgram shell_command(const Account& account, const std::string& command);
 
-// This program again as the user, with `socket` as descriptor 3 and no environment: `aclnode-session VERB`.
-Expected<pid_t> spawn_self_as(const Account& account, const char* verb, int socket);
+// This program again as the user, with `socket` as descriptor 3 and that environment alone: `aclnode-session VERB`.
+Expected<pid_t> spawn_self_as(const Account& account, const char* verb, int socket,
+                              const std::vector<std::string>& environment = {});
 
 // The account's number, in a process that has just been forked; false: it is not. What it still has of this process's memory is not to be
 // read by that account: the kernel decides anew at a change of user (fs.suid_dumpable in proc(5)), so it is told again.

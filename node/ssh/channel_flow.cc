@@ -22,7 +22,7 @@ void end_input(Channel& channel) {
 
 void drop_input(Channel& channel, Effects& out) {
   const std::size_t left = channel.input.size();
-  channel.input = {};
+  channel.input.clear();
   end_input(channel);
   give_back(channel, left, out);
 }
@@ -145,7 +145,9 @@ std::optional<std::int64_t> Channels::settle(std::int64_t now_ms, bool room, Eff
       continue;
     }
     if (channel.asked) out.messages.emplace_back(protocol::Closed{*channel.asked});
-    at = channels_.erase(at);
+    if (channel.display && forwards_.listeners.erase(*channel.display) == 1)
+      out.messages.emplace_back(protocol::Unlisten{*channel.display});
+    forget(at++);
   }
   return next;
 }

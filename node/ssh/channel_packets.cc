@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
 #include <string>
 
 namespace acl::node::ssh {
@@ -47,10 +48,18 @@ void tell(Channel& channel, std::string_view words, Effects& out) {
 
 void give_back(Channel& channel, std::size_t count, Effects& out) {
   channel.consumed += static_cast<std::uint32_t>(count);
-  if (channel.consumed < 3 * packet_size || channel.close_sent || channel.close_received || channel.eof_received)
+  if (channel.consumed < std::min(3 * packet_size, channel.window / 2) || channel.close_sent ||
+      channel.close_received || channel.eof_received)
     return;
-  out.packets.push_back(PacketWriter(msg_channel_window_adjust).number(channel.peer).number(channel.consumed).take());
-  channel.may_receive += channel.consumed;
+  // What is taken as it comes is a stream, and gets the window of one.
+  const bool grows = channel.spare != nullptr && channel.input.empty() && channel.window < window_size &&
+                     channel.window <= *channel.spare;
+  const std::uint32_t more = grows ? channel.window : 0;
+  if (grows) *channel.spare -= more;
+  channel.window += more;
+  const std::uint32_t given = channel.consumed + more;
+  out.packets.push_back(PacketWriter(msg_channel_window_adjust).number(channel.peer).number(given).take());
+  channel.may_receive += given;
   channel.consumed = 0;
 }
 

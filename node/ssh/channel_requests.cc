@@ -11,8 +11,6 @@
 namespace acl::node::ssh {
 namespace {
 
-// Requests that wait for the process, in all.
-constexpr std::size_t most_held = std::size_t{64} << 10;
 // "TERM", "RTMIN": the longest there are have a few letters more.
 constexpr std::size_t longest_signal = 16;
 
@@ -81,9 +79,16 @@ struct Channels::Request {
   PacketReader rest;
 };
 
+// For its process, or for a listener; and before it has a process, for those that the client has asked for before: a command that is to use a
+// port finds it there.
+bool Channels::must_wait(const Channel& channel) const noexcept {
+  return channel.state == Channel::State::opening || channel.awaits ||
+         (channel.state == Channel::State::idle && forwards_.awaits);
+}
+
 void Channels::hear_request(Channel& channel, ByteView payload, Effects& out) {
-  if (channel.state == Channel::State::opening) {
-    // Its reply comes after that for the process.
+  if (must_wait(channel)) {
+    // Its reply comes after that.
     channel.held_size += payload.size();
     if (channel.held_size > most_held) return out.end(Reason::protocol_error, "too many requests at once");
     channel.held.emplace_back(payload.begin(), payload.end());
@@ -94,8 +99,8 @@ void Channels::hear_request(Channel& channel, ByteView payload, Effects& out) {
   request.wants_reply = request.rest.boolean();
   if (!request.rest.good()) return out.end(Reason::protocol_error, "a request of a channel is not in its form");
   const bool done = !channel.forward && carry_out(channel, request, out);
-  // Of what asks for a process the reply comes later.
-  if (channel.state == Channel::State::opening || channel.close_sent || !request.wants_reply) return;
+  // Of what asks for a process or a listener the reply comes later.
+  if (channel.state == Channel::State::opening || channel.awaits || channel.close_sent || !request.wants_reply) return;
   out.packets.push_back(reply(channel, done));
 }
 
@@ -104,6 +109,8 @@ bool Channels::carry_out(Channel& channel, Request& request, Effects& out) {
   if (name == "shell" || name == "exec" || name == "subsystem") return want_process(channel, request, out);
   if (name == "pty-req") return take_terminal(channel, request.rest);
   if (name == "env") return take_variable(channel, request.rest);
+  if (name == "auth-agent-req@openssh.com") return want_agent(channel, request.rest, request.wants_reply, out);
+  if (name == "x11-req") return want_display(channel, request.rest, request.wants_reply, out);
   if (name == "window-change") return change_window(channel, request.rest, out);
   // A pseudoterminal of Linux knows no break (pty(7)); tcsendbreak(3) on one does nothing, successfully.
   if (name == "break") return has_terminal(channel);
@@ -120,7 +127,7 @@ bool Channels::carry_out(Channel& channel, Request& request, Effects& out) {
     if (channel.kind == protocol::ChannelKind::pipes) channel.from = Fd();
     return true;
   }
-  return false;  // x11-req, auth-agent-req@openssh.com, keepalive@openssh.com, and what nobody knows
+  return false;  // keepalive@openssh.com, and what nobody knows
 }
 
 bool Channels::want_process(Channel& channel, Request& request, Effects& out) {
@@ -148,8 +155,8 @@ bool Channels::want_process(Channel& channel, Request& request, Effects& out) {
 }
 
 void Channels::release_held(Channel& channel, Effects& out) {
-  for (const Bytes& payload : std::exchange(channel.held, {})) hear_request(channel, payload, out);
   channel.held_size = 0;
+  for (const Bytes& payload : std::exchange(channel.held, {})) hear_request(channel, payload, out);
 }
 
 }  // namespace acl::node::ssh

@@ -29,7 +29,7 @@ Bytes open_confirmation(const Channel& channel) {
   return PacketWriter(msg_channel_open_confirmation)
       .number(channel.peer)
       .number(channel.number)
-      .number(window_size)
+      .number(channel.window)
       .number(packet_size)
       .take();
 }
@@ -47,9 +47,13 @@ void Channels::hear(std::uint8_t type, ByteView payload, Effects& out) {
   PacketReader reader(payload);
   const auto at = channels_.find(reader.number());
   // Of a forward that is not confirmed yet the client does not know our number.
-  const bool open = at != channels_.end() && !at->second.close_received &&
+  const bool there = reader.good() && at != channels_.end();
+  const bool offered = there && at->second.state == Channel::State::offered;
+  if (offered && (type == msg_channel_open_confirmation || type == msg_channel_open_failure))
+    return hear_offered(at->second, type, reader, out);
+  const bool open = there && !offered && !at->second.close_received &&
                     !(at->second.forward && at->second.state == Channel::State::opening);
-  if (!reader.good() || !open) return out.end(Reason::protocol_error, "a packet for a channel that is not open");
+  if (!open) return out.end(Reason::protocol_error, "a packet for a channel that is not open");
   Channel& channel = at->second;
   switch (type) {
     case msg_channel_window_adjust: return hear_window(channel, reader, out);
@@ -64,16 +68,6 @@ void Channels::hear(std::uint8_t type, ByteView payload, Effects& out) {
   }
 }
 
-void Channels::hear_global(ByteView payload, Effects& out) {
-  PacketReader reader(payload);
-  const std::string_view name = reader.string();
-  const bool wants_reply = reader.boolean();
-  if (!reader.good()) return out.end(Reason::protocol_error, "a global request is not in its form");
-  const bool done = name == "no-more-sessions@openssh.com";
-  no_more_sessions_ = no_more_sessions_ || done;
-  if (wants_reply) out.packets.push_back(PacketWriter(done ? msg_request_success : msg_request_failure).take());
-}
-
 void Channels::hear_open(ByteView payload, Effects& out) {
   PacketReader reader(payload);
   const std::string_view type = reader.string();
@@ -82,10 +76,11 @@ void Channels::hear_open(ByteView payload, Effects& out) {
   const std::uint32_t piece = reader.number();
   if (!reader.good() || piece == 0)
     return out.end(Reason::protocol_error, "a request for a channel is not in its form");
-  if (channels_.size() >= protocol::most_channels)
+  const bool forward = type == "direct-tcpip" || type == "direct-streamlocal@openssh.com";
+  if (forward ? forwards() >= protocol::most_forwards : channels_.size() - forwards() >= protocol::most_sessions)
     return out.packets.push_back(open_failure(peer, OpenFailure::resource_shortage, "too many channels"));
   if (type == "session") return open_session(peer, window, piece, out);
-  if (type == "direct-tcpip") return open_forward(reader, peer, window, piece, out);
+  if (forward) return open_forward(type, reader, peer, window, piece, out);
   out.packets.push_back(open_failure(peer, OpenFailure::unknown_type, "there are no such channels here"));
 }
 
@@ -104,22 +99,42 @@ void Channels::open_session(std::uint32_t peer, std::uint32_t window, std::uint3
   out.packets.push_back(open_confirmation(add(peer, window, piece)));
 }
 
-void Channels::open_forward(PacketReader& reader, std::uint32_t peer, std::uint32_t window, std::uint32_t piece,
-                            Effects& out) {
-  const std::string_view host = reader.string();
-  const std::uint32_t port = reader.number();
-  reader.string();  // where the client says the connection comes from
+void Channels::begin_forward(Channel& channel) noexcept {
+  channel.forward = true;
+  channel.window = channel.may_receive = forward_window;
+  channel.spare = &spare_;
+  channel.input = ByteQueue(forward_window / 4);
+  ++forward_count_;
+}
+
+void Channels::forget(std::map<std::uint32_t, Channel>::iterator at) {
+  if (at->second.forward) {
+    --forward_count_;
+    spare_ += at->second.window - forward_window;
+  }
+  channels_.erase(at);
+}
+
+void Channels::open_forward(std::string_view type, PacketReader& reader, std::uint32_t peer, std::uint32_t window,
+                            std::uint32_t piece, Effects& out) {
+  const bool path = type != "direct-tcpip";
+  const std::string_view where = reader.string();
+  const std::uint32_t port = path ? 0 : reader.number();
+  reader.string();  // where the client says the connection comes from; of a path it says nothing
   reader.number();
   if (!reader.good()) return out.end(Reason::protocol_error, "a request for a channel is not in its form");
-  if (!forwarding_)
-    return out.packets.push_back(open_failure(peer, OpenFailure::prohibited, "forwarding is not allowed by policy"));
-  if (port == 0 || port > UINT16_MAX || host.size() > protocol::longest_host || host.find('\0') != host.npos)
-    return out.packets.push_back(open_failure(peer, OpenFailure::connect_failed, "there is no such host or port"));
+  const std::size_t longest = path ? protocol::longest_socket_path : protocol::longest_host;
+  if ((!path && (port == 0 || port > UINT16_MAX)) || where.size() > longest || where.find('\0') != where.npos)
+    return out.packets.push_back(
+        open_failure(peer, OpenFailure::connect_failed, "there is no such host, port or socket"));
   Channel& channel = add(peer, window, piece);
-  channel.forward = true;
+  begin_forward(channel);
   channel.state = Channel::State::opening;
   channel.asked = next_asked_++;
-  out.messages.emplace_back(protocol::Connect{*channel.asked, std::string(host), static_cast<std::uint16_t>(port)});
+  if (path)
+    out.messages.emplace_back(protocol::ConnectPath{*channel.asked, std::string(where)});
+  else
+    out.messages.emplace_back(protocol::Connect{*channel.asked, std::string(where), static_cast<std::uint16_t>(port)});
 }
 
 void Channels::hear_window(Channel& channel, PacketReader& reader, Effects& out) {
@@ -160,7 +175,7 @@ void Channels::hear_close(Channel& channel, Effects& out) {
   if (channel.kind != protocol::ChannelKind::terminal) return;
   // A terminal hangs up (the kernel does, as nobody has its other end any more); what it has not taken would keep it open for as long as
   // nobody reads.
-  channel.input = {};
+  channel.input.clear();
   channel.input_over = true;
 }
 
@@ -192,6 +207,7 @@ void Channels::opened(const protocol::Opened& message, std::span<Fd> descriptors
     out.packets.push_back(open_confirmation(*channel));
   else if (channel->replies)
     out.packets.push_back(reply(*channel, true));
+  if (!channel->forward) tell_remarks(*channel, out);
   release_held(*channel, out);
   write_input(*channel, out);
 }
@@ -201,13 +217,14 @@ void Channels::refused(const protocol::Refused& message, Effects& out) {
   if (channel == nullptr || channel->state != Channel::State::opening || channel->close_received) return;
   channel->state = Channel::State::over;
   if (channel->forward) {
-    out.packets.push_back(open_failure(channel->peer, OpenFailure::connect_failed, message.words));
+    const auto why = may_forward_ ? OpenFailure::connect_failed : OpenFailure::prohibited;
+    out.packets.push_back(open_failure(channel->peer, why, message.words));
     // The client never had it.
     channel->close_sent = channel->close_received = true;
     return;
   }
   give_back(*channel, channel->input.size(), out);
-  channel->input = {};
+  channel->input.clear();
   // A client that is told of a failure shows nothing of what comes before it. So a person's command has begun, says why it does not go on,
   // and has failed; a program that asked for a subsystem is told that there is none.
   if (channel->subsystem) {

@@ -51,7 +51,7 @@ TEST_F(ChannelsTest, AProcessIsAskedForWithAllThatWasCollected) {
   EXPECT_EQ(open.terminal.height, 480U);
   EXPECT_EQ(open.terminal.modes, modes);
   EXPECT_THAT(open.environment, ElementsAre(std::pair<std::string, std::string>("LANG", "C")));
-  EXPECT_FALSE(open.wants_agent);
+  EXPECT_FALSE(open.agent);
   const Process process = give_pipes();
   EXPECT_THAT(types(), ElementsAre(msg_channel_success));
 }
@@ -167,20 +167,20 @@ TEST_F(ChannelsTest, AChannelHasOneProcess) {
 
 TEST_F(ChannelsTest, WhatIsNotThereIsRefusedAndAnswersOnlyWhoAsks) {
   hear(msg_channel_open, open_session());
-  for (const char* name : {"x11-req", "auth-agent-req@openssh.com", "keepalive@openssh.com", "nobody-knows"}) {
+  for (const char* name : {"x11-req", "keepalive@openssh.com", "nobody-knows"}) {
     hear(msg_channel_request, request(0, name, true));
     EXPECT_THAT(types(), ElementsAre(msg_channel_failure)) << name;
     hear(msg_channel_request, request(0, name, false));
     EXPECT_THAT(types(), IsEmpty()) << name;
   }
-  for (const char* name : {"tcpip-forward", "hostkeys-prove-00@openssh.com", "streamlocal-forward@openssh.com"}) {
+  for (const char* name :
+       {"tcpip-forward", "cancel-tcpip-forward", "hostkeys-prove-00@openssh.com", "streamlocal-forward@openssh.com"}) {
     hear(msg_global_request, PacketWriter().string(name).boolean(true).take());
     EXPECT_THAT(types(), ElementsAre(msg_request_failure)) << name;
     hear(msg_global_request, PacketWriter().string(name).boolean(false).take());
     EXPECT_THAT(types(), IsEmpty()) << name;
   }
-  for (const char* type :
-       {"x11", "forwarded-tcpip", "auth-agent@openssh.com", "direct-streamlocal@openssh.com", "tun@openssh.com"}) {
+  for (const char* type : {"x11", "forwarded-tcpip", "auth-agent@openssh.com", "tun@openssh.com"}) {
     hear(msg_channel_open, PacketWriter().string(type).number(5).number(1).number(1).take());
     EXPECT_THAT(types(), ElementsAre(msg_channel_open_failure)) << type;
   }
@@ -209,9 +209,13 @@ TEST_F(ChannelsTest, VariablesTerminalsAndCommandsHaveBounds) {
 }
 
 TEST_F(ChannelsTest, ThereAreNoMoreChannelsThanTheConversationTakes) {
-  for (std::size_t i = 0; i < protocol::most_channels; ++i) hear(msg_channel_open, open_session());
+  for (std::size_t i = 0; i < protocol::most_sessions; ++i) hear(msg_channel_open, open_session());
   EXPECT_THAT(types(), ElementsAre(msg_channel_open_confirmation));
   hear(msg_channel_open, open_session());
+  EXPECT_THAT(types(), ElementsAre(msg_channel_open_failure));
+  for (std::size_t i = 0; i < protocol::most_forwards; ++i) hear(msg_channel_open, open_forward("db", 5432));
+  EXPECT_THAT(types(), IsEmpty());
+  hear(msg_channel_open, open_forward("db", 5432));
   EXPECT_THAT(types(), ElementsAre(msg_channel_open_failure));
 }
 
@@ -238,19 +242,6 @@ TEST_F(ChannelsTest, EndIsToldOnEverySession) {
   channels.tell_all("policy no longer allows this login", last);
   ASSERT_THAT(types(), ElementsAre(msg_channel_extended_data));
   EXPECT_THAT(std::string(text(last.packets[0])), HasSubstr("policy no longer allows"));
-}
-
-Bytes open_forward(std::string_view host, std::uint32_t port) {
-  return PacketWriter()
-      .string("direct-tcpip")
-      .number(peer)
-      .number(1 << 20)
-      .number(32768)
-      .string(host)
-      .number(port)
-      .string("127.0.0.1")
-      .number(4242)
-      .take();
 }
 
 TEST_F(ChannelsTest, AForwardIsConfirmedWhenItIsConnectedAndCarriesBothWays) {
@@ -306,12 +297,15 @@ class NoForwarding : public ChannelsTest {
   NoForwarding() : ChannelsTest(false) {}
 };
 
-TEST_F(NoForwarding, IsRefusedWithoutAskingAnybody) {
+TEST_F(NoForwarding, IsProhibitedInTheWordsOfTheSession) {
   hear(msg_channel_open, open_forward("db", 5432));
+  ASSERT_THAT(last.messages, SizeIs(1));
+  last = {};
+  channels.refused({0, "allow_local is false"}, last);
   ASSERT_THAT(types(), ElementsAre(msg_channel_open_failure));
   PacketReader reader(ByteView(last.packets[0]).subspan(5));
   EXPECT_EQ(reader.number(), 1U);  // administratively prohibited
-  EXPECT_THAT(last.messages, IsEmpty());
+  EXPECT_EQ(reader.string(), "allow_local is false");
 }
 
 }  // namespace

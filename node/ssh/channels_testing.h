@@ -30,6 +30,19 @@ inline Bytes exec(std::string_view command, bool reply = true) {
 inline Bytes carrying(std::string_view bytes) { return PacketWriter().number(0).string(bytes).take(); }
 inline Bytes only(std::uint32_t channel) { return PacketWriter().number(channel).take(); }
 
+inline Bytes open_forward(std::string_view host, std::uint32_t port) {
+  return PacketWriter()
+      .string("direct-tcpip")
+      .number(peer)
+      .number(1 << 20)
+      .number(32768)
+      .string(host)
+      .number(port)
+      .string("127.0.0.1")
+      .number(4242)
+      .take();
+}
+
 // The other ends of what a channel was given.
 struct Process {
   Fd in, out, err;

@@ -215,6 +215,10 @@ void Service::hear_session(SessionLink::Incoming incoming) {
     if (const auto* opened = std::get_if<protocol::Opened>(&incoming.message))
       channels_->opened(*opened, incoming.given(), out);
     if (const auto* refused = std::get_if<protocol::Refused>(&incoming.message)) channels_->refused(*refused, out);
+    if (const auto* listening = std::get_if<protocol::Listening>(&incoming.message))
+      channels_->listening(*listening, out);
+    if (const auto* accepted = std::get_if<protocol::Accepted>(&incoming.message))
+      channels_->accepted(*accepted, incoming.given(), out);
     if (const auto* exited = std::get_if<protocol::Exited>(&incoming.message))
       channels_->exited(*exited, now_ms(), out);
   }

@@ -88,6 +88,7 @@ class PacketWriter {
 // The numbers of messages (RFC 4250 section 4.1.2).
 enum Message : std::uint8_t {
   msg_disconnect = 1,
+  msg_debug = 4,
   msg_service_request = 5,
   msg_service_accept = 6,
   msg_userauth_request = 50,

@@ -85,6 +85,15 @@ class Ssh {
       require(accepted_, "something before the login");
       if (const auto* wanted = std::get_if<OpenChannel>(&message)) open(wanted->channel);
       if (const auto* wanted = std::get_if<Connect>(&message)) open(wanted->channel);
+      if (const auto* wanted = std::get_if<ConnectPath>(&message)) open(wanted->channel);
+      if (const auto* wanted = std::get_if<Listen>(&message)) {
+        require(listeners_.insert(wanted->listener).second, "a listener asked for twice");
+        require(listeners_.size() <= most_listeners, "more listeners than there may be");
+        require(wanted->path.size() <= longest_socket_path, "a path that no socket has");
+      }
+      if (const auto* unlisten = std::get_if<Unlisten>(&message))
+        require(listeners_.erase(unlisten->listener) == 1, "a listener given up that is not there");
+      require(!std::holds_alternative<Taken>(message), "taken without anything handed over");
       if (const auto* closed = std::get_if<Closed>(&message))
         require(open_.erase(closed->channel) == 1, "a channel closed that is not open");
       if (const auto* signal = std::get_if<Signal>(&message))
@@ -95,7 +104,7 @@ class Ssh {
   SshStates states_;
   bool asked_ = false, challenged_ = false, accepted_ = false, over_ = false;
   unsigned logins_ = 0, signs_ = 0, answers_ = 0;
-  std::set<std::uint32_t> open_;
+  std::set<std::uint32_t> open_, listeners_;
   std::uint32_t last_channel_ = 0;
   std::size_t channels_ = 0;
 };

@@ -78,7 +78,7 @@ class Driver {
   explicit Driver(ByteView input) : input_(input) {}
 
   void run() {
-    while (!input_.empty() && !over_) act(take() % 12);
+    while (!input_.empty() && !over_) act(take() % 16);
   }
 
  private:
@@ -134,6 +134,14 @@ class Driver {
       const auto at = channels_->all().find(number);
       if (reader.good() && at != channels_->all().end()) client_.more(at->second.peer, bytes);
     }
+    if (type == msg_channel_open_confirmation) {  // of what was offered to the client
+      const auto at = channels_->all().find(reader.number());
+      const std::uint32_t number = reader.number();
+      const std::uint32_t window = reader.number();
+      const bool piece = reader.number() != 0;
+      if (reader.good() && piece && at != channels_->all().end() && at->second.state == Channel::State::offered)
+        client_.opened(number, window);
+    }
     channels_->hear(type, payload, out);
   }
 
@@ -162,8 +170,10 @@ class Driver {
                         .take(),
                     out);
       case 3: {
-        constexpr std::string_view names[] = {"shell",         "exec",   "subsystem", "pty-req",        "env",
-                                              "window-change", "signal", "break",     "eow@openssh.com"};
+        constexpr std::string_view names[] = {
+            "shell",         "exec",   "subsystem", "pty-req",         "env",
+            "window-change", "signal", "break",     "eow@openssh.com", "auth-agent-req@openssh.com",
+            "x11-req"};
         const std::string_view name = names[take() % std::size(names)];
         const bool reply = take() % 2 == 0;
         PacketWriter request;
@@ -173,6 +183,7 @@ class Driver {
         if (name == "env") request.string(some()).string(some());
         if (name == "pty-req") request.string(some()).number(1).number(2).number(3).number(4).string(some());
         if (name == "window-change") request.number(1).number(2).number(3).number(4);
+        if (name == "x11-req") request.boolean(reply).string(some()).string(some()).number(take());
         return hear(msg_channel_request, request.take(), out);
       }
       case 4: return hear(msg_channel_data, PacketWriter().number(channel).string(some()).take(), out);
@@ -188,11 +199,42 @@ class Driver {
         return channels_->exited(exited, now_, out);
       }
       case 10: return move(out);
+      case 11: return want_listener(out);
+      case 12: {
+        const std::uint8_t answer = take();
+        return channels_->listening({channel, answer % 2 == 0, answer, answer % 3 == 0 ? "no" : ""}, out);
+      }
+      case 13: return offer(channel, out);
+      case 14:
+        return hear(take() % 4 == 0 ? msg_channel_open_failure : msg_channel_open_confirmation,
+                    PacketWriter().number(channel).number(next_++).number(take() * 64U).number(take() + 1U).take(),
+                    out);
       default:
         now_ += take();
         channels_->settle(now_, true, out);
         return;
     }
+  }
+
+  void want_listener(Effects& out) {
+    constexpr std::string_view names[] = {"tcpip-forward", "cancel-tcpip-forward", "streamlocal-forward@openssh.com",
+                                          "cancel-streamlocal-forward@openssh.com", "no-more-sessions@openssh.com"};
+    const std::size_t which = take() % std::size(names);
+    PacketWriter request;
+    request.string(names[which]).boolean(take() % 2 == 0);
+    if (take() % 8 == 0) return hear(msg_global_request, request.raw(some()).take(), out);
+    if (which < 4) request.string(take() % 2 == 0 ? ByteView() : some());
+    if (which < 2) request.number(take());
+    hear(msg_global_request, request.take(), out);
+  }
+
+  void offer(std::uint32_t listener, Effects& out) {
+    int ends[2] = {-1, -1};
+    if (processes_.size() > 200 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends) != 0) return;
+    Fd given(ends[0]);
+    processes_.emplace_back(ends[1]);
+    states_.handed();
+    channels_->accepted({listener, "::1", 9}, std::span(&given, 1), out);
   }
 
   void open(std::uint32_t channel, Effects& out) {

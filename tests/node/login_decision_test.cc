@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "compiler/questions/can.h"
+#include "node/protocol/session_message.h"
 #include "node/wireguard/allowed_ips.h"
 #include "tests/node/example.h"
 
@@ -61,12 +62,12 @@ struct World {
     facts.break_glass = glass;
     LoginAsked asked{*net::Address::parse(source), own, user, exists, is_root || user == "root", checked};
     asked.by_sshd = by_sshd;
-    return decide_login({facts, denied, host, &checks, now, recording}, asked);
+    return decide_login({facts, denied, host, &checks, now, recording, allow}, asked);
   }
 
   LoginAnswer again(const LoginAnswer& had, const std::string& user = "deploy") {
     static_cast<void>(ask(user));  // makes the facts
-    return decide_login_again({facts, denied, host, &checks, now, recording},
+    return decide_login_again({facts, denied, host, &checks, now, recording, allow},
                               {*net::Address::parse("100.64.0.1"), own, user, true, false, {}}, had);
   }
 
@@ -74,6 +75,7 @@ struct World {
   std::vector<OwnedRange> allowed;
   std::vector<BreakGlass> glass;
   std::vector<std::string> denied;
+  ForwardingsAllowed allow;
   std::vector<net::Address> host{*net::Address::parse("100.64.0.2")};
   net::Address own = *net::Address::parse("100.64.0.2");
   Facts facts;
@@ -343,12 +345,42 @@ TEST(LoginDecision, ALocalSettingNarrowsAndNeverWidens) {
   EXPECT_FALSE(world.ask("backup").accept);
 }
 
+TEST(LoginDecision, SettingsTakeForwardingsAwayAndSayWhich) {
+  struct Case {
+    bool ForwardingsAllowed::*setting;
+    bool LoginAnswer::*right;
+    std::uint8_t bit;
+    const char* name;
+  };
+  World world;
+  const LoginAnswer all = world.ask("deploy");
+  EXPECT_EQ(all.narrowed, 0);
+  for (const Case& each :
+       {Case{&ForwardingsAllowed::agent, &LoginAnswer::agent_forwarding, protocol::narrowed_agent, "allow_agent"},
+        Case{&ForwardingsAllowed::local, &LoginAnswer::local_forwarding, protocol::narrowed_local, "allow_local"},
+        Case{&ForwardingsAllowed::remote, &LoginAnswer::remote_forwarding, protocol::narrowed_remote, "allow_remote"},
+        Case{&ForwardingsAllowed::x11, &LoginAnswer::x11_forwarding, protocol::narrowed_x11, "allow_x11"}}) {
+    EXPECT_TRUE(all.*each.right) << each.name;
+    world.allow = {};
+    world.allow.*each.setting = false;
+    const LoginAnswer answer = world.ask("deploy");
+    EXPECT_TRUE(answer.accept);
+    EXPECT_FALSE(answer.*each.right);
+    EXPECT_EQ(answer.narrowed, each.bit);
+    EXPECT_THAT(answer.why.layers.back().reason, HasSubstr(each.name));
+    EXPECT_EQ(answer.agent_forwarding + answer.local_forwarding + answer.remote_forwarding + answer.x11_forwarding, 3);
+    // A login that lives and has it ends; one that never had it goes on.
+    EXPECT_THAT(world.again(all).tell, HasSubstr("aclnode.toml of this machine no longer gives"));
+    EXPECT_TRUE(world.again(answer).accept);
+  }
+}
+
 TEST(LoginDecision, ALoginThatLivesIsDeniedOnceARightItHasIsGivenNoMore) {
   World world;
   const LoginAnswer given = world.ask("deploy");
   EXPECT_TRUE(world.again(given).accept);
   LoginAnswer bare = given;
-  bare.agent_forwarding = bare.local_forwarding = bare.remote_forwarding = false;
+  bare.agent_forwarding = bare.local_forwarding = bare.remote_forwarding = bare.x11_forwarding = false;
   bare.patterns.clear();
   EXPECT_TRUE(world.again(bare).accept);
   EXPECT_TRUE(world.again(bare).patterns.empty()) << "what it would be given besides is not its";
@@ -366,8 +398,8 @@ TEST(LoginDecision, ALoginThatLivesIsDeniedOnceARightItHasIsGivenNoMore) {
   entry.login = "deploy";
   world.glass = {entry};
   EXPECT_TRUE(world.again(bare).accept);
-  for (bool LoginAnswer::*right :
-       {&LoginAnswer::agent_forwarding, &LoginAnswer::local_forwarding, &LoginAnswer::remote_forwarding}) {
+  for (bool LoginAnswer::*right : {&LoginAnswer::agent_forwarding, &LoginAnswer::local_forwarding,
+                                   &LoginAnswer::remote_forwarding, &LoginAnswer::x11_forwarding}) {
     LoginAnswer had = bare;
     had.*right = true;
     EXPECT_FALSE(world.again(had).accept);

@@ -21,6 +21,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 WELCOME, SIGNATURE, VERDICT, OPENED, REFUSED, EXITED, END = range(32, 39)
 SIGN, LOGIN, OPEN, SIGNAL, CLOSED, CONNECT, OVER = range(48, 55)
+LISTENING, ACCEPTED = 40, 41
+LISTEN, UNLISTEN, CONNECT_PATH, TAKEN = range(56, 60)
 TERMINAL, PIPES, SOCKET = 1, 2, 3
 SHELL, EXEC, SUBSYSTEM = 1, 2, 3
 
@@ -170,6 +172,14 @@ class Connection:
                 signal_group(process, signal.SIGHUP)
         elif kind == CONNECT:
             self.connect(reader)
+        elif kind == CONNECT_PATH:
+            self.send(REFUSED, struct.pack("<I", reader.number("I")) + text("there are no sockets here"))
+        elif kind == LISTEN:
+            listener, what = reader.number("I"), reader.number("B")
+            self.host.heard.append((LISTEN, what))
+            self.send(LISTENING, struct.pack("<IBH", listener, 0, 0) + text("there are no listeners here"))
+        elif kind in (UNLISTEN, TAKEN):
+            pass
         elif kind == OVER:
             self.host.heard.append((OVER, reader.text().decode(errors="replace")))
             return False
@@ -182,7 +192,9 @@ class Connection:
         term = reader.text().decode(errors="replace")
         columns, rows, _, _ = (reader.number("I") for _ in range(4))
         modes = reader.text()
-        reader.number("B")
+        for _ in range(2):  # listeners of an agent, of a display
+            if reader.number("B"):
+                reader.number("I")
         variables = {reader.text(): reader.text() for _ in range(reader.number("H"))}
         command = reader.take(reader.number("I"))
         self.host.heard.append((OPEN, channel, kind, command, term, (columns, rows), modes_of(modes), variables))
@@ -235,6 +247,8 @@ class Connection:
     def connect(self, reader):
         channel, name, port = reader.number("I"), reader.text().decode(errors="replace"), reader.number("H")
         self.host.heard.append((CONNECT, name, port))
+        if not self.host.forwarding:
+            return self.send(REFUSED, struct.pack("<I", channel) + text("forwarding is not allowed"))
         try:
             made = self.host.connect(name, port)
         except OSError as error:

@@ -141,8 +141,8 @@ def of_logins(chance):
 class Channels:
     """What is said of channels, mostly of those that there are: one of another number ends the connection."""
 
-    def __init__(self, chance, forwarding=True):
-        self.chance, self.forwarding = chance, forwarding
+    def __init__(self, chance):
+        self.chance = chance
         self.live, self.next = [], 0  # the server's numbers, as it counts them
 
     def __call__(self, chance):
@@ -160,7 +160,7 @@ class Channels:
         place = string("127.0.0.1") + number(port) + string("::1") + number(9)
         kind, rest = chance.choice((("session", b""),) * 5 + (("direct-tcpip", place),) * 2 + (
             ("x11", place[:13]), ("direct-streamlocal@openssh.com", string("/x") + string("") + number(0)), ("forwarded-tcpip", place)))
-        if kind == "session" or (kind == "direct-tcpip" and self.forwarding and 0 < port < 65536):
+        if kind in ("session", "direct-streamlocal@openssh.com") or (kind == "direct-tcpip" and 0 < port < 65536):
             if kind == "session" or chance.random() < 0.2:  # one that the client does not know of yet is not to be spoken of
                 self.live.append(self.next)
             self.next += 1
@@ -310,7 +310,7 @@ class Run:
         self.wire.connect()
         if not self.wire.log_in():
             raise Finding("a login that was allowed is refused")
-        channels = Channels(self.chance, self.host.forwarding)
+        channels = Channels(self.chance)
         kinds = (channels,) * self.chance.choice((40, 1000)) + (of_the_transport, of_logins)
         rate = self.chance.choice((0.0, 0.002, 0.02, 0.2))
         if self.chance.random() < 0.8:  # something to talk about

@@ -143,8 +143,8 @@ class Client:
     def ssh(self, target, *command, options=(), timeout=120, **more):
         return self.run("ssh", *options, *self.options, target, *command, timeout=timeout, **more)  # the first of an option counts
 
-    def start_ssh(self, target, *command, options=(), **more):
-        process = subprocess.Popen(self.command("ssh", *options, *self.options, target, *command), env=self.environment,
+    def start_ssh(self, target, *command, options=(), env=(), **more):
+        process = subprocess.Popen(self.command("ssh", *options, *self.options, target, *command), env={**self.environment, **dict(env)},
                                    **{"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **more})
         self.lab.started.append(process)
         return process

@@ -51,8 +51,9 @@ def read_message(data):
         return kind, read_begin(r)
     if kind == "decision":
         out = {"request": r.number("I")}
-        for name in ("accept", "agent", "local", "remote"):
+        for name in ("accept", "agent", "local", "remote", "x11"):
             out[name] = bool(r.number("B"))
+        out["narrowed"] = r.number("B")
         out["tell"] = r.text()
         out["patterns"] = [r.text() for _ in range(r.number("H"))]
         return kind, out
@@ -79,7 +80,7 @@ def logged_in(user):
 
 def resume(begin, user, is_root, since, rights):
     return (struct.pack("<BQ", 82, begin["number"]) + endpoint(begin["source"]) + endpoint(begin["own"]) + text(user) +
-            struct.pack("<BQ", is_root, since) + struct.pack("<BBB", *rights) + text("") + b"\0")
+            struct.pack("<BQ", is_root, since) + struct.pack("<BBBB", *rights) + text("") + b"\0")
 
 
 def over(words):
@@ -162,7 +163,7 @@ def serve(begin, client, aclnode):
         say(client, event=kind, **{k: v for k, v in what.items()})
         if what.get("accept"):
             signal.alarm(0)
-            return live(begin, aclnode, client, user, root == "root", [what[name] for name in ("agent", "local", "remote")])
+            return live(begin, aclnode, client, user, root == "root", [what[name] for name in ("agent", "local", "remote", "x11")])
     aclnode.send(over("the client has given up"))
 
 
