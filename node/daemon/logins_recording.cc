@@ -24,6 +24,8 @@ void Logins::hear_recording(Login& login, const protocol::FromSession& message) 
   const auto* const missed = std::get_if<protocol::NotRecorded>(&message);
   if (recording != nullptr && login.recordings.size() < most_recordings_kept)
     login.recordings.push_back(protocol::shown(recording->file));
+  // From now on it is none that was recorded, should a new table demand that.
+  if (missed != nullptr) login.answer.record = false;
   decisions_.record(clocks_.wall(), recording != nullptr ? "recording" : "not-recorded",
                     {{"connection", std::to_string(login.number)},
                      {"source", login.source.address.text()},

@@ -33,7 +33,8 @@ Received receive_message(int fd, std::span<std::uint8_t> buffer) noexcept;
 
 // --- messages with descriptors (SCM_RIGHTS), between programs where that is awaited ---
 
-inline constexpr std::size_t most_descriptors = 5;
+// An even number: the space for an odd one has room for one more (CMSG_SPACE of cmsg(3)).
+inline constexpr std::size_t most_descriptors = 6;
 
 // The descriptors are lent; the other side gets its own.
 Sent send_message(int fd, ByteView message, std::span<const int> descriptors, Wait wait) noexcept;

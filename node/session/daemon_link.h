@@ -32,6 +32,10 @@ class DaemonLink {
 
   // The login has begun: from now on this is what is said to a new aclnode.
   void begun(protocol::Resume resume) { resume_ = std::move(resume); }
+  // Something of it was missed, from now on.
+  void not_recorded() noexcept {
+    if (resume_) resume_->recorded = false;
+  }
 
   struct Heard {
     enum class What : std::uint8_t { nothing, decision, challenge, end } what = What::nothing;

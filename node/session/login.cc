@@ -120,6 +120,7 @@ class Login {
   LoginGroup group_;
   std::optional<OpenedAccount> opened_;
   std::unique_ptr<Recorder> recorder_;  // where sessions are recorded
+  bool recorded_ = false;               // and nothing of them was missed
   std::optional<Channels> channels_;
   std::optional<Forwarding> forwarding_;
   Outgoing outgoing_;  // to aclnode-ssh
@@ -354,7 +355,7 @@ void Login::decide(const protocol::Decision& decision, const std::optional<proto
   tell_news();
   daemon_.begun({begin_.number, begin_.source, begin_.own, account_->name, account_->uid == 0,
                  static_cast<std::uint64_t>(std::time(nullptr)), decision.agent_forwarding, decision.local_forwarding,
-                 decision.remote_forwarding, decision.x11_forwarding, decision.checked, recorder_ != nullptr});
+                 decision.remote_forwarding, decision.x11_forwarding, decision.checked, recorded_});
 }
 
 // Where recording is not enforced, it is known by the records that there is none.
@@ -381,6 +382,7 @@ Expected<void> Login::set_recorder() {
   header.shell = account_->shell;
   header.title = fmt::format("{} from {}", account_->name, source_.text());
   recorder_->set_login(std::move(header));
+  recorded_ = true;
   return recorder_->await();
 }
 
@@ -399,7 +401,12 @@ void Login::hear_recorder() {
 
 void Login::tell_news() {
   if (!recorder_) return;
-  for (const protocol::FromSession& one : recorder_->take_news()) daemon_.send(one);
+  for (const protocol::FromSession& one : recorder_->take_news()) {
+    daemon_.send(one);
+    if (!std::holds_alternative<protocol::NotRecorded>(one)) continue;
+    recorded_ = false;
+    daemon_.not_recorded();
+  }
 }
 
 Expected<void> Login::open(const protocol::Decision& decision) {

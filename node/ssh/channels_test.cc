@@ -79,6 +79,27 @@ TEST_F(ChannelsTest, AWindowChangeReachesTheTerminal) {
   EXPECT_THAT(types(), ElementsAre(msg_channel_success));
 }
 
+// In a login that is recorded the terminal is the recorder's, and this program has a stream to it.
+TEST_F(ChannelsTest, ASizeOfATerminalThatIsElsewhereIsHandedOn) {
+  hear(msg_channel_open, open_session());
+  const Bytes wanted = PacketWriter().string("xterm").number(80).number(24).number(0).number(0).string("").take();
+  hear(msg_channel_request, request(0, "pty-req", true, wanted));
+  hear(msg_channel_request, request(0, "shell", true));
+  int ends[2];
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+  Fd ours(ends[0]);
+  const Fd theirs(ends[1]);
+  channels.opened({0, protocol::ChannelKind::terminal}, std::span(&ours, 1), last);
+  const Bytes size = PacketWriter().number(100).number(40).number(7).number(8).take();
+  hear(msg_channel_request, request(0, "window-change", false, size));
+  ASSERT_EQ(last.messages.size(), 1U);
+  const auto& resize = std::get<protocol::Resize>(last.messages[0]);
+  EXPECT_EQ(resize.channel, 0U);
+  EXPECT_EQ(resize.columns, 100U);
+  EXPECT_EQ(resize.rows, 40U);
+  EXPECT_EQ(resize.height, 8U);
+}
+
 TEST_F(ChannelsTest, AClosedChannelWhoseProcessIsOnItsWayIsToldAndItsDescriptorsAreDropped) {
   hear(msg_channel_open, open_session());
   hear(msg_channel_request, exec("x"));
