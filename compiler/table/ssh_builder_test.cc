@@ -1,6 +1,7 @@
 // Built ssh parts answer logins as the rules say: order, accounts, terms.
 #include "compiler/table/ssh_builder.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include "compiler/resolve/testing.h"

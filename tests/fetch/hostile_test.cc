@@ -23,7 +23,7 @@ class HostileNets : public ::testing::TestWithParam<const char*> {
     workshop_.make(1, "first");
     workshop_.publish_to(source_);
     install(ACL_HOSTILE_PROGRAM);
-    node_.settings.program = {folder_ / "net", GetParam()};
+    node_.settings.program = {folder_ / "net", GetParam(), {}};
     node_.settings.client.limits.patience_ms = 1000;
   }
   void install(const char* program) {
@@ -64,7 +64,7 @@ TEST(HostileNet, ThatIsSilentIsTooSlow) {
   OpenFolder folder;
   const Workshop workshop;
   Node node(folder / "acl", workshop);
-  node.settings.program = {ACL_HOSTILE_PROGRAM, "silent"};
+  node.settings.program = {ACL_HOSTILE_PROGRAM, "silent", {}};
   node.settings.client.limits.patience_ms = 300;
   const auto refused = node.wait_for<daemon::Refused>();
   ASSERT_TRUE(refused);

@@ -39,7 +39,7 @@ Node::Node(const std::string& source, const Workshop& workshop) : state(release:
   settings.client.choose_chunks = [](release::ByteView, std::size_t count) {
     return count > 3 ? std::vector<std::uint32_t>{1, 3} : std::vector<std::uint32_t>{};
   };
-  settings.program = {ACL_NET_PROGRAM, net_user()};
+  settings.program = {ACL_NET_PROGRAM, net_user(), {}};
 }
 
 Node::~Node() {
