@@ -79,7 +79,7 @@ TEST(HostileNet, ThatIsReplacedByTheRealOneIsForgotten) {
   workshop.publish_to(folder / "acl");
   Node node(folder / "acl", workshop);
   // Without an argument the hostile one waits to be asked, so that both take the same; as root the real one needs a user.
-  node.settings.program = {folder / "net", net_user()};
+  node.settings.program = {folder / "net", net_user(), {}};
   std::filesystem::create_symlink(ACL_HOSTILE_PROGRAM, folder / "net");
   node.settings.client.limits.patience_ms = 300;
   ASSERT_TRUE(node.wait_for<daemon::Refused>());
@@ -95,7 +95,7 @@ TEST(HostileNet, ThatTalksWithoutEndDoesNotHoldUpAStep) {
   OpenFolder folder;
   const Workshop workshop;
   Node node(folder / "acl", workshop);
-  node.settings.program = {ACL_HOSTILE_PROGRAM, "chatter"};
+  node.settings.program = {ACL_HOSTILE_PROGRAM, "chatter", {}};
   release::Instant now{node.wall, steady_ms()};
   node.fetcher().step(now);
   std::size_t steps = 0;
