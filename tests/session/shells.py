@@ -344,7 +344,7 @@ class Connections(unittest.TestCase):
             each.setblocking(False)
             each.connect_ex(full.getsockname())
         ann.ssh.say("connect", channel=0, host="127.0.0.1", port=full.getsockname()[1])
-        (helper,) = wait_for(lambda: lab.processes("aclnode-session\0connect"))
+        (helper,) = wait_for(lambda: lab.processes("aclnode-session\0forward"))
         self.assertEqual(os.stat(f"/proc/{helper}/environ").st_uid, 0)
         for each in waiting:
             each.close()
