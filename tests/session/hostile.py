@@ -85,7 +85,7 @@ class TakenOver(unittest.TestCase):
         for _ in range(64):
             ann.open("exec", "sleep 100")
         ann.ssh.say("open", channel=64, kind=2, command="true")
-        self.ends(ann, "more than 64 channels at a time")
+        self.ends(ann, "more than 64 sessions at a time")
         again = Login(SUPERVISOR).log_in("ann")
         again.run("true")
         again.ssh.say("open", channel=0, kind=2, command="true")

@@ -344,7 +344,7 @@ class Connections(unittest.TestCase):
             each.setblocking(False)
             each.connect_ex(full.getsockname())
         ann.ssh.say("connect", channel=0, host="127.0.0.1", port=full.getsockname()[1])
-        (helper,) = wait_for(lambda: lab.processes("aclnode-session\0connect"))
+        (helper,) = wait_for(lambda: lab.processes("aclnode-session\0forward"))
         self.assertEqual(os.stat(f"/proc/{helper}/environ").st_uid, 0)
         for each in waiting:
             each.close()
@@ -358,7 +358,7 @@ class Connections(unittest.TestCase):
 
     def test_are_refused_where_policy_allows_none(self):
         ann = Login(SUPERVISOR).log_in("ann", local=0, remote=1, agent=1)
-        self.assertEqual(self.connect(ann, "127.0.0.1", 22).words, "the policy allows no forwarding")
+        self.assertEqual(self.connect(ann, "127.0.0.1", 22).words, "forwarding to what this machine reaches is not allowed: policy does not give it to this login")
         ann.leave()
 
 
