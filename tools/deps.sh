@@ -5,8 +5,7 @@
 # usage: tools/deps.sh build|check|editors...
 #   build     compile, test, install
 #   check     lint, fuzz, bench
-#   editors   VS Code's extension: packing it, and trying it in code-server with a browser; half a gigabyte. Its npm is also what the OpenID
-#             provider of tests comes by; they are skipped without
+#   editors   VS Code's extension: packing it, and trying it in code-server with a browser; half a gigabyte
 set -euo pipefail
 
 build=(
@@ -21,11 +20,12 @@ build=(
 )
 # libclang-rt-14-dev: the sanitizers and libFuzzer; only recommended by clang, so it must be named.
 # openssh-server, ansible-core, and what a machine that boots in systemd-nspawn needs: for tests alone, which are skipped where they are
-# not; the first is a service that starts by itself.
-check=(ansible-core openssh-server dbus libpam-systemd sudo systemd-container clang-format clang-tidy libclang-rt-14-dev mandoc shellcheck hyperfine)
-# What code-server compiles of itself needs the libraries. Some packages of Node.js bring npm along, and refuse Debian's.
+# not; the first is a service that starts by itself. By npm the OpenID provider of tests comes, which are skipped without.
+check=(ansible-core nodejs openssh-server dbus libpam-systemd sudo systemd-container clang-format clang-tidy libclang-rt-14-dev mandoc shellcheck hyperfine)
+# What code-server compiles of itself needs the libraries.
 editors=(chromium nodejs libkrb5-dev libsecret-1-dev libx11-dev libxkbfile-dev)
-command -v npm >/dev/null || editors+=(npm)
+# Some packages of Node.js bring npm along, and refuse Debian's.
+command -v npm >/dev/null || { check+=(npm); editors+=(npm); }
 
 wanted=()
 for part in "$@"; do

@@ -61,7 +61,8 @@ void LoginService::set() {
 }
 
 LoginSettings LoginService::login_settings() const {
-  return {config_.ssh, config_.check, recording_of(config_), key_folder(config_), config_.run_dir + "/logins", !has_systemd()};
+  return {config_.ssh,   config_.check, recording_of(config_), key_folder(config_), config_.run_dir + "/logins",
+          !has_systemd()};
 }
 
 void LoginService::open_logins() {

@@ -70,6 +70,7 @@ ReceivedWith receive_with_descriptors(int fd, std::span<std::uint8_t> buffer) no
     got = recvmsg(fd, &whole, MSG_DONTWAIT | MSG_CMSG_CLOEXEC | MSG_TRUNC);
   } while (got < 0 && errno == EINTR);
   ReceivedWith received;
+  bool too_many = false;
   if (got < 0) {
     const bool later = errno == EAGAIN || errno == EWOULDBLOCK;
     received.state = later ? Received::State::nothing : Received::State::closed;
@@ -82,7 +83,8 @@ ReceivedWith receive_with_descriptors(int fd, std::span<std::uint8_t> buffer) no
       int taken = -1;
       std::memcpy(&taken, CMSG_DATA(head) + i * sizeof(int), sizeof taken);
       Fd owned(taken);
-      if (received.count < most_descriptors) received.descriptors[received.count++] = std::move(owned);
+      if (received.count == most_descriptors) too_many = true;  // the buffer for them is rounded up
+      if (!too_many) received.descriptors[received.count++] = std::move(owned);
     }
   }
   if (got == 0) {
@@ -90,7 +92,7 @@ ReceivedWith receive_with_descriptors(int fd, std::span<std::uint8_t> buffer) no
     return received;
   }
   const auto size = static_cast<std::size_t>(got);
-  const bool whole_one = size <= buffer.size() && (whole.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0;
+  const bool whole_one = size <= buffer.size() && (whole.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0 && !too_many;
   received.state = whole_one ? Received::State::message : Received::State::too_long;
   if (whole_one) {
     received.message = buffer.first(size);

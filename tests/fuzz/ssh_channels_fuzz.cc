@@ -89,7 +89,9 @@ class Driver {
     return byte;
   }
   ByteView some() {
-    const std::size_t size = std::min<std::size_t>(take() * (take() % 8 == 0 ? 300U : 1U), input_.size());
+    const std::size_t units = take();
+    const std::size_t wanted = units * (take() % 8 == 0 ? 300U : 1U);
+    const std::size_t size = std::min(wanted, input_.size());
     const ByteView bytes = input_.first(size);
     input_ = input_.subspan(size);
     return bytes;

@@ -624,7 +624,7 @@ class Logins(Steer):
         for words in (("annlaptop", "ssh"), ("annlaptop", "self:22", "root"), ("nobody-here", "ssh", "root")):
             self.assertEqual(self.server.ask("why", *words).returncode, 2, words)
         text = self.server.ask("why", "annlaptop", "ssh", "careful").stdout
-        self.assertIn("  ssh      NO  ssh[1] lets ann@example.com in as \"careful\" after a check", text)
+        self.assertIn("  account  NO  there is no account \"careful\" on this machine", text)
 
     def test_host_keys_are_made_once_and_told_and_made_anew(self):
         self.start()
