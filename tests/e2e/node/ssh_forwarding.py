@@ -426,6 +426,10 @@ def memory():
     return total
 
 
+def descriptors(pid):
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
 class Many(unittest.TestCase):
     COUNT = 1000
 
@@ -455,6 +459,7 @@ class Many(unittest.TestCase):
                 finally:
                     for s in sockets:
                         s.close()
+                self.assertTrue(wait_for(lambda: max(map(descriptors, server.processes("aclnode-ssh"))) < 50), "they are not closed")
 
     def test_more_than_there_may_be_are_refused_and_the_login_goes_on(self):
         with lab.local_port(f"127.0.0.1:{ECHO}") as port:
