@@ -91,12 +91,15 @@ class TakenOver(unittest.TestCase):
         again.ssh.say("open", channel=0, kind=2, command="true")
         self.ends(again, "channel 0 again")
 
-    def test_ssh_that_does_not_read_is_not_waited_for(self):
+    def test_ssh_that_does_not_read_is_not_read_from_and_ends_all_the_same(self):
         ann = Login(SUPERVISOR).log_in("ann")
-        with self.assertRaises(ConnectionError):
+        ann.ssh.end.setblocking(False)
+        with self.assertRaises(BlockingIOError):
             for _ in range(100_000):
                 ann.ssh.say("sign", request=ann.request(), key=0, data=bytes(32))
-        self.assertEqual(ann.daemon.hear("session-over").words, "the connection is closed")
+        ann.daemon.say("end-session", words="no longer allowed")
+        self.assertEqual(ann.daemon.hear("session-over").words, "no longer allowed")
+        self.assertTrue(ann.daemon.is_closed())
 
     def test_descriptors_from_ssh_are_not_taken(self):
         ann = Login(SUPERVISOR).log_in("ann")

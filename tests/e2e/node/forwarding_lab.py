@@ -139,7 +139,7 @@ class Forwarding(SshLab):
                 raise RuntimeError(f"not forwarded: {process.communicate(timeout=PATIENCE)}")
             yield process
         finally:
-            end(process)
+            end(process, 1)  # a signal can pass OpenSSH's client by just before it waits
 
     @contextlib.contextmanager
     def local_port(self, target, user="ann"):

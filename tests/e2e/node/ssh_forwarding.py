@@ -123,7 +123,7 @@ class Remote(unittest.TestCase):
         self.addCleanup(target.close)
         process = ann.start_ssh(lab.at(user), "echo ready; cat", options=[*options, "-o", "ExitOnForwardFailure=yes", "-o", "LogLevel=INFO", "-R",
                                 f"{wanted}:127.0.0.1:{target.getsockname()[1]}"])
-        self.addCleanup(end, process)
+        self.addCleanup(end, process, 1)
         self.assertEqual(process.stdout.readline(), b"ready\n", process.poll() is not None and process.stderr.read())
         if wanted:
             return process, target, wanted
@@ -150,7 +150,7 @@ class Remote(unittest.TestCase):
         target = lab.listen(laptop)
         self.addCleanup(target.close)
         process = ann.start_ssh(lab.at(), "echo ready; cat", options=["-o", "LogLevel=INFO", "-R", f"{wanted}:127.0.0.1:{target.getsockname()[1]}"])
-        self.addCleanup(end, process)
+        self.addCleanup(end, process, 1)
         self.assertEqual(process.stdout.readline(), b"ready\n")
         return process, target, int(re.search(rb"Allocated port (\d+)", process.stderr.readline())[1])
 
@@ -172,7 +172,7 @@ class Remote(unittest.TestCase):
         path = f"{ann.home}/control-{os.getpid()}"
         control = ["-o", f"ControlPath={path}"]
         master = ann.start_ssh(lab.at(), options=["-M", "-N", *control])
-        self.addCleanup(end, master)
+        self.addCleanup(end, master, 1)
         self.assertTrue(wait_for(lambda: os.path.exists(path)))
         ports = []
         for i in range(10):
@@ -190,7 +190,7 @@ class Remote(unittest.TestCase):
         path = f"{ann.home}/named-{os.getpid()}"
         control = ["-o", f"ControlPath={path}"]
         master = ann.start_ssh(lab.at(), options=["-M", "-N", *control])
-        self.addCleanup(end, master)
+        self.addCleanup(end, master, 1)
         self.assertTrue(wait_for(lambda: os.path.exists(path)))
         port = lab.free_port(server)
         for _ in range(3):
@@ -205,7 +205,7 @@ class Remote(unittest.TestCase):
         there = "/home/ann/forwarded"
         option = ["-R", f"{there}:127.0.0.1:{target.getsockname()[1]}"]
         process = ann.start_ssh(lab.at(), "echo ready; cat", options=option)
-        self.addCleanup(end, process)
+        self.addCleanup(end, process, 1)
         self.assertEqual(process.stdout.readline(), b"ready\n")
         self.assertEqual(server.machine.sh(f"stat -c '%U %a %F' {there}"), "ann 600 socket\n")
         asks = "import socket; s=socket.socket(socket.AF_UNIX); s.connect('%s'); s.sendall(b'hello'); print(s.recv(10))" % there
@@ -261,7 +261,7 @@ class Agent(unittest.TestCase):
         path = f"{ann.home}/agents"
         control = ["-A", "-o", f"ControlPath={path}"]
         master = ann.start_ssh(lab.at(), options=["-M", "-N", *control], env=self.environment)
-        self.addCleanup(end, master)
+        self.addCleanup(end, master, 1)
         self.assertTrue(wait_for(lambda: os.path.exists(path)))
         runs = [ann.start_ssh(lab.at(), "ssh-add -l", options=control, env=self.environment) for _ in range(10)]
         for each in runs:
@@ -269,7 +269,7 @@ class Agent(unittest.TestCase):
 
     def test_another_user_does_not_reach_it(self):
         process = ann.start_ssh(lab.at(), "echo $SSH_AUTH_SOCK; cat", options=["-A"], env=self.environment)
-        self.addCleanup(end, process)
+        self.addCleanup(end, process, 1)
         path = process.stdout.readline().decode().strip()
         done = subprocess.run([*server.inside(), "setpriv", "--reuid", "5003", "--clear-groups", "env", f"SSH_AUTH_SOCK={path}", "ssh-add", "-l"],
                               capture_output=True)
@@ -321,7 +321,7 @@ class Display(unittest.TestCase):
 
     def test_displays_have_numbers_of_their_own_and_listen_on_loopback(self):
         first = ann.start_ssh(lab.at(), "echo $DISPLAY; cat", options=["-Y"], env=self.environment)
-        self.addCleanup(end, first)
+        self.addCleanup(end, first, 1)
         self.assertEqual(first.stdout.readline(), b"localhost:10.0\n")
         self.assertEqual(ann.ssh(lab.at(), "echo $DISPLAY", options=["-Y"], env=self.environment).stdout, b"localhost:11.0\n")
         self.assertEqual(lab.listens(server, 6010), ["127.0.0.1", "[::1]"])
@@ -344,7 +344,7 @@ class Narrowed(unittest.TestCase):
                   "allow_x11": (["-Y"], b"X11 forwarding is not allowed")}
         agent = subprocess.Popen(["ssh-agent", "-D", "-a", f"{ann.home}/some-agent"], stdout=subprocess.DEVNULL)
         lab.started.append(agent)
-        self.addCleanup(end, agent)
+        self.addCleanup(end, agent, 1)
         wait_for(lambda: os.path.exists(f"{ann.home}/some-agent"))
         environment = {"SSH_AUTH_SOCK": f"{ann.home}/some-agent", "DISPLAY": "127.0.0.1:5"}
         command = "echo ${SSH_AUTH_SOCK:+agent} ${DISPLAY:+display}"
@@ -363,7 +363,7 @@ class Narrowed(unittest.TestCase):
 
     def test_a_login_that_lives_ends_when_a_setting_takes_away_what_it_has(self):
         process = ann.start_ssh(lab.at(), "echo ready; cat")
-        self.addCleanup(end, process)
+        self.addCleanup(end, process, 1)
         process.stdout.readline()
         lab.settings(allow_remote=False)
         self.assertTrue(wait_for(lambda: process.poll() is not None), "it goes on")
@@ -426,6 +426,10 @@ def memory():
     return total
 
 
+def descriptors(pid):
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
 class Many(unittest.TestCase):
     COUNT = 1000
 
@@ -455,6 +459,7 @@ class Many(unittest.TestCase):
                 finally:
                     for s in sockets:
                         s.close()
+                self.assertTrue(wait_for(lambda: max(map(descriptors, server.processes("aclnode-ssh"))) < 50), "they are not closed")
 
     def test_more_than_there_may_be_are_refused_and_the_login_goes_on(self):
         with lab.local_port(f"127.0.0.1:{ECHO}") as port:
@@ -500,7 +505,7 @@ class Many(unittest.TestCase):
         path = f"{ann.home}/fifty"
         control = ["-o", f"ControlPath={path}"]
         master = ann.start_ssh(lab.at(), options=["-M", "-N", *control])
-        self.addCleanup(end, master)
+        self.addCleanup(end, master, 1)
         self.assertTrue(wait_for(lambda: os.path.exists(path)))
         runs = [ann.start_ssh(lab.at(), f"echo {i}; cat", options=control) for i in range(50)]
         for i, each in enumerate(runs):
@@ -517,7 +522,7 @@ class EachClient:
         process = subprocess.Popen(ann.command(*self.words(words, command)), env={**ann.environment, **dict(env)}, stdin=subprocess.PIPE,
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         lab.started.append(process)
-        self.addCleanup(end, process)
+        self.addCleanup(end, process, 1)
         return process
 
     def test_a_local_port(self):
@@ -545,7 +550,7 @@ class EachClient:
         environment = {"SSH_AUTH_SOCK": f"{folder}/agent"}
         agent = subprocess.Popen(["ssh-agent", "-D", "-a", f"{folder}/agent"], stdout=subprocess.DEVNULL)
         lab.started.append(agent)
-        self.addCleanup(end, agent)
+        self.addCleanup(end, agent, 1)
         wait_for(lambda: os.path.exists(f"{folder}/agent"))
         run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "key-of-ann", "-f", f"{folder}/key")
         run("ssh-add", "-q", f"{folder}/key", env={**os.environ, **environment})
@@ -608,7 +613,7 @@ class Editors(unittest.TestCase):
         """A shell without a terminal that starts a server and tells its port; then everything by SOCKS, many channels at once."""
         port = lab.free_port(laptop)
         process = ann.start_ssh(lab.at(), "sh", options=["-T", "-D", f"127.0.0.1:{port}"])
-        self.addCleanup(end, process)
+        self.addCleanup(end, process, 1)
         code = ("import socketserver as s\\nclass H(s.StreamRequestHandler):\\n def handle(self):\\n  for l in self.rfile: self.wfile.write(l)\\n"
                 "t=s.ThreadingTCPServer((\\'127.0.0.1\\',0),H); print(t.server_address[1],flush=True); t.serve_forever()")
         process.stdin.write(b"echo started; " + sys.executable.encode() + b" -c \"exec('" + code.encode() + b"')\"\n")
@@ -635,7 +640,7 @@ class Editors(unittest.TestCase):
         path = f"{ann.home}/jetbrains"
         control = ["-o", f"ControlPath={path}"]
         master = ann.start_ssh(lab.at(), options=["-M", "-N", *control])
-        self.addCleanup(end, master)
+        self.addCleanup(end, master, 1)
         self.assertTrue(wait_for(lambda: os.path.exists(path)))
         done = ann.run("sftp", "-q", "-b", "-", *control, *ann.options, lab.at(), input=b"mkdir ide\nls\n")
         self.assertIn(b"ide", done.stdout, done.stderr)
