@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include "compiler/hujson/format.h"
 #include "compiler/hujson/parse.h"
 #include "tests/generate/hujson_text.h"
@@ -56,6 +59,14 @@ RC_GTEST_PROP(Formatting, EditsOfARangeAreSomeOfThoseOfTheWhole,
   }
 }
 
+// White space inside of a comment may come out otherwise where only a part of it was laid out anew.
+std::string without_space(std::string_view text) {
+  std::string out;
+  std::copy_if(text.begin(), text.end(), std::back_inserter(out),
+               [](char c) { return c != ' ' && c != '\t' && c != '\r' && c != '\n'; });
+  return out;
+}
+
 RC_GTEST_PROP(Formatting, ARangeKeepsTheMeaning,
               (const std::vector<std::uint8_t>& choices, std::uint32_t a, std::uint32_t b)) {
   const std::string text = text_from(choices);
@@ -64,7 +75,8 @@ RC_GTEST_PROP(Formatting, ARangeKeepsTheMeaning,
   const std::string formatted = with_edits(text, format_edits(*tree, span_in(text, a, b)));
   const auto after = hujson::parse_strict(formatted);
   RC_ASSERT(after.has_value());
-  RC_ASSERT(hujson::format(*after) == hujson::format(*tree));
+  RC_ASSERT(hujson::minimize(after->root()) == hujson::minimize(tree->root()));
+  RC_ASSERT(without_space(hujson::format(*after)) == without_space(hujson::format(*tree)));
 }
 
 RC_GTEST_PROP(Formatting, EditsBetweenAnyTextsAreRight, (const std::string& from, const std::string& to)) {

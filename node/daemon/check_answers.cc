@@ -39,6 +39,7 @@ std::string CheckService::list() const {
   json out;
   out["checks"] = json::array();
   for (const auto& [subject, entry] : checks_.entries()) {
+    if (!entry.passed && !entry.approval) continue;
     const table::Identity* node = node_of(facts.table, subject.source);
     json one;
     one["node"] = node != nullptr ? json(node->name) : json(nullptr);
@@ -86,7 +87,7 @@ Expected<CheckSubject> CheckService::subject_of(const std::string& source, const
 Expected<std::string> CheckService::approved(const CheckSubject& subject, const CheckApproval& approval) {
   if (!checks_.approve(subject, approval))
     return fail(Code::E1424, "there is no room for more approvals", "`aclnode check revoke` takes some away");
-  keep();
+  static_cast<void>(keep());
   decisions_.record(clocks_.wall(), "check-approved",
                     {{"source", release::encode_base64(subject.source)},
                      {"identity", subject.person},
@@ -101,6 +102,8 @@ Expected<std::string> CheckService::approve(const std::string& source, const std
     return fail(Code::E1424, "an approval lasts from a second to 168 hours");
   const auto subject = subject_of(source, user);
   if (!subject) return tl::unexpected(subject.error());
+  // What was signed before gives way to it, now and later.
+  checks_.settle(*subject, now());
   return approved(*subject, {now(), now() + for_s, "root"});
 }
 
@@ -112,6 +115,13 @@ Expected<std::string> CheckService::approve_signed(const std::string& text, cons
   // Of a source that is not known it would be forgotten with the next release.
   const auto subject = subject_of(release::encode_base64(approval->subject.source), approval->subject.person);
   if (!subject) return tl::unexpected(subject.error());
+  // Anybody may bring it, as often as he likes.
+  if (checks_.is_settled(*subject, approval->approval.from))
+    return fail(Code::E1424, "the approval does not count: root has approved or revoked since it was made",
+                "have a newer one signed");
+  const auto known = checks_.entries().find(*subject);
+  if (known != checks_.entries().end() && known->second.approval == approval->approval)
+    return dump(approval_json(*subject, approval->approval));
   return approved(*subject, approval->approval);
 }
 
@@ -132,10 +142,11 @@ Expected<std::string> CheckService::revoke(const std::string& source, const std:
   Key key{};
   if (!subject && release::decode_base64(source, key) && !user.empty()) subject = CheckSubject{key, user};
   if (!subject) return tl::unexpected(subject.error());
-  if (!checks_.revoke(*subject))
+  if (!checks_.revoke(*subject, now()))
     return fail(Code::E1424, fmt::format("nothing is remembered of {}", release::quoted(subject->person)),
                 "`aclnode check list` shows what is");
-  keep();
+  // What stays on the disk would count again after a restart.
+  if (const auto kept = keep(); !kept && !forget_file()) return tl::unexpected(kept.error());
   decisions_.record(clocks_.wall(), "check-revoked",
                     {{"source", release::encode_base64(subject->source)}, {"identity", subject->person}});
   return dump({{"source", release::encode_base64(subject->source)}, {"user", subject->person}});

@@ -1,7 +1,10 @@
 #include "node/daemon/check_service.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <set>
 
 #include "engine/release/text.h"
@@ -46,15 +49,36 @@ void CheckService::look_again() {
       std::any_of(facts.table->directory().identities().begin(), facts.table->directory().identities().end(),
                   [](const auto& one) { return one.identity.unbound; });
   const auto stays = [&](const CheckSubject& subject) { return unbound || known.count(subject) == 1; };
-  if (checks_.prune(now(), stays)) keep();
+  const release::TrustSet* trust = source_.trust();
+  const auto may_approve = [&](const std::string& by) {
+    if (by == "root" || trust == nullptr) return by == "root";
+    return std::any_of(trust->keys.begin(), trust->keys.end(),
+                       [&](const auto& key) { return key.key.id.text() == by; });
+  };
+  if (checks_.prune(now(), stays, may_approve)) static_cast<void>(keep());
+}
+
+void CheckService::tick() {
+  const release::TrustSet* trust = source_.trust();
+  const std::uint64_t version = trust != nullptr ? trust->version : 0;
+  if (std::exchange(trust_version_, version) != version) look_again();
 }
 
 void CheckService::remember(const CheckSubject& subject, const CheckPassed& passed) {
   checks_.remember(subject, passed);
-  keep();
+  static_cast<void>(keep());
 }
 
-void CheckService::keep() { report(store_trouble_, write_checks(file_of(config_), checks_)); }
+Expected<void> CheckService::keep() {
+  auto written = write_checks(file_of(config_), checks_);
+  report(store_trouble_, written);
+  return written;
+}
+
+bool CheckService::forget_file() {
+  const std::string file = file_of(config_);
+  return ::unlink(file.c_str()) == 0 || errno == ENOENT;
+}
 
 void CheckService::report(std::string& kept, const Expected<void>& outcome) {
   const std::string text =

@@ -2,7 +2,8 @@
 // and others ask by `aclnode check`.
 //
 //   set()         as configured now; at the first time what is remembered is read, and what is damaged counts for nothing
-//   look_again()  what is enforced may be something else: a source whose key is no longer that person's is forgotten
+//   look_again()  what is enforced, or the trust set, may be something else: a source whose key is no longer that person's is forgotten, and so is
+//                 an approval by a key that is trusted no more
 //
 // What fails is kept in trouble(). Owns what it holds; the daemon's one thread calls it.
 #pragma once
@@ -33,6 +34,8 @@ class CheckService {
 
   void set();
   void look_again();
+  // Once a second: looks again where the trust set is another.
+  void tick();
 
   [[nodiscard]] const Checks& checks() const noexcept { return checks_; }
   [[nodiscard]] release::Time now() const { return source_.now(); }
@@ -55,7 +58,9 @@ class CheckService {
  private:
   [[nodiscard]] Expected<CheckSubject> subject_of(const std::string& source, const std::string& user) const;
   Expected<std::string> approved(const CheckSubject& subject, const CheckApproval& approval);
-  void keep();
+  Expected<void> keep();
+  // The file goes, and with it all that it says; what is known here is written with the next change.
+  bool forget_file();
   void report(std::string& kept, const Expected<void>& outcome);
 
   const Config& config_;
@@ -65,6 +70,7 @@ class CheckService {
   CheckPrompts prompts_;
   Checks checks_;
   bool read_ = false;
+  std::uint64_t trust_version_ = 0;
   std::string trouble_, store_trouble_;
 };
 

@@ -18,8 +18,8 @@ namespace acl::node {
 namespace {
 
 constexpr std::string_view format_line = "aclnode checks 1", checksum_word = "checksum ";
-// Each entry has two lines of at most 600 bytes.
-constexpr std::size_t file_limit = Checks::most_subjects * 1200 + 256;
+// Each entry has three lines of at most 600 bytes.
+constexpr std::size_t file_limit = Checks::most_subjects * 1800 + 256;
 
 bool is_word(std::string_view text) {
   return !text.empty() && text.size() <= 64 &&
@@ -60,12 +60,12 @@ bool Checks::can_keep(const CheckSubject& subject) noexcept {
                       [](const char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
 }
 
-// Of those without an approval the one that was checked longest ago goes.
+// Of those that are only remembered the one that was checked longest ago goes.
 bool Checks::make_room(const CheckSubject& subject) {
   if (entries_.count(subject) == 1 || entries_.size() < most_subjects) return true;
   auto oldest = entries_.end();
   for (auto at = entries_.begin(); at != entries_.end(); ++at) {
-    if (at->second.approval || !at->second.passed) continue;
+    if (at->second.approval || at->second.settled || !at->second.passed) continue;
     if (oldest == entries_.end() || at->second.passed->at < oldest->second.passed->at) oldest = at;
   }
   if (oldest == entries_.end()) return false;
@@ -85,12 +85,30 @@ bool Checks::approve(const CheckSubject& subject, CheckApproval approval) {
   return true;
 }
 
-bool Checks::revoke(const CheckSubject& subject) { return entries_.erase(subject) == 1; }
+bool Checks::settle(const CheckSubject& subject, release::Time now) {
+  if (!can_keep(subject) || !make_room(subject)) return false;
+  std::optional<release::Time>& settled = entries_[subject].settled;
+  settled = std::max(settled.value_or(now), now);
+  return true;
+}
+
+bool Checks::is_settled(const CheckSubject& subject, release::Time from) const {
+  const auto at = entries_.find(subject);
+  return at != entries_.end() && at->second.settled && from <= *at->second.settled;
+}
+
+bool Checks::revoke(const CheckSubject& subject, release::Time now) {
+  const auto at = entries_.find(subject);
+  if (at == entries_.end() || (!at->second.passed && !at->second.approval)) return false;
+  at->second.passed.reset();
+  at->second.approval.reset();
+  return settle(subject, now);
+}
 
 std::optional<CheckPassed> Checks::find(const CheckSubject& subject, std::uint32_t period_s, release::Time now) const {
   const auto at = entries_.find(subject);
   if (at == entries_.end()) return std::nullopt;
-  const auto& [passed, approval] = at->second;
+  const auto& [passed, approval, settled] = at->second;
   if (approval && approval->from <= now && now < approval->until)
     return CheckPassed{approval->from, "approval of " + approval->by};
   if (!passed || period_s == acl_ssh_always || passed->at > now || now - passed->at >= release::Time{period_s})
@@ -98,20 +116,22 @@ std::optional<CheckPassed> Checks::find(const CheckSubject& subject, std::uint32
   return passed;
 }
 
-bool Checks::prune(release::Time now, const std::function<bool(const CheckSubject&)>& stays) {
+bool Checks::prune(release::Time now, const std::function<bool(const CheckSubject&)>& stays,
+                   const std::function<bool(const std::string& by)>& may_approve) {
   bool any = false;
+  const auto take = [&any](auto& what, bool ended) {
+    if (!what || !ended) return;
+    what.reset();
+    any = true;
+  };
   for (auto at = entries_.begin(); at != entries_.end();) {
-    auto& [passed, approval] = at->second;
+    auto& [passed, approval, settled] = at->second;
     const bool gone = !stays(at->first);
-    if (passed && (gone || now - passed->at >= longest_period)) {
-      passed.reset();
-      any = true;
-    }
-    if (approval && (gone || now >= approval->until)) {
-      approval.reset();
-      any = true;
-    }
-    at = passed || approval ? std::next(at) : entries_.erase(at);
+    take(passed, gone || (passed && now - passed->at >= longest_period));
+    take(approval, gone || (approval && (now >= approval->until || !may_approve(approval->by))));
+    // Also of a source that has gone: it may come back, and what was signed for it is not over.
+    take(settled, settled && now - *settled >= longest_period);
+    at = passed || approval || settled ? std::next(at) : entries_.erase(at);
   }
   return any;
 }
@@ -126,6 +146,8 @@ std::string print_checks(const Checks& checks) {
     if (entry.approval)
       out += fmt::format("approved {} {} {} {} {}\n", source, release::print_time(entry.approval->from),
                          release::print_time(entry.approval->until), entry.approval->by, subject.person);
+    if (entry.settled)
+      out += fmt::format("settled {} {} root {}\n", source, release::print_time(*entry.settled), subject.person);
   }
   return out + fmt::format("{}{}\n", checksum_word, release::digest_of(release::as_bytes(out)).text());
 }
@@ -143,9 +165,12 @@ Expected<Checks> parse_checks(std::string_view text, const std::string& name) {
     std::string_view rest = lines.line();
     const std::string_view word = release::take_word(rest);
     const bool approved = word == "approved";
-    const auto line = approved || word == "checked" ? parse_line(rest, approved) : std::nullopt;
+    const bool settled = word == "settled";
+    const auto line = approved || settled || word == "checked" ? parse_line(rest, approved) : std::nullopt;
     if (!line) return damaged(name, "has an odd line");
-    if (approved)
+    if (settled)
+      checks.settle(line->subject, line->first);
+    else if (approved)
       checks.approve(line->subject, {line->first, line->second, line->by});
     else
       checks.remember(line->subject, {line->first, line->by});

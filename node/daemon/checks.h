@@ -5,11 +5,13 @@
 // while it lasts, for every rule. Neither says who may do what: the table is asked all the same.
 //
 // A value: times go in. What lies ahead of now (the clock was set back) is not believed. Bounded: at most most_subjects, of which the one that was checked
-// longest ago makes room. The text, with a checksum as release/state.h has it, which finds a damaged file, not a forged one:
+// longest ago makes room. What root says of a source and a person settles it: approvals that others have signed before that moment count no more,
+// who may still hold them. The text, with a checksum as release/state.h has it, which finds a damaged file, not a forged one:
 //
 //   aclnode checks 1
 //   checked <key, base64> 2026-11-26T15:55:55Z fido2 ann@example.com
 //   approved <key, base64> 2026-11-26T15:55:55Z 2026-11-26T16:55:55Z root ann@example.com
+//   settled <key, base64> 2026-11-26T15:55:55Z root ann@example.com
 //   checksum 3f0c…
 #pragma once
 
@@ -45,6 +47,8 @@ struct CheckPassed {
 struct CheckApproval {
   release::Time from = 0, until = 0;
   std::string by;  // "root", or the number of the key that signed it
+
+  friend bool operator==(const CheckApproval&, const CheckApproval&) = default;
 };
 
 class Checks {
@@ -56,6 +60,7 @@ class Checks {
   struct Entry {
     std::optional<CheckPassed> passed;
     std::optional<CheckApproval> approval;
+    std::optional<release::Time> settled;  // by root, last; remembered for as long as an approval can last
   };
 
   // Whether it can be kept: a login of one line, not too long.
@@ -64,15 +69,19 @@ class Checks {
   void remember(const CheckSubject& subject, CheckPassed passed);
   // Takes the place of one that is there. False: no room.
   bool approve(const CheckSubject& subject, CheckApproval approval);
-  // False: there was nothing.
-  bool revoke(const CheckSubject& subject);
+  // From now on approvals that begin before, or now, do not count; the caller asks is_settled() of those that are signed. False: no room.
+  bool settle(const CheckSubject& subject, release::Time now);
+  [[nodiscard]] bool is_settled(const CheckSubject& subject, release::Time from) const;
+  // Neither checked nor approved any more, and settled. False: there was nothing.
+  bool revoke(const CheckSubject& subject, release::Time now);
 
   // What satisfies a rule of this period (acl_ssh_always: only an approval) at this time, for a record.
   [[nodiscard]] std::optional<CheckPassed> find(const CheckSubject& subject, std::uint32_t period_s,
                                                 release::Time now) const;
 
-  // Takes away what can count no more: too old, ended, or of whom `stays` says no. Whether anything was.
-  bool prune(release::Time now, const std::function<bool(const CheckSubject&)>& stays);
+  // Takes away what can count no more: too old, ended, of whom `stays` says no, approved by whom `may_approve` denies. Whether anything was.
+  bool prune(release::Time now, const std::function<bool(const CheckSubject&)>& stays,
+             const std::function<bool(const std::string& by)>& may_approve);
 
   [[nodiscard]] const std::map<CheckSubject, Entry>& entries() const noexcept { return entries_; }
 

@@ -29,6 +29,10 @@ bool counts(const Checks& checks, std::uint32_t period, release::Time now, const
   return checks.find(whose, period, now).has_value();
 }
 
+bool all(const CheckSubject&) { return true; }
+bool no_subject(const CheckSubject&) { return false; }
+bool anybody(const std::string&) { return true; }
+
 TEST(Checks, NobodyIsRememberedAtFirst) {
   EXPECT_FALSE(counts({}, acl_ssh_always, noon));
   EXPECT_FALSE(counts({}, 12 * hour, noon));
@@ -80,9 +84,34 @@ TEST(Checks, RevokedIsNeitherCheckedNorApproved) {
   Checks checks;
   checks.remember(subject(1), {noon, "fido2"});
   checks.approve(subject(1), {noon, noon + hour, "root"});
-  EXPECT_TRUE(checks.revoke(subject(1)));
+  EXPECT_TRUE(checks.revoke(subject(1), noon));
   EXPECT_FALSE(counts(checks, hour, noon));
-  EXPECT_FALSE(checks.revoke(subject(1)));
+  EXPECT_FALSE(checks.revoke(subject(1), noon));
+}
+
+TEST(Checks, WhatRootSaidSettlesApprovalsFromBefore) {
+  Checks checks;
+  ASSERT_TRUE(checks.approve(subject(1), {noon, noon + hour, "9C4A"}));
+  EXPECT_FALSE(checks.is_settled(subject(1), noon));
+  ASSERT_TRUE(checks.revoke(subject(1), noon + 60));
+  EXPECT_TRUE(checks.is_settled(subject(1), noon));
+  EXPECT_TRUE(checks.is_settled(subject(1), noon + 60));
+  EXPECT_FALSE(checks.is_settled(subject(1), noon + 61));
+  EXPECT_FALSE(checks.is_settled(subject(2), noon));
+  // As long as one that was signed before can last; also where the source is gone for a while.
+  EXPECT_FALSE(checks.prune(noon + hour, no_subject, anybody));
+  EXPECT_TRUE(checks.is_settled(subject(1), noon));
+  EXPECT_TRUE(checks.prune(noon + 60 + Checks::longest_period, all, anybody));
+  EXPECT_TRUE(checks.entries().empty());
+}
+
+TEST(Checks, AnApprovalGoesWithTheTrustInWhoGaveIt) {
+  Checks checks;
+  checks.approve(subject(1), {noon, noon + hour, "root"});
+  checks.approve(subject(2), {noon, noon + hour, "9C4A"});
+  EXPECT_TRUE(checks.prune(noon, all, [](const std::string& by) { return by == "root"; }));
+  EXPECT_TRUE(counts(checks, 60, noon, subject(1)));
+  EXPECT_FALSE(counts(checks, 60, noon, subject(2)));
 }
 
 TEST(Checks, WhatCanCountNoMoreIsTakenAway) {
@@ -90,12 +119,11 @@ TEST(Checks, WhatCanCountNoMoreIsTakenAway) {
   checks.remember(subject(1), {noon, "fido2"});
   checks.remember(subject(2), {noon + 1, "fido2"});
   checks.approve(subject(3), {noon, noon + hour, "root"});
-  const auto all = [](const CheckSubject&) { return true; };
-  EXPECT_FALSE(checks.prune(noon, all));
-  EXPECT_TRUE(checks.prune(noon + Checks::longest_period, all));
+  EXPECT_FALSE(checks.prune(noon, all, anybody));
+  EXPECT_TRUE(checks.prune(noon + Checks::longest_period, all, anybody));
   ASSERT_EQ(checks.entries().size(), 1U);
   EXPECT_EQ(checks.entries().begin()->first, subject(2));
-  EXPECT_TRUE(checks.prune(noon, [](const CheckSubject&) { return false; })) << "a key that has gone";
+  EXPECT_TRUE(checks.prune(noon, no_subject, anybody)) << "a key that has gone";
   EXPECT_TRUE(checks.entries().empty());
 }
 
@@ -132,8 +160,11 @@ RC_GTEST_PROP(Checks, ReadBackAsTheyWereWritten, ()) {
     const CheckSubject whose =
         subject(*rc::gen::arbitrary<std::uint8_t>(), *rc::gen::element<std::string>("ann", "a b"));
     const auto at = *rc::gen::inRange<release::Time>(0, 2'000'000'000);
-    if (*rc::gen::arbitrary<bool>())
+    const int kind = *rc::gen::inRange(0, 3);
+    if (kind == 0)
       checks.remember(whose, {at, "fido2"});
+    else if (kind == 1)
+      checks.settle(whose, at);
     else
       checks.approve(whose, {at, at + *rc::gen::inRange<release::Time>(1, 1000), "root"});
   }

@@ -138,9 +138,9 @@ std::string Daemon::answer_check(const AskCheck& ask, const Asker& asker) {
   using What = AskCheck::What;
   const bool changes = ask.what == What::approve || ask.what == What::revoke;
   if (changes ? asker.uid != 0 : ask.what != What::approve_signed && !may_ask_all(asker)) return refuse();
-  if (!config_.ssh.enabled)
+  if (!config_.ssh.enabled && config_.sshd.port == 0)
     return print_error(make_diagnostic(Code::E1304, "logins by policy are off here: the sshd of the system answers",
-                                       "[ssh] and enabled = true in aclnode.toml"));
+                                       "[ssh] and enabled = true, or [sshd], in aclnode.toml"));
   CheckService& checks = logins_->checks();
   if (ask.what == What::list) return print_answer(checks.list());
   const Expected<std::string> done = ask.what == What::approve   ? checks.approve(ask.source, ask.user, ask.for_s)

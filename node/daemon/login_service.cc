@@ -47,6 +47,8 @@ void LoginService::set() {
   if (!config_.ssh.enabled) {
     // At the start, too: an earlier process may have had it on.
     if (logins_ || steering_ || first) switch_off();
+    // The system's sshd asks what is remembered.
+    if (config_.sshd.port != 0) checks_.set();
     return;
   }
   has_keys_ = false;
@@ -89,8 +91,9 @@ void LoginService::switch_off() {
 }
 
 void LoginService::tick() {
-  if (set_ && !config_.ssh.enabled) return step();
   if (!set_) return;
+  checks_.tick();
+  if (!config_.ssh.enabled) return step();
   if (!logins_ || logins_->is_draining()) open_logins();
   look_after_keys();
   steer();
@@ -100,13 +103,12 @@ void LoginService::tick() {
 }
 
 void LoginService::step() {
-  if (!logins_) return;
-  logins_->step();
-  if (!config_.ssh.enabled && logins_->is_drained()) return logins_.reset();
+  if (logins_) logins_->step();
+  if (logins_ && !config_.ssh.enabled && logins_->is_drained()) logins_.reset();
   // What the steps of others have changed counts in this one.
   if (std::exchange(revision_, enforcer_.revision()) == enforcer_.revision()) return;
   checks_.look_again();
-  logins_->decide_again();
+  if (logins_) logins_->decide_again();
 }
 
 std::optional<std::int64_t> LoginService::next_ms() const { return logins_ ? logins_->next_ms() : std::nullopt; }

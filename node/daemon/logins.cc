@@ -515,16 +515,17 @@ void Logins::decide_again() {
   const bool wait = is_silence_short();
   decide_waiting(nullptr);
   for (auto& [key, login] : logins_) {
-    if (!login.answer.accept || login.ending.has_begun() || login.may || (login.live && wait)) continue;
-    LoginAnswer fresh = decide_living(login);
-    if (fresh.accept) {
-      login.answer = std::move(fresh);
-      continue;
-    }
-    login.answer = std::move(fresh);
-    record_decision(login, "login-again");
-    end(login, for_the_end(login.answer.tell));
+    if (!login.live || !wait) decide_again(login);
   }
+}
+
+// One that was accepted, and does not end yet.
+void Logins::decide_again(Login& login) {
+  if (!login.answer.accept || login.ending.has_begun() || login.may) return;
+  login.answer = decide_living(login);
+  if (login.answer.accept) return;
+  record_decision(login, "login-again");
+  end(login, for_the_end(login.answer.tell));
 }
 
 bool Logins::say(Login& login, const protocol::ToSession& message) {

@@ -180,6 +180,7 @@ class Logins {
   bool cut(Login& login) const;
   void look_at_end(Login& login);
   bool is_silence_short();
+  void decide_again(Login& login);
   [[nodiscard]] LoginAnswer decide_living(const Login& login) const;
 
   void record_decision(const Login& login, const char* event);

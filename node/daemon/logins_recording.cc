@@ -35,6 +35,8 @@ void Logins::hear_recording(Login& login, const protocol::FromSession& message) 
                      {"rule", login.answer.why.rule},
                      {"file", recording != nullptr ? protocol::shown(recording->file) : ""},
                      {"error", missed != nullptr ? protocol::shown(missed->words) : ""}});
+  // The table may demand it by now, though the one that let the login in did not.
+  if (missed != nullptr && login.live && !is_silence_short()) decide_again(login);
 }
 
 std::vector<LiveLogin> Logins::live() const {

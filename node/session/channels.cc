@@ -53,7 +53,11 @@ std::optional<UserProgram> program_of(const protocol::OpenChannel& wanted, const
     case protocol::OpenKind::subsystem: break;
   }
   if (wanted.command != "sftp" || rights.sftp_server.empty()) return std::nullopt;
-  return shell_command(account, rights.sftp_server);
+  if (rights.recorder == nullptr) return shell_command(account, rights.sftp_server);
+  // What a subsystem says is not recorded. So it must be that one: of a shell, files of the user could make something else. An account whose shell is
+  // there to keep programs from it has none.
+  if (!is_listed_shell(account.shell)) return std::nullopt;
+  return plain_command(rights.sftp_server);
 }
 
 // By a process of the user, so that a signal reaches what the user could reach, and not a program of another one in the foreground, as

@@ -75,6 +75,8 @@ std::optional<Answer> Forwarding::ask_to_connect(const Wanted& wanted) {
   std::string no =
       refusal(rights_.local, protocol::narrowed_local, "forwarding to what this machine reaches", "allow_local");
   if (!no.empty()) return refused(wanted.channel, std::move(no));
+  // A channel that is closed while it is asked for is free again, and its question is not over.
+  if (connecting_.size() >= protocol::most_forwards) return refused(wanted.channel, "too many connections at once");
   if (!say(wanted)) return refused(wanted.channel, "the process that connects for this login cannot be started");
   connecting_.insert(wanted.channel);
   return std::nullopt;
@@ -220,7 +222,8 @@ bool Forwarding::take(protocol::ToSsh message, std::span<Fd> along, std::vector<
 }
 
 void Forwarding::lose(std::string_view why, std::vector<Answer>& answers) {
-  log_diagnostic(make_diagnostic(Code::E1442, fmt::format("{}: the process that forwards: {}", who_, why)));
+  if (losses_++ < most_logged)
+    log_diagnostic(make_diagnostic(Code::E1442, fmt::format("{}: the process that forwards: {}", who_, why)));
   kill();
   socket_ = Fd();
   outgoing_ = {};
@@ -238,8 +241,9 @@ void Forwarding::ended(pid_t pid) noexcept {
 
 void Forwarding::kill() noexcept {
   if (pid_ <= 0) return;
+  // Not waited for: where it waits for a file system of the user's, it does not end. Whoever reaps orphans of this login reaps it.
   ::kill(pid_, SIGKILL);
-  waitpid(pid_, nullptr, 0);
+  waitpid(pid_, nullptr, WNOHANG);
   pid_ = -1;
 }
 

@@ -84,6 +84,7 @@ class Forwarding {
   Start start_;
   std::string who_;
   unsigned refusals_ = 0;
+  unsigned losses_ = 0;  // of the process
 
   pid_t pid_ = -1;
   Fd socket_;

@@ -515,10 +515,10 @@ void Login::finish() {
   give_time_to_end();
   ssh_.conversation = Fd();
   end_ssh();
-  if (forwarding_) forwarding_->kill();
   // Before all that can take its time: records wait for locks that others may hold, and the timer ends this process. At once where there is
   // a group of the login; what has left it by root's hand, and where there is none, by looking.
   if (forced_) group_.kill();
+  if (forwarding_) forwarding_->kill();
   // With aclnode-ssh's ends its channels have theirs: it writes what is left, and is no descendant then.
   if (recorder_) recorder_->finish();
   if (forced_ && !kill_descendants()) {

@@ -28,6 +28,9 @@ using protocol::Received;
 
 constexpr Milliseconds longest_start_ms = 5'000;
 constexpr Milliseconds longest_finish_ms = 2'500;
+constexpr Milliseconds longest_hand_over_ms = 500;
+// So many more files there must be room for.
+constexpr std::uint64_t fewest_files = 4096;
 // Sizes of windows and ends of channels that wait for the recorder: it waits for a disk.
 constexpr std::size_t most_kept = 256;
 // Between recorder and aclnode-ssh; the kernel doubles it (socket(7)). What a person interrupts has said no more than that.
@@ -177,9 +180,12 @@ Expected<Fd> Recorder::open_file(const protocol::OpenChannel& wanted, std::uint6
   const auto folder = open_recording_folder(order_.folder);
   if (!folder) return tl::unexpected(folder.error());
   struct statfs disk {};
-  if (fstatfs(folder->get(), &disk) == 0 &&
-      static_cast<std::uint64_t>(disk.f_bavail) * static_cast<std::uint64_t>(disk.f_bsize) < order_.keep_free) {
-    return cannot(fmt::format("write to \"{}\"", order_.folder), ENOSPC);
+  if (fstatfs(folder->get(), &disk) == 0) {
+    const bool full =
+        static_cast<std::uint64_t>(disk.f_bavail) * static_cast<std::uint64_t>(disk.f_bsize) < order_.keep_free;
+    // Each session is a file: also their number is not to run out for others.
+    const bool crowded = order_.keep_free != 0 && disk.f_files != 0 && disk.f_ffree < fewest_files;
+    if (full || crowded) return cannot(fmt::format("write to \"{}\"", order_.folder), ENOSPC);
   }
   CastHeader header = header_;
   header.started = std::time(nullptr);
@@ -187,8 +193,9 @@ Expected<Fd> Recorder::open_file(const protocol::OpenChannel& wanted, std::uint6
   header.kind = kind_name(wanted.kind);
   header.command = wanted.command;
   if (wanted.has_terminal) {
-    header.columns = short_of(wanted.terminal.columns);
-    header.rows = short_of(wanted.terminal.rows);
+    // 0 is unknown (RFC 4254 section 6.2), and no size to replay in.
+    header.columns = wanted.terminal.columns != 0 ? short_of(wanted.terminal.columns) : 80;
+    header.rows = wanted.terminal.rows != 0 ? short_of(wanted.terminal.rows) : 24;
     header.term = wanted.terminal.name.empty() ? "unknown" : wanted.terminal.name;
   }
   const std::string name = recording_name(header.started, header.connection, wanted.channel);
@@ -208,9 +215,18 @@ Expected<Fd> Recorder::open_file(const protocol::OpenChannel& wanted, std::uint6
 Expected<void> Recorder::hand_over(const protocol::RecordChannel& channel, std::span<const int> descriptors) {
   const auto bytes = protocol::encode(protocol::ToRecorder(channel));
   if (!bytes) return tl::unexpected(bytes.error());
-  if (kept_.empty() &&
-      protocol::send_message(conversation_.get(), *bytes, descriptors, protocol::Wait::no) == protocol::Sent::sent)
-    return {};
+  // Behind what it has not taken yet. It is quick; who floods it with sizes waits for it himself, and does not go unrecorded.
+  for (const Milliseconds until = now_ms() + longest_hand_over_ms;;) {
+    pass_on();
+    if (kept_.empty()) {
+      const auto sent = protocol::send_message(conversation_.get(), *bytes, descriptors, protocol::Wait::no);
+      if (sent == protocol::Sent::sent) return {};
+      if (sent != protocol::Sent::full) break;
+    }
+    const Milliseconds left = until - now_ms();
+    pollfd one{conversation_.get(), POLLOUT, 0};
+    if (left <= 0 || poll(&one, 1, static_cast<int>(left)) <= 0) break;
+  }
   return fail(Code::E1452, "the recorder of this login does not answer");
 }
 
@@ -296,10 +312,14 @@ Recorder::Heard Recorder::lost(std::string words) {
   return {};
 }
 
-Recorder::Heard Recorder::hear() {
+void Recorder::pass_on() {
   while (!kept_.empty() &&
          protocol::send_message(conversation_.get(), kept_.front(), protocol::Wait::no) != protocol::Sent::full)
     kept_.pop_front();
+}
+
+Recorder::Heard Recorder::hear() {
+  pass_on();
   std::array<std::uint8_t, protocol::longest_recorder_message> buffer{};
   const Received received = protocol::receive_message(conversation_.get(), buffer);
   if (received.state == Received::State::nothing) return {};

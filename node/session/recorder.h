@@ -85,6 +85,8 @@ class Recorder {
   // The error, where it is to be refused; else it becomes news.
   Expected<void> missed(const Diagnostic& why);
   void send(const protocol::ToRecorder& message);
+  // What it had no room for.
+  void pass_on();
   Heard lost(std::string words);
 
   protocol::Record order_;

@@ -35,6 +35,8 @@ constexpr int conversation = 3;
 constexpr std::int64_t longest_finish_us = 2'000'000;
 // A client may open and close channels faster than their ends are seen.
 constexpr std::size_t most_relays = 128;
+// Before the relays have their turn.
+constexpr int messages_in_a_row = 16;
 
 std::int64_t now_us() noexcept {
   timespec now{};
@@ -113,7 +115,8 @@ class RecorderProcess {
       relay.step(polled_.data() + at, now_us(), buffers_);
       at += Relay::most_polled;
     }
-    if (polled_[0].revents != 0) hear();
+    for (int i = 0; i < messages_in_a_row && polled_[0].revents != 0 && hear(); ++i) {
+    }
     for (auto each = relays_.begin(); each != relays_.end();) {
       if (auto loss = each->take_loss()) say(protocol::RecordLost{each->channel(), std::move(*loss)});
       if (each->take_drained(now_us(), buffers_)) say(protocol::RecordDrained{each->channel()});
@@ -121,24 +124,29 @@ class RecorderProcess {
     }
   }
 
-  void hear() {
+  // False: there is no more for now.
+  bool hear() {
     auto received = protocol::receive_with_descriptors(conversation, buffer_);
-    if (received.state == Received::State::nothing) return;
+    if (received.state == Received::State::nothing) return false;
     if (received.state == Received::State::closed) {
       over_until_ = now_us() + longest_finish_us;
-      return;
+      return false;
     }
     const auto message = received.state == Received::State::message
                              ? protocol::decode_to_recorder(received.message)
                              : Expected<protocol::ToRecorder>(protocol::RecordDrain{});
     broken_ = received.state != Received::State::message || !message;
-    if (broken_) return;
-    if (const auto* order = std::get_if<protocol::RecordChannel>(&*message)) return begin(*order, received);
-    if (const auto* size = std::get_if<protocol::RecordResize>(&*message)) {
+    if (!broken_) carry_out(*message, received);
+    return !broken_;
+  }
+
+  void carry_out(const protocol::ToRecorder& message, protocol::ReceivedWith& received) {
+    if (const auto* order = std::get_if<protocol::RecordChannel>(&message)) return begin(*order, received);
+    if (const auto* size = std::get_if<protocol::RecordResize>(&message)) {
       if (Relay* const relay = find(size->channel)) relay->resize(*size, now_us(), buffers_);
       return;
     }
-    const std::uint32_t channel = std::get<protocol::RecordDrain>(*message).channel;
+    const std::uint32_t channel = std::get<protocol::RecordDrain>(message).channel;
     if (Relay* const relay = find(channel)) return relay->drain();
     say(protocol::RecordDrained{channel});  // it is over already
   }

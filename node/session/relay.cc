@@ -54,6 +54,11 @@ void Relay::step(const pollfd* polled, std::int64_t now_us, RelayBuffers& buffer
     Way& way = ways_[i];
     const short source = polled[2 * i].revents, sink = polled[2 * i + 1].revents;
     if (way.waits() && (sink & POLLOUT) != 0) flush(way);
+    // A terminal that nobody has open takes nothing any more, and says so without end.
+    if (order_.terminal && !way.recorded && way.waits() && (sink & (POLLHUP | POLLERR)) != 0 && (sink & POLLOUT) == 0) {
+      way.waiting.clear();
+      way.begin = 0;
+    }
     if ((sink & POLLERR) != 0 && !order_.terminal && way.sink >= 0) end_sink(way);
     if (order_.terminal && !way.recorded && way.waits() && (source & POLLHUP) != 0) return close_all();
     if (source != 0 && way.source >= 0) {
@@ -204,6 +209,7 @@ void Relay::resize(const protocol::RecordResize& size, std::int64_t now_us, Rela
   // The kernel tells the terminal's foreground (SIGWINCH). What it had said before stands before it in the recording.
   move(ways_[0], now_us, buffers);
   ioctl(owned_[0].get(), TIOCSWINSZ, &window);
+  if (size.columns == 0 || size.rows == 0) return;  // unknown (RFC 4254 section 6.2): no size to replay in
   const std::string text = fmt::format("{}x{}", size.columns, size.rows);
   CastText plain;
   record('r', plain, {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()}, now_us, buffers);

@@ -52,6 +52,8 @@ class Bench {
  public:
   explicit Bench(bool terminal, bool enforce = false)
       : file_(memfd_create("recording", MFD_CLOEXEC | MFD_ALLOW_SEALING)) {
+    // As the recorder has it: who reads no more is told by the write.
+    std::signal(SIGPIPE, SIG_IGN);
     protocol::RecordChannel order;
     order.terminal = terminal;
     order.enforce = enforce;
@@ -171,6 +173,25 @@ TEST(Relay, HangsUpATerminalThatReadsNothing) {
   bench.client = Fd();
   bench.turn(5);
   EXPECT_TRUE(bench.relay->is_over());
+}
+
+// It would be told without end that it cannot write.
+TEST(Relay, ForgetsWhatATerminalThatNobodyHasOpenDoesNotTake) {
+  Bench bench(true);
+  const std::string much(1 << 20, 'x');
+  while (write(bench.client.get(), much.data(), much.size()) > 0) bench.turn(1);
+  bench.turn();
+  const auto waits_to_write = [&] {
+    std::vector<pollfd> polled;
+    bench.relay->add_polled(polled);
+    return std::any_of(polled.begin(), polled.end(),
+                       [](const pollfd& one) { return one.fd >= 0 && (one.events & POLLOUT) != 0; });
+  };
+  EXPECT_TRUE(waits_to_write());
+  bench.slave = Fd();
+  // All of what the client had sent is taken away.
+  for (int i = 0; i < 100 && waits_to_write(); ++i) bench.turn(1);
+  EXPECT_FALSE(waits_to_write());
 }
 
 TEST(Relay, ReadsNoMoreThanTheClientTakes) {

@@ -154,6 +154,25 @@ UserProgram shell_command(const Account& account, const std::string& command) {
   return program;
 }
 
+UserProgram plain_command(const std::string& command) {
+  UserProgram program;
+  for (std::size_t at = 0; at < command.size();) {
+    const std::size_t end = std::min(command.find(' ', at), command.size());
+    if (end > at) program.arguments.push_back(command.substr(at, end - at));
+    at = end + 1;
+  }
+  if (!program.arguments.empty()) program.path = program.arguments.front();
+  return program;
+}
+
+bool is_listed_shell(const std::string& shell) {
+  bool listed = false;
+  setusershell();
+  for (const char* each = getusershell(); each != nullptr && !listed; each = getusershell()) listed = shell == each;
+  endusershell();
+  return listed;
+}
+
 Expected<pid_t> spawn_as(const Account& account, const UserProgram& program) {
   const pid_t pid = fork();
   if (pid == 0) run(account, program);

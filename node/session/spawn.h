@@ -29,6 +29,10 @@ Expected<pid_t> spawn_as(const Account& account, const UserProgram& program);
 // What the user's shell is to be called as: alone as a login shell ("-bash"), or with -c and the command.
 UserProgram login_shell(const Account& account);
 UserProgram shell_command(const Account& account, const std::string& command);
+// Without a shell: words between blanks.
+UserProgram plain_command(const std::string& command);
+// shells(5) has it: who may log in may also run programs.
+bool is_listed_shell(const std::string& shell);
 
 // This program again as the user, with `socket` as descriptor 3 and that environment alone: `aclnode-session VERB`.
 Expected<pid_t> spawn_self_as(const Account& account, const char* verb, int socket,

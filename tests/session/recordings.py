@@ -144,6 +144,32 @@ class Files(unittest.TestCase):
         self.assertEqual([code for _, code, _ in events], ["m"])
         ann.leave()
 
+    def test_a_subsystem_is_that_one_whatever_the_users_shell_would_make_of_it(self):
+        # bash reads it for a command, too, where SSH_CLIENT is set and its input is no terminal.
+        write("/home/ann/.bashrc", "touch /tmp/not-recorded-$USER\n")
+        marker = "/tmp/not-recorded-ann"
+        self.addCleanup(lambda: [os.unlink(path) for path in ("/home/ann/.bashrc", marker) if os.path.exists(path)])
+        for recorded in (True, False):
+            ann = log_in() if recorded else Login(SUPERVISOR).log_in("ann")
+            if not recorded and lab.RECORDED:
+                continue
+            channel, (to, output, error) = ann.open("subsystem", "sftp")
+            os.close(to), read_all(output), read_all(error)
+            end(ann, channel)
+            self.assertEqual(os.path.exists(marker), not recorded)
+            ann.leave()
+
+    def test_sizes_that_come_in_a_flood_leave_no_session_unrecorded(self):
+        ann = log_in()
+        channel, (stream,) = ann.open("exec", "yes", terminal=TERMINAL)
+        for i in range(3000):
+            ann.resize(channel, None, 24 + i % 7, 80) if lab.RECORDED else ann.ssh.say("resize", channel=channel, rows=24 + i % 7, columns=80)
+        self.assertIn(".cast", recording(ann))
+        self.assertEqual(ann.run("echo this"), (0, "this\n", ""))
+        self.assertEqual(said(finished(recording(ann))[1]), "this\n")
+        os.close(stream)
+        ann.leave()
+
     def test_are_one_for_each_channel(self):
         ann = log_in()
         opened = [ann.open("exec", f"read x; echo $x") for _ in range(50)]
