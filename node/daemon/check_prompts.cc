@@ -50,7 +50,6 @@ Expected<std::unique_ptr<OpenidProcess>> open_provider(const CheckPrompts::Setti
   openid.provider.scope = config.scope;
   openid.provider.ca_file = config.ca_file;
   openid.provider.prompt = config.prompt;
-  openid.provider.max_age = std::to_string(config.max_auth_age_s);
   if (!config.client_secret_file.empty()) {
     const auto secret = read_file(config.client_secret_file, secret_limit);
     if (!secret) return fail(Code::E1436, secret.error().message);
@@ -61,6 +60,13 @@ Expected<std::unique_ptr<OpenidProcess>> open_provider(const CheckPrompts::Setti
 }
 
 }  // namespace
+
+LoginAge login_age(std::uint32_t period_s, std::uint32_t max_auth_age_s) {
+  if (period_s == acl_ssh_always) return {1, check_skew_s};
+  // 0 would be no parameter at all.
+  const std::uint32_t age = std::max(1U, std::min(max_auth_age_s, period_s));
+  return {age, age};
+}
 
 CheckPrompts::CheckPrompts(const Clocks& clocks, std::function<release::Time()> wall)
     : clocks_(clocks), wall_(std::move(wall)), epoll_(::epoll_create1(EPOLL_CLOEXEC)) {}
@@ -114,18 +120,19 @@ std::optional<std::uint64_t> CheckPrompts::join_prompt(const CheckWanted& wanted
   const std::int64_t now = clocks_.steady_ms(), wait = std::int64_t{settings_.check.wait_s} * 1000;
   const bool shared = wanted.asked.period_s != acl_ssh_always;
   for (auto& [number, prompt] : prompts_) {
-    if (!shared || !prompt.shared || prompt.subject != wanted.asked.subject || prompt.sub != wanted.asked.sub ||
-        prompt.token || prompt.verifier || prompt.until_ms - now < wait / 2)
+    if (!shared || prompt.period_s != wanted.asked.period_s || prompt.subject != wanted.asked.subject ||
+        prompt.sub != wanted.asked.sub || prompt.token || prompt.verifier || prompt.until_ms - now < wait / 2)
       continue;
     prompt.logins.insert(wanted.login);
     return number;
   }
-  const auto number = openid_->begin(2 * wait, now);
+  const LoginAge age = login_age(wanted.asked.period_s, settings_.check.openid.max_auth_age_s);
+  const auto number = openid_->begin(2 * wait, age.told_s, now);
   if (!number) return std::nullopt;
   Prompt& prompt = prompts_[*number];
   prompt.subject = wanted.asked.subject;
   prompt.sub = wanted.asked.sub;
-  prompt.shared = shared;
+  prompt.period_s = wanted.asked.period_s;
   prompt.began = wall_();
   prompt.until_ms = now + 2 * wait;
   prompt.logins.insert(wanted.login);
@@ -226,7 +233,7 @@ void CheckPrompts::start_verifiers() {
     question.email = prompt.subject.person;
     question.sub = prompt.sub;
     question.now_s = wall_();
-    question.oldest_s = prompt.began - openid.max_auth_age_s;
+    question.oldest_s = prompt.began - login_age(prompt.period_s, openid.max_auth_age_s).taken_s;
     prompt.verifier = start(question, fault);
     if (prompt.verifier)
       ++running;

@@ -4,8 +4,8 @@
 //
 //   fido2   a text that is made for this connection alone (check_text.h) is to be signed by one of the person's security keys. Each text is for one
 //           answer: after one that does not count there is another.
-//   openid  the person logs in at the provider. Connections of one source and person that come close together share one such prompt; one whose rule
-//           takes no check that is remembered has its own.
+//   openid  the person logs in at the provider. Connections of one source and person that come close together, by rules of the same
+//           period, share one such prompt; one whose rule takes no check that is remembered has its own.
 //
 // Where both are there, either does; that the person has logged in counts once Enter is pressed, as the client waits for its terminal.
 // What was given is looked at by a process in a jail (verifier.h), few at a time. Whoever owns the process that talks to the provider can
@@ -58,6 +58,14 @@ struct CheckSeen {
   CheckSubject subject;
   CheckPassed passed;
 };
+// How old a login at the provider may be when it is asked for, in seconds, by a rule of this period: the provider is told so, and what it says is
+// compared. acl_ssh_always: only one from after that, which the provider is told as the least there is.
+struct LoginAge {
+  std::uint32_t told_s = 0;
+  release::Time taken_s = 0;
+};
+LoginAge login_age(std::uint32_t period_s, std::uint32_t max_auth_age_s);
+
 using CheckEvent = std::variant<CheckSeen, CheckShow, CheckEnd>;
 
 class CheckPrompts {
@@ -106,7 +114,7 @@ class CheckPrompts {
   struct Prompt {
     CheckSubject subject;
     std::string sub;
-    bool shared = false;
+    std::uint32_t period_s = 0;  // of the rules of all that share it
     release::Time began = 0;
     std::int64_t until_ms = 0;
     std::optional<daemon::OpenidCode> code;

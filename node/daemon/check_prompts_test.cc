@@ -165,5 +165,17 @@ TEST_F(Prompts, APinnedKeySetThatIsNotThereLeavesSecurityKeys) {
   EXPECT_TRUE(prompts_.begin(wanted()));
 }
 
+TEST(LoginAge, IsAsLittleAsTheRulesPeriodAndTheSettingsSay) {
+  EXPECT_EQ(login_age(12 * 3600, 300).taken_s, 300);
+  EXPECT_EQ(login_age(12 * 3600, 300).told_s, 300U);
+  EXPECT_EQ(login_age(120, 300).taken_s, 120);
+  EXPECT_EQ(login_age(120, 300).told_s, 120U);
+}
+
+TEST(LoginAge, OfAlwaysIsNoneButForClocksThatDiffer) {
+  EXPECT_EQ(login_age(acl_ssh_always, 86'400).told_s, 1U) << "0 would be no parameter";
+  EXPECT_EQ(login_age(acl_ssh_always, 86'400).taken_s, check_skew_s);
+}
+
 }  // namespace
 }  // namespace acl::node

@@ -42,6 +42,7 @@ struct LoginAsked {
   struct Checked {
     CheckSubject subject;
     CheckPassed passed;
+    release::Time began = 0;  // when it was first asked for
   };
   std::optional<Checked> checked;
   std::uint16_t port = 22;  // of `own`

@@ -26,6 +26,7 @@ void Logins::begin_check(std::uint64_t key, Login& login) {
   if (const auto begun = source_.checks->prompts().begin(std::move(wanted)); !begun)
     return refuse_check(login, fmt::format("{}: {}", code_name(begun.error().code), begun.error().message));
   login.checking = true;
+  login.check_began = source_.checks->now();
   login.deadline_ms += std::int64_t{settings_.check.wait_s} * 1000;
   if (std::exchange(login.counted, false)) limits_.end(login.origin);
   record_check(login, "asked", "");
@@ -84,7 +85,7 @@ void Logins::take_check(const CheckEnd& end) {
   login.checking = false;
   if (end.passed) {
     record_check(login, "passed", end.passed->by);
-    login.asked.checked = {login.answer.check->subject, *end.passed};
+    login.asked.checked = {login.answer.check->subject, *end.passed, login.check_began};
     login.ticket = 0;  // decided anew
     return;
   }
