@@ -41,6 +41,7 @@ struct CheckWanted {
   std::uint64_t connection = 0;
   std::string account;
   CheckAsked asked;
+  std::optional<std::int64_t> until_ms;  // on the steady clock, where that is before wait_s are over
 };
 
 struct CheckShow {
@@ -86,10 +87,12 @@ class CheckPrompts {
   CheckPrompts(const CheckPrompts&) = delete;
   CheckPrompts& operator=(const CheckPrompts&) = delete;
 
-  // E1434, E1436: what keeps OpenID from being used; then only security keys are.
+  // E1434, E1436: what keeps OpenID from being used; then only security keys are. A way that is no longer there ends for those who wait, and who has
+  // none left ends.
   Expected<void> set(Settings settings);
 
-  // From here on until its CheckEnd, or end(). E1425: there is no way to check this person; E1422: too many at once.
+  // From here on until its CheckEnd, or end(). E1425: there is no way to check this person; E1422: too many at once, in all or of
+  // this person at this source.
   Expected<void> begin(CheckWanted wanted);
   void answer(std::uint64_t login, std::string text);
   void end(std::uint64_t login);
@@ -129,8 +132,10 @@ class CheckPrompts {
   void show(Waiting& waiting, std::string reason);
   void finish(std::uint64_t login, std::optional<CheckPassed> passed, std::string reason);
   void hear_openid();
+  void drop_security_keys();
   void came_to_nothing(std::uint64_t prompt, const std::string& words);
   void start_verifiers();
+  void refuse_answer(std::uint64_t login);
   void hear_verifiers();
   void judge_signature(std::uint64_t login, const Expected<protocol::Verified>& outcome);
   void judge_token(std::uint64_t prompt, const Expected<protocol::Verified>& outcome);

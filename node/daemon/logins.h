@@ -124,9 +124,10 @@ class Logins {
     bool checking = false;  // `may` waits for a person,
     bool is_asked = false;  // … from whom an answer is to come
     release::Time check_began = 0;
-    bool check_counted = false;  // in the limits of those; until it is live or gone
-    LoginAsked asked;            // last
-    LoginAnswer answer;          // of it; its rights are those that the session has
+    std::optional<std::int64_t> check_until_ms;  // from the first check on
+    bool check_counted = false;                  // in the limits of those; until it is live or gone
+    LoginAsked asked;                            // last
+    LoginAnswer answer;                          // of it; its rights are those that the session has
     std::vector<std::string> recordings;
     bool live = false;
     LoginEnding ending;
