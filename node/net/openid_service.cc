@@ -76,6 +76,8 @@ class OpenidService {
   void work(const protocol::Authorize& request, std::chrono::steady_clock::time_point deadline, Stop& mine) {
     const std::uint64_t id = request.id;
     const auto show = [&](const DeviceAuthorization& authorization) {
+      const std::lock_guard lock(mutex_);
+      if (!asks_.is_open(id)) return;
       send(protocol::UserCode{id, authorization.verification_uri, authorization.verification_uri_complete,
                               authorization.user_code, authorization.expires_s});
     };
@@ -86,14 +88,13 @@ class OpenidService {
     end(id, protocol::NotAuthorized{id, std::move(words)});
   }
 
-  // Before the last message of it is sent, as the next request may follow at once.
+  // Before the last message of it is sent, as the next request may follow at once. Of what was forgotten nothing is said: it would count as late.
   void end(std::uint64_t id, const FromOpenid& message) {
-    {
-      const std::lock_guard lock(mutex_);
-      asks_.answered(id);
-      stops_.erase(id);
-    }
-    send(message);
+    const std::lock_guard lock(mutex_);
+    const bool wanted = asks_.is_open(id);
+    asks_.answered(id);
+    stops_.erase(id);
+    if (wanted) send(message);
   }
 
   void send(const FromOpenid& message) const {

@@ -104,6 +104,7 @@ class Asks {
  public:
   Judged hear(const ToOpenid& message);
   void answered(std::uint64_t id) { open_.erase(id); }
+  [[nodiscard]] bool is_open(std::uint64_t id) const { return open_.count(id) == 1; }
 
  private:
   std::set<std::uint64_t> open_;
