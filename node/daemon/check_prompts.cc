@@ -20,6 +20,9 @@ namespace {
 
 // Processes that look at what was given, at a time.
 constexpr std::size_t most_verifiers = 4;
+// Prompts of OpenID of one person at one source, so that they are not all of one.
+constexpr std::ptrdiff_t most_prompts_each = 4;
+constexpr std::string_view settings_changed = "the settings of this machine have changed";
 constexpr std::size_t secret_limit = 4096;
 // A beginning of what ssh-keygen prints, and nothing else: the first of the lines that were pasted.
 constexpr std::string_view first_line = "-----BEGIN SSH SIGNATURE-----";
@@ -50,7 +53,6 @@ Expected<std::unique_ptr<OpenidProcess>> open_provider(const CheckPrompts::Setti
   openid.provider.scope = config.scope;
   openid.provider.ca_file = config.ca_file;
   openid.provider.prompt = config.prompt;
-  openid.provider.max_age = std::to_string(config.max_auth_age_s);
   if (!config.client_secret_file.empty()) {
     const auto secret = read_file(config.client_secret_file, secret_limit);
     if (!secret) return fail(Code::E1436, secret.error().message);
@@ -62,6 +64,13 @@ Expected<std::unique_ptr<OpenidProcess>> open_provider(const CheckPrompts::Setti
 
 }  // namespace
 
+LoginAge login_age(std::uint32_t period_s, std::uint32_t max_auth_age_s) {
+  if (period_s == acl_ssh_always) return {1, check_skew_s};
+  // 0 would be no parameter at all.
+  const std::uint32_t age = std::max(1U, std::min(max_auth_age_s, period_s));
+  return {age, age};
+}
+
 CheckPrompts::CheckPrompts(const Clocks& clocks, std::function<release::Time()> wall)
     : clocks_(clocks), wall_(std::move(wall)), epoll_(::epoll_create1(EPOLL_CLOEXEC)) {}
 
@@ -72,7 +81,8 @@ Expected<void> CheckPrompts::set(Settings settings) {
   Expected<std::unique_ptr<OpenidProcess>> fresh =
       wanted ? open_provider(settings, key_set) : Expected<std::unique_ptr<OpenidProcess>>();
   if (fresh && settings == settings_ && key_set == key_set_ && (openid_ != nullptr) == wanted) return {};
-  while (!prompts_.empty()) came_to_nothing(prompts_.begin()->first, "the settings of this machine have changed");
+  if (!settings.check.has("fido2")) drop_security_keys();
+  while (!prompts_.empty()) came_to_nothing(prompts_.begin()->first, std::string(settings_changed));
   settings_ = std::move(settings);
   key_set_ = std::move(key_set);
   openid_.reset();
@@ -94,10 +104,12 @@ Expected<void> CheckPrompts::begin(CheckWanted wanted) {
   if (!fido2 && !openid_)
     return fail(Code::E1425, fmt::format("this machine has no way to check {}", wanted.asked.subject.person));
   const std::optional<std::uint64_t> prompt = openid_ ? join_prompt(wanted) : std::nullopt;
-  if (!prompt && !fido2) return fail(Code::E1422, "too many people are being checked at once");
+  if (!prompt && !fido2)
+    return fail(Code::E1422, "too many people are being checked at once, or too many times one person");
   Waiting& waiting = waiting_[login];
   waiting.wanted = std::move(wanted);
   waiting.until_ms = clocks_.steady_ms() + std::int64_t{settings_.check.wait_s} * 1000;
+  if (waiting.wanted.until_ms) waiting.until_ms = std::min(waiting.until_ms, *waiting.wanted.until_ms);
   waiting.prompt = prompt;
   if (fido2) make_text(waiting);
   if (!prompt || prompts_.at(*prompt).code) show(waiting, {});
@@ -114,18 +126,21 @@ std::optional<std::uint64_t> CheckPrompts::join_prompt(const CheckWanted& wanted
   const std::int64_t now = clocks_.steady_ms(), wait = std::int64_t{settings_.check.wait_s} * 1000;
   const bool shared = wanted.asked.period_s != acl_ssh_always;
   for (auto& [number, prompt] : prompts_) {
-    if (!shared || !prompt.shared || prompt.subject != wanted.asked.subject || prompt.sub != wanted.asked.sub ||
-        prompt.token || prompt.verifier || prompt.until_ms - now < wait / 2)
+    if (!shared || prompt.period_s != wanted.asked.period_s || prompt.subject != wanted.asked.subject ||
+        prompt.sub != wanted.asked.sub || prompt.token || prompt.verifier || prompt.until_ms - now < wait / 2)
       continue;
     prompt.logins.insert(wanted.login);
     return number;
   }
-  const auto number = openid_->begin(2 * wait, now);
+  const auto of_subject = [&](const auto& one) { return one.second.subject == wanted.asked.subject; };
+  if (std::count_if(prompts_.begin(), prompts_.end(), of_subject) >= most_prompts_each) return std::nullopt;
+  const LoginAge age = login_age(wanted.asked.period_s, settings_.check.openid.max_auth_age_s);
+  const auto number = openid_->begin(2 * wait, age.told_s, now);
   if (!number) return std::nullopt;
   Prompt& prompt = prompts_[*number];
   prompt.subject = wanted.asked.subject;
   prompt.sub = wanted.asked.sub;
-  prompt.shared = shared;
+  prompt.period_s = wanted.asked.period_s;
   prompt.began = wall_();
   prompt.until_ms = now + 2 * wait;
   prompt.logins.insert(wanted.login);
@@ -188,7 +203,7 @@ void CheckPrompts::answer(std::uint64_t login, std::string text) {
   };
   if (text.empty() && waiting.prompt) return again("That you have logged in is not known yet.");
   if (text.empty()) return again(waiting.failed.empty() ? "There is no signature in that." : waiting.failed);
-  if (text == first_line) {
+  if (text == first_line && !waiting.to_sign.empty()) {
     make_text(waiting);
     return again("Only the first of several lines has come: the end of the line that is shown makes one of them.");
   }
@@ -226,7 +241,7 @@ void CheckPrompts::start_verifiers() {
     question.email = prompt.subject.person;
     question.sub = prompt.sub;
     question.now_s = wall_();
-    question.oldest_s = prompt.began - openid.max_auth_age_s;
+    question.oldest_s = prompt.began - login_age(prompt.period_s, openid.max_auth_age_s).taken_s;
     prompt.verifier = start(question, fault);
     if (prompt.verifier)
       ++running;
@@ -236,19 +251,31 @@ void CheckPrompts::start_verifiers() {
   for (auto at = waiting_.begin(); at != waiting_.end() && running < most_verifiers;) {
     const auto here = at++;
     Waiting& waiting = here->second;
-    if (!waiting.given) continue;
+    if (!waiting.given || waiting.verifier) continue;
     protocol::SignatureToVerify question;
     question.pasted = *std::exchange(waiting.given, std::nullopt);
     // Good for this answer alone.
     question.message = std::exchange(waiting.to_sign, {});
     question.name_space = settings_.name_space;
     question.keys = waiting.wanted.asked.security_keys;
+    // Nothing was shown that could have been signed. The empty text is none.
+    if (question.message.empty()) {
+      refuse_answer(here->first);
+      continue;
+    }
     waiting.verifier = start(question, fault);
     if (waiting.verifier)
       ++running;
     else
       judge_signature(here->first, fail(Code::E1431, fault));
   }
+}
+
+void CheckPrompts::refuse_answer(std::uint64_t login) {
+  const std::string why = "There is no line that this could have signed.";
+  Waiting& waiting = waiting_.at(login);
+  if (waiting.answers >= protocol::most_check_answers) return finish(login, std::nullopt, why);
+  show(waiting, why);
 }
 
 void CheckPrompts::hear_verifiers() {
@@ -323,6 +350,18 @@ void CheckPrompts::hear_openid() {
       came_to_nothing(failed->number,
                       fmt::format("{}: {}", code_name(failed->diagnostic.code), failed->diagnostic.message));
     }
+  }
+}
+
+// Who has passed by OpenID meanwhile has passed; who waits for that goes on, or ends with its prompt.
+void CheckPrompts::drop_security_keys() {
+  for (auto at = waiting_.begin(); at != waiting_.end();) {
+    const auto here = at++;
+    Waiting& waiting = here->second;
+    waiting.to_sign.clear();
+    waiting.given.reset();
+    waiting.verifier.reset();
+    if (!waiting.prompt) finish(here->first, waiting.passed, waiting.passed ? "" : std::string(settings_changed));
   }
 }
 

@@ -4,8 +4,8 @@
 //
 //   fido2   a text that is made for this connection alone (check_text.h) is to be signed by one of the person's security keys. Each text is for one
 //           answer: after one that does not count there is another.
-//   openid  the person logs in at the provider. Connections of one source and person that come close together share one such prompt; one whose rule
-//           takes no check that is remembered has its own.
+//   openid  the person logs in at the provider. Connections of one source and person that come close together, by rules of the same
+//           period, share one such prompt; one whose rule takes no check that is remembered has its own.
 //
 // Where both are there, either does; that the person has logged in counts once Enter is pressed, as the client waits for its terminal.
 // What was given is looked at by a process in a jail (verifier.h), few at a time. Whoever owns the process that talks to the provider can
@@ -41,6 +41,7 @@ struct CheckWanted {
   std::uint64_t connection = 0;
   std::string account;
   CheckAsked asked;
+  std::optional<std::int64_t> until_ms;  // on the steady clock, where that is before wait_s are over
 };
 
 struct CheckShow {
@@ -58,6 +59,14 @@ struct CheckSeen {
   CheckSubject subject;
   CheckPassed passed;
 };
+// How old a login at the provider may be when it is asked for, in seconds, by a rule of this period: the provider is told so, and what it says is
+// compared. acl_ssh_always: only one from after that, which the provider is told as the least there is.
+struct LoginAge {
+  std::uint32_t told_s = 0;
+  release::Time taken_s = 0;
+};
+LoginAge login_age(std::uint32_t period_s, std::uint32_t max_auth_age_s);
+
 using CheckEvent = std::variant<CheckSeen, CheckShow, CheckEnd>;
 
 class CheckPrompts {
@@ -78,10 +87,12 @@ class CheckPrompts {
   CheckPrompts(const CheckPrompts&) = delete;
   CheckPrompts& operator=(const CheckPrompts&) = delete;
 
-  // E1434, E1436: what keeps OpenID from being used; then only security keys are.
+  // E1434, E1436: what keeps OpenID from being used; then only security keys are. A way that is no longer there ends for those who wait, and who has
+  // none left ends.
   Expected<void> set(Settings settings);
 
-  // From here on until its CheckEnd, or end(). E1425: there is no way to check this person; E1422: too many at once.
+  // From here on until its CheckEnd, or end(). E1425: there is no way to check this person; E1422: too many at once, in all or of
+  // this person at this source.
   Expected<void> begin(CheckWanted wanted);
   void answer(std::uint64_t login, std::string text);
   void end(std::uint64_t login);
@@ -106,7 +117,7 @@ class CheckPrompts {
   struct Prompt {
     CheckSubject subject;
     std::string sub;
-    bool shared = false;
+    std::uint32_t period_s = 0;  // of the rules of all that share it
     release::Time began = 0;
     std::int64_t until_ms = 0;
     std::optional<daemon::OpenidCode> code;
@@ -121,8 +132,10 @@ class CheckPrompts {
   void show(Waiting& waiting, std::string reason);
   void finish(std::uint64_t login, std::optional<CheckPassed> passed, std::string reason);
   void hear_openid();
+  void drop_security_keys();
   void came_to_nothing(std::uint64_t prompt, const std::string& words);
   void start_verifiers();
+  void refuse_answer(std::uint64_t login);
   void hear_verifiers();
   void judge_signature(std::uint64_t login, const Expected<protocol::Verified>& outcome);
   void judge_token(std::uint64_t prompt, const Expected<protocol::Verified>& outcome);

@@ -6,6 +6,8 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 
+#include <fstream>
+
 #include "engine/table/layout.h"
 #include "node/protocol/login_conversation.h"
 
@@ -33,6 +35,22 @@ class Prompts : public ::testing::Test {
     out.asked.subject = {Key{1}, "ann@example.com"};
     out.asked.period_s = 3600;
     out.asked.security_keys = {"sk-ssh-ed25519@openssh.com AAAA"};
+    return out;
+  }
+  // A provider, of whom `program` is to ask something.
+  void use_openid(const char* program) {
+    const std::string keys = ::testing::TempDir() + "check_prompts_test.keys";
+    std::ofstream(keys) << R"({"keys":[]})";
+    settings_.check.openid.issuer = "https://id.example.com";
+    settings_.check.openid.client_id = "aclnode";
+    settings_.check.openid.keys_file = keys;
+    settings_.program.path = program;
+    ASSERT_TRUE(prompts_.set(settings_));
+  }
+  static CheckWanted without_key(std::uint64_t login, std::uint32_t period_s = 3600) {
+    CheckWanted out = wanted(login);
+    out.asked.security_keys.clear();
+    out.asked.period_s = period_s;
     return out;
   }
   // Of the one event that there is.
@@ -146,6 +164,15 @@ TEST_F(Prompts, TheWaitEnds) {
   EXPECT_EQ(prompts_.next_ms(), std::nullopt);
 }
 
+TEST_F(Prompts, TheWaitIsNoLongerThanTheCallerHas) {
+  CheckWanted second = wanted();
+  second.until_ms = now_ms_ + 20'000;
+  ASSERT_TRUE(prompts_.begin(second));
+  EXPECT_EQ(event<CheckShow>().wait_s, 20U);
+  now_ms_ += 20'000;
+  EXPECT_FALSE(event<CheckEnd>().passed);
+}
+
 TEST_F(Prompts, WhoGoesIsForgotten) {
   ASSERT_TRUE(prompts_.begin(wanted()));
   prompts_.answer(1, "anything");
@@ -163,6 +190,78 @@ TEST_F(Prompts, APinnedKeySetThatIsNotThereLeavesSecurityKeys) {
   ASSERT_FALSE(set);
   EXPECT_EQ(set.error().code, Code::E1434);
   EXPECT_TRUE(prompts_.begin(wanted()));
+}
+
+TEST_F(Prompts, WhereSecurityKeysAreNoLongerAWayWhoWaitsForOneEnds) {
+  ASSERT_TRUE(prompts_.begin(wanted(1)));
+  ASSERT_TRUE(prompts_.begin(wanted(2)));
+  prompts_.answer(2, "anything");
+  ASSERT_THAT(prompts_.step(), SizeIs(2));
+  settings_.check.methods = {"openid"};
+  ASSERT_TRUE(prompts_.set(settings_));
+  const auto events = prompts_.step();
+  ASSERT_THAT(events, SizeIs(2));
+  for (const CheckEvent& event : events) {
+    ASSERT_TRUE(std::holds_alternative<CheckEnd>(event));
+    EXPECT_FALSE(std::get<CheckEnd>(event).passed);
+    EXPECT_THAT(std::get<CheckEnd>(event).reason, HasSubstr("settings of this machine"));
+  }
+  EXPECT_EQ(prompts_.next_ms(), std::nullopt);
+}
+
+TEST_F(Prompts, WhereBothWaysGoThereIsOneEnd) {
+  use_openid("/bin/false");
+  ASSERT_TRUE(prompts_.begin(wanted()));
+  settings_.check.methods = {};
+  ASSERT_TRUE(prompts_.set(settings_));
+  EXPECT_FALSE(event<CheckEnd>().passed);
+}
+
+TEST_F(Prompts, OfOpenidAreSharedByRulesOfOnePeriodOnly) {
+  use_openid("/bin/false");
+  for (std::uint64_t login = 1; login <= 10; ++login) EXPECT_TRUE(prompts_.begin(without_key(login))) << login;
+  for (std::uint64_t login = 11; login <= 13; ++login)
+    EXPECT_TRUE(prompts_.begin(without_key(login, static_cast<std::uint32_t>(60 * login)))) << login;
+  EXPECT_EQ(prompts_.begin(without_key(14, 60)).error().code, Code::E1422) << "a fifth prompt";
+  EXPECT_TRUE(prompts_.begin(without_key(15))) << "the first one";
+}
+
+TEST_F(Prompts, OfOpenidAreFewForOnePersonAtOneSource) {
+  use_openid("/bin/false");
+  for (std::uint64_t login = 1; login <= 4; ++login) EXPECT_TRUE(prompts_.begin(without_key(login, acl_ssh_always)));
+  EXPECT_EQ(prompts_.begin(without_key(5, acl_ssh_always)).error().code, Code::E1422);
+  CheckWanted by_key = wanted(6);
+  by_key.asked.period_s = acl_ssh_always;
+  EXPECT_TRUE(prompts_.begin(by_key)) << "by a security key";
+  CheckWanted other = without_key(7, acl_ssh_always);
+  other.asked.subject.source = Key{2};
+  EXPECT_TRUE(prompts_.begin(other)) << "another source";
+  prompts_.end(1);
+  EXPECT_TRUE(prompts_.begin(without_key(8, acl_ssh_always)));
+}
+
+// The program stays, and says nothing.
+TEST_F(Prompts, AnAnswerWhereNothingWasToBeSignedIsNoneOverTheEmptyText) {
+  use_openid("/usr/bin/yes");
+  ASSERT_TRUE(prompts_.begin(without_key(1)));
+  for (const char* const text : {"anything", "-----BEGIN SSH SIGNATURE-----"}) {
+    prompts_.answer(1, text);
+    const auto show = event<CheckShow>();
+    EXPECT_THAT(show.challenge.instruction + show.challenge.text, HasSubstr("no line that this could have signed"));
+    EXPECT_EQ(line_of(show), "");
+  }
+}
+
+TEST(LoginAge, IsAsLittleAsTheRulesPeriodAndTheSettingsSay) {
+  EXPECT_EQ(login_age(12 * 3600, 300).taken_s, 300);
+  EXPECT_EQ(login_age(12 * 3600, 300).told_s, 300U);
+  EXPECT_EQ(login_age(120, 300).taken_s, 120);
+  EXPECT_EQ(login_age(120, 300).told_s, 120U);
+}
+
+TEST(LoginAge, OfAlwaysIsNoneButForClocksThatDiffer) {
+  EXPECT_EQ(login_age(acl_ssh_always, 86'400).told_s, 1U) << "0 would be no parameter";
+  EXPECT_EQ(login_age(acl_ssh_always, 86'400).taken_s, check_skew_s);
 }
 
 }  // namespace

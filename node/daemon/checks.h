@@ -44,6 +44,9 @@ struct CheckPassed {
   std::string by;
 };
 
+// How far another's clock may be behind, where what it says must not be from before it was asked for.
+inline constexpr release::Time check_skew_s = 60;
+
 struct CheckApproval {
   release::Time from = 0, until = 0;
   std::string by;  // "root", or the number of the key that signed it

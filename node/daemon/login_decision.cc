@@ -273,9 +273,15 @@ class Deciding {
     return false;
   }
   [[nodiscard]] std::optional<CheckPassed> what_was_passed(const CheckAsked& check) const {
-    if (asked_.checked && asked_.checked->subject == check.subject) return asked_.checked->passed;
+    if (asked_.checked && counts_here(*asked_.checked, check)) return asked_.checked->passed;
     if (facts_.checks == nullptr) return std::nullopt;
     return facts_.checks->find(check.subject, check.period_s, facts_.now);
+  }
+  // What was passed in this connection may still be older than the rule takes: a login at the provider from before.
+  [[nodiscard]] bool counts_here(const LoginAsked::Checked& checked, const CheckAsked& check) const {
+    return checked.subject == check.subject &&
+           checked.passed.at >= (check.period_s == acl_ssh_always ? checked.began - check_skew_s
+                                                                  : facts_.now - release::Time{check.period_s} + 1);
   }
   static std::string period_text(std::uint32_t period) {
     if (period == acl_ssh_always) return "at each login";

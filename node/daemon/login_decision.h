@@ -42,6 +42,7 @@ struct LoginAsked {
   struct Checked {
     CheckSubject subject;
     CheckPassed passed;
+    release::Time began = 0;  // when it was first asked for
   };
   std::optional<Checked> checked;
   std::uint16_t port = 22;  // of `own`
@@ -64,6 +65,8 @@ struct CheckAsked {
   std::uint32_t period_s = 0;              // acl_ssh_always: each time
   std::vector<std::string> security_keys;  // of the person, as the inventory has them
   std::string sub;                         // of the person at the OpenID provider; empty: known by the e-mail address
+
+  friend bool operator==(const CheckAsked&, const CheckAsked&) = default;
 };
 
 struct LoginAnswer {

@@ -121,11 +121,13 @@ class Logins {
     std::optional<protocol::May> may;  // open
     std::uint64_t ticket = 0;          // of the question to WireGuard; 0: not asked yet
     std::int64_t may_until_ms = 0;
-    bool checking = false;       // `may` waits for a person,
-    bool is_asked = false;       // … from whom an answer is to come
-    bool check_counted = false;  // in the limits of those; until it is live or gone
-    LoginAsked asked;            // last
-    LoginAnswer answer;          // of it; its rights are those that the session has
+    bool checking = false;  // `may` waits for a person,
+    bool is_asked = false;  // … from whom an answer is to come
+    release::Time check_began = 0;
+    std::optional<std::int64_t> check_until_ms;  // from the first check on
+    bool check_counted = false;                  // in the limits of those; until it is live or gone
+    LoginAsked asked;                            // last
+    LoginAnswer answer;                          // of it; its rights are those that the session has
     std::vector<std::string> recordings;
     bool live = false;
     LoginEnding ending;

@@ -17,16 +17,25 @@ void Logins::begin_check(std::uint64_t key, Login& login) {
       return refuse_check(login, "E1422: too many logins wait for a check at once");
     login.check_counted = true;
   }
+  // One wait for all checks of a connection.
+  const std::int64_t now = clocks_.steady_ms();
+  if (!login.check_until_ms) {
+    const std::int64_t wait = std::int64_t{settings_.check.wait_s} * 1000;
+    login.check_until_ms = now + wait;
+    login.deadline_ms += wait;
+  }
+  if (now >= *login.check_until_ms) return refuse_check(login, "E1421: nothing is left of the time for a check");
   CheckWanted wanted;
   wanted.login = key;
   wanted.node = source_.facts().own_key;
   wanted.connection = login.number;
   wanted.account = login.asked.user;
+  wanted.until_ms = *login.check_until_ms;
   wanted.asked = *login.answer.check;
   if (const auto begun = source_.checks->prompts().begin(std::move(wanted)); !begun)
     return refuse_check(login, fmt::format("{}: {}", code_name(begun.error().code), begun.error().message));
   login.checking = true;
-  login.deadline_ms += std::int64_t{settings_.check.wait_s} * 1000;
+  login.check_began = source_.checks->now();
   if (std::exchange(login.counted, false)) limits_.end(login.origin);
   record_check(login, "asked", "");
 }
@@ -84,7 +93,7 @@ void Logins::take_check(const CheckEnd& end) {
   login.checking = false;
   if (end.passed) {
     record_check(login, "passed", end.passed->by);
-    login.asked.checked = {login.answer.check->subject, *end.passed};
+    login.asked.checked = {login.answer.check->subject, *end.passed, login.check_began};
     login.ticket = 0;  // decided anew
     return;
   }
@@ -101,9 +110,8 @@ void Logins::decide_waiting(const CheckSubject* subject) {
   for (auto& [key, login] : logins_) {
     if (!login.checking || (subject != nullptr && login.answer.check->subject != *subject)) continue;
     LoginAnswer fresh = decide(login.asked);
-    const bool same = fresh.needs_check && fresh.check->subject == login.answer.check->subject &&
-                      fresh.check->security_keys == login.answer.check->security_keys;
-    if (same || (fresh.accept && login.is_asked)) continue;
+    // Another period, key or number of the person is another question: what is asked now ends, and begins anew within the time that is left.
+    if ((fresh.needs_check && fresh.check == login.answer.check) || (fresh.accept && login.is_asked)) continue;
     stop_check(key, login);
     login.ticket = 0;
   }

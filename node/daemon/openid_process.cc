@@ -65,9 +65,9 @@ std::optional<std::int64_t> OpenidProcess::next_ms() const {
   return next;
 }
 
-std::optional<std::uint64_t> OpenidProcess::begin(std::int64_t bound_ms, std::int64_t now_ms) {
+std::optional<std::uint64_t> OpenidProcess::begin(std::int64_t bound_ms, std::uint32_t max_age_s, std::int64_t now_ms) {
   if (pending_.size() >= protocol::most_authorizations) return std::nullopt;
-  pending_.emplace(next_number_, Pending{0, now_ms + bound_ms});
+  pending_.emplace(next_number_, Pending{0, now_ms + bound_ms, max_age_s});
   const std::uint64_t number = next_number_++;
   run_process(now_ms);
   send_pending(now_ms);
@@ -166,8 +166,8 @@ void OpenidProcess::send_pending(std::int64_t now_ms) {
     pending.id = *id;
     const std::int64_t left = std::clamp<std::int64_t>(pending.deadline_ms - now_ms, 0, UINT32_MAX);
     // INVARIANT: numbers alone are never out of bounds.
-    if (auto message = protocol::encode(protocol::ToOpenid{protocol::Authorize{*id, static_cast<std::uint32_t>(left)}}))
-      unsent_.push_back(std::move(*message));
+    const protocol::Authorize authorize{*id, static_cast<std::uint32_t>(left), pending.max_age_s};
+    if (auto message = protocol::encode(protocol::ToOpenid{authorize})) unsent_.push_back(std::move(*message));
   }
 }
 

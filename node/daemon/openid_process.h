@@ -66,8 +66,9 @@ class OpenidProcess {
   [[nodiscard]] std::optional<std::int64_t> next_ms() const;
   std::vector<OpenidEvent> step(std::int64_t now_ms);
 
-  // A new authorization, which fails when it takes longer than `bound_ms`. Nothing while most_authorizations are under way.
-  std::optional<std::uint64_t> begin(std::int64_t bound_ms, std::int64_t now_ms);
+  // A new authorization, which fails when it takes longer than `bound_ms`, of somebody who is to have logged in no longer than `max_age_s` ago (0: the
+  // provider is not told; it is nothing but a wish). Nothing while most_authorizations are under way.
+  std::optional<std::uint64_t> begin(std::int64_t bound_ms, std::uint32_t max_age_s, std::int64_t now_ms);
   // No event of this number comes any more.
   void cancel(std::uint64_t number);
 
@@ -77,6 +78,7 @@ class OpenidProcess {
   struct Pending {
     std::uint64_t id = 0;  // of the process that runs; 0: not sent yet
     std::int64_t deadline_ms = 0;
+    std::uint32_t max_age_s = 0;
   };
 
   OpenidProcess(OpenidSettings settings, protocol::Bytes opening, int epoll);

@@ -27,6 +27,11 @@ class Verifier {
   static Expected<Verifier> start(const NetProgram& program, const protocol::VerifyQuestion& question,
                                   std::int64_t now_ms);
 
+  Verifier(Verifier&&) = default;
+  Verifier& operator=(Verifier&&) = default;
+  // Its process is killed, not asked to end: nobody waits for one whose client has left.
+  ~Verifier() { process_.kill(); }
+
   [[nodiscard]] int fd() const noexcept { return epoll_.get(); }
   [[nodiscard]] std::int64_t deadline_ms() const noexcept { return deadline_ms_; }
 

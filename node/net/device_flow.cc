@@ -32,15 +32,19 @@ std::string encoded(const Form& form) {
 
 class Flow {
  public:
-  Flow(const protocol::Provider& provider, Clock::time_point deadline, Stop& stop)
-      : provider_(provider), deadline_(deadline), stop_(stop), client_(options(provider, stop)) {}
+  Flow(const protocol::Provider& provider, std::uint32_t max_age_s, Clock::time_point deadline, Stop& stop)
+      : provider_(provider),
+        max_age_(max_age_s == 0 ? "" : std::to_string(max_age_s)),
+        deadline_(deadline),
+        stop_(stop),
+        client_(options(provider, stop)) {}
 
   Expected<std::string> run(const std::function<void(const DeviceAuthorization&)>& show) {
     const auto endpoints = find_endpoints();
     if (!endpoints) return tl::unexpected(endpoints.error());
     const auto asked = post(endpoints->device_authorization, {{"client_id", provider_.client_id},
                                                               {"scope", provider_.scope},
-                                                              {"max_age", provider_.max_age},
+                                                              {"max_age", max_age_},
                                                               {"prompt", provider_.prompt}});
     if (!asked) return tl::unexpected(asked.error());
     const auto authorization = read_device_authorization(asked->status, asked->body);
@@ -110,6 +114,7 @@ class Flow {
   }
 
   const protocol::Provider& provider_;
+  const std::string max_age_;  // empty: left out
   const Clock::time_point deadline_;
   Stop& stop_;
   store::HttpClient client_;
@@ -128,9 +133,10 @@ bool Stop::wait_until(Clock::time_point then) {
   return changed_.wait_until(lock, then, [this] { return asked_.load(); });
 }
 
-Expected<std::string> authorize_device(const protocol::Provider& provider, Clock::time_point deadline, Stop& stop,
+Expected<std::string> authorize_device(const protocol::Provider& provider, std::uint32_t max_age_s,
+                                       Clock::time_point deadline, Stop& stop,
                                        const std::function<void(const DeviceAuthorization&)>& show) {
-  return Flow(provider, deadline, stop).run(show);
+  return Flow(provider, max_age_s, deadline, stop).run(show);
 }
 
 }  // namespace acl::node::net

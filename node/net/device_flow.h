@@ -33,7 +33,7 @@ class Stop {
 };
 
 // The ID token, which nobody has looked at; or E1435, E11xx. `show` is called once, when there is something for the person to do.
-Expected<std::string> authorize_device(const protocol::Provider& provider,
+Expected<std::string> authorize_device(const protocol::Provider& provider, std::uint32_t max_age_s,
                                        std::chrono::steady_clock::time_point deadline, Stop& stop,
                                        const std::function<void(const DeviceAuthorization&)>& show);
 

@@ -62,7 +62,7 @@ class OpenidService {
     }
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(request.left_ms);
     try {
-      std::thread([this, id = request.id, deadline, mine] { work(id, deadline, *mine); }).detach();
+      std::thread([this, request, deadline, mine] { work(request, deadline, *mine); }).detach();
     } catch (const std::system_error& error) {
       end(request.id, protocol::NotAuthorized{request.id, fmt::format("cannot start a thread: {}", error.what())});
     }
@@ -73,25 +73,28 @@ class OpenidService {
     if (const auto at = stops_.find(id); at != stops_.end()) at->second->ask();
   }
 
-  void work(std::uint64_t id, std::chrono::steady_clock::time_point deadline, Stop& mine) {
-    const auto token = authorize_device(provider_, deadline, mine, [&](const DeviceAuthorization& authorization) {
+  void work(const protocol::Authorize& request, std::chrono::steady_clock::time_point deadline, Stop& mine) {
+    const std::uint64_t id = request.id;
+    const auto show = [&](const DeviceAuthorization& authorization) {
+      const std::lock_guard lock(mutex_);
+      if (!asks_.is_open(id)) return;
       send(protocol::UserCode{id, authorization.verification_uri, authorization.verification_uri_complete,
                               authorization.user_code, authorization.expires_s});
-    });
+    };
+    const auto token = authorize_device(provider_, request.max_age_s, deadline, mine, show);
     if (token) return end(id, protocol::IdToken{id, *token});
     std::string words = token.error().message.substr(0, protocol::longest_text);
     std::replace(words.begin(), words.end(), '\0', '?');
     end(id, protocol::NotAuthorized{id, std::move(words)});
   }
 
-  // Before the last message of it is sent, as the next request may follow at once.
+  // Before the last message of it is sent, as the next request may follow at once. Of what was forgotten nothing is said: it would count as late.
   void end(std::uint64_t id, const FromOpenid& message) {
-    {
-      const std::lock_guard lock(mutex_);
-      asks_.answered(id);
-      stops_.erase(id);
-    }
-    send(message);
+    const std::lock_guard lock(mutex_);
+    const bool wanted = asks_.is_open(id);
+    asks_.answered(id);
+    stops_.erase(id);
+    if (wanted) send(message);
   }
 
   void send(const FromOpenid& message) const {

@@ -23,11 +23,11 @@ struct Fields {
       io.text(m.client_secret, longest_text, "client secret");
       io.text(m.scope, longest_text, "scope");
       io.text(m.ca_file, longest_path, "CA file");
-      io.text(m.max_age, longest_name, "max_age");
       io.text(m.prompt, longest_name, "prompt");
     } else if constexpr (std::is_same_v<T, Authorize>) {
       io.number(m.id);
       io.number(m.left_ms);
+      io.number(m.max_age_s);
     } else if constexpr (std::is_same_v<T, Forget>) {
       io.number(m.id);
     } else if constexpr (std::is_same_v<T, UserCode>) {

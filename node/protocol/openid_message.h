@@ -34,14 +34,15 @@ struct Provider {
   std::string client_secret;  // itself, not its file; perhaps empty
   std::string scope = "openid email";
   std::string ca_file;  // empty: the system's
-  std::string max_age;  // seconds, as a parameter of the device authorization request; empty: left out
-  std::string prompt;   // "login", likewise
+  std::string prompt;   // "login", as a parameter of the device authorization request; empty: left out
 };
 
 // Authorize somebody (RFC 8628 section 3.1). Numbers only grow.
 struct Authorize {
   std::uint64_t id = 0;
   std::uint32_t left_ms = 0;  // until nobody waits for it any more
+  std::uint32_t max_age_s =
+      0;  // since the person last logged in at the provider, a parameter of the request; 0: left out
 };
 
 // Nobody waits for it any more.
@@ -103,6 +104,7 @@ class Asks {
  public:
   Judged hear(const ToOpenid& message);
   void answered(std::uint64_t id) { open_.erase(id); }
+  [[nodiscard]] bool is_open(std::uint64_t id) const { return open_.count(id) == 1; }
 
  private:
   std::set<std::uint64_t> open_;

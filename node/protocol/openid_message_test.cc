@@ -8,7 +8,7 @@ namespace {
 
 TEST(OpenidMessages, ComeOutAsTheyWentIn) {
   const Provider provider{
-      "https://login.example.com", "https://a", "https://b", "client", "secret", "openid", "/ca", "0", "login"};
+      "https://login.example.com", "https://a", "https://b", "client", "secret", "openid", "/ca", "login"};
   const auto decoded = decode_to_openid(*encode(ToOpenid{provider}));
   ASSERT_TRUE(decoded);
   const auto& same = std::get<Provider>(*decoded);
@@ -19,8 +19,12 @@ TEST(OpenidMessages, ComeOutAsTheyWentIn) {
   EXPECT_EQ(same.client_secret, provider.client_secret);
   EXPECT_EQ(same.scope, provider.scope);
   EXPECT_EQ(same.ca_file, provider.ca_file);
-  EXPECT_EQ(same.max_age, provider.max_age);
   EXPECT_EQ(same.prompt, provider.prompt);
+  const auto asked = decode_to_openid(*encode(ToOpenid{Authorize{7, 60'000, 300}}));
+  ASSERT_TRUE(asked);
+  EXPECT_EQ(std::get<Authorize>(*asked).id, 7U);
+  EXPECT_EQ(std::get<Authorize>(*asked).left_ms, 60'000U);
+  EXPECT_EQ(std::get<Authorize>(*asked).max_age_s, 300U);
 
   const auto code = decode_from_openid(*encode(FromOpenid{UserCode{7, "https://a", "https://a?b", "ABCD", 600}}));
   ASSERT_TRUE(code);
@@ -71,15 +75,15 @@ TEST(Authorizations, AreBoundedAndSoIsWhatNobodyWaitsFor) {
 }
 
 TEST(Asks, BeginWithTheProviderAndHaveNumbersThatGrow) {
-  EXPECT_EQ(Asks{}.hear(Authorize{1, 0}).verdict, Verdict::broken);
+  EXPECT_EQ(Asks{}.hear(Authorize{1, 0, 0}).verdict, Verdict::broken);
   Asks asks;
   EXPECT_EQ(asks.hear(Provider{}).verdict, Verdict::take);
-  EXPECT_EQ(asks.hear(Authorize{1, 0}).verdict, Verdict::take);
-  EXPECT_EQ(asks.hear(Authorize{2, 0}).verdict, Verdict::take);
+  EXPECT_EQ(asks.hear(Authorize{1, 0, 0}).verdict, Verdict::take);
+  EXPECT_EQ(asks.hear(Authorize{2, 0, 0}).verdict, Verdict::take);
   EXPECT_EQ(asks.hear(Forget{1}).verdict, Verdict::take);
   EXPECT_EQ(asks.hear(Forget{1}).verdict, Verdict::late);
   EXPECT_EQ(asks.hear(Forget{3}).verdict, Verdict::broken);
-  EXPECT_EQ(asks.hear(Authorize{2, 0}).verdict, Verdict::broken);
+  EXPECT_EQ(asks.hear(Authorize{2, 0, 0}).verdict, Verdict::broken);
   EXPECT_EQ(asks.hear(Provider{}).verdict, Verdict::broken);
 }
 
@@ -87,10 +91,10 @@ TEST(Asks, AreBounded) {
   Asks asks;
   asks.hear(Provider{});
   for (std::uint64_t id = 1; id <= most_authorizations; ++id)
-    EXPECT_EQ(asks.hear(Authorize{id, 0}).verdict, Verdict::take);
-  EXPECT_EQ(asks.hear(Authorize{99, 0}).verdict, Verdict::broken);
+    EXPECT_EQ(asks.hear(Authorize{id, 0, 0}).verdict, Verdict::take);
+  EXPECT_EQ(asks.hear(Authorize{99, 0, 0}).verdict, Verdict::broken);
   asks.answered(1);
-  EXPECT_EQ(asks.hear(Authorize{100, 0}).verdict, Verdict::take);
+  EXPECT_EQ(asks.hear(Authorize{100, 0, 0}).verdict, Verdict::take);
 }
 
 RC_GTEST_PROP(OpenidMessages, OfAnyBytesAreReadWithinTheirBoundsOrNotAtAll,

@@ -97,13 +97,14 @@ bool authorize(const NetProgram& program, const Arguments& arguments) {
   settings.provider.client_secret = value(arguments, "client_secret");
   settings.provider.scope = value(arguments, "scope", settings.provider.scope);
   settings.provider.ca_file = value(arguments, "ca");
-  settings.provider.max_age = value(arguments, "max_age");
   settings.provider.prompt = value(arguments, "prompt");
   auto process = OpenidProcess::make(std::move(settings));
   if (!process) return report(process.error());
+  const auto bound_ms = std::stoll(value(arguments, "bound_ms", "60000"));
+  const auto max_age_s = static_cast<std::uint32_t>(std::stoul(value(arguments, "max_age", "0")));
   int open = 0;
   for (int i = std::stoi(value(arguments, "times", "1")); i > 0; --i)
-    open += (*process)->begin(std::stoll(value(arguments, "bound_ms", "60000")), now_ms()).has_value() ? 1 : 0;
+    open += (*process)->begin(bound_ms, max_age_s, now_ms()).has_value() ? 1 : 0;
   bool all = open > 0;
   while (open > 0) {
     wait((*process)->fd(), (*process)->next_ms().value_or(now_ms() + 1000));

@@ -171,13 +171,13 @@ TEST(OpenidProcess, IsStartedWhenItIsNeeded) {
   EXPECT_TRUE(openid.process->step(now_ms()).empty());
   EXPECT_FALSE(openid.process->process());
   EXPECT_FALSE(openid.process->next_ms());
-  openid.process->begin(60'000, now_ms());
+  openid.process->begin(60'000, 0, now_ms());
   EXPECT_TRUE(openid.process->process());
 }
 
 TEST(OpenidProcess, GivesTheCodeAndThenTheToken) {
   Openid openid(hostile("openid:token"));
-  const auto number = openid.process->begin(60'000, now_ms());
+  const auto number = openid.process->begin(60'000, 0, now_ms());
   const auto code = openid.next();
   ASSERT_TRUE(code && std::holds_alternative<OpenidCode>(*code));
   EXPECT_EQ(std::get<OpenidCode>(*code).number, *number);
@@ -191,9 +191,9 @@ TEST(OpenidProcess, GivesTheCodeAndThenTheToken) {
 
 TEST(OpenidProcess, SaysNothingOfWhatWasCancelled) {
   Openid openid(hostile("openid:token"));
-  const auto first = openid.process->begin(60'000, now_ms());
+  const auto first = openid.process->begin(60'000, 0, now_ms());
   openid.process->cancel(*first);
-  const auto second = openid.process->begin(60'000, now_ms());
+  const auto second = openid.process->begin(60'000, 0, now_ms());
   for (int i = 0; i < 2; ++i) {
     const auto event = openid.next();
     ASSERT_TRUE(event);
@@ -203,47 +203,48 @@ TEST(OpenidProcess, SaysNothingOfWhatWasCancelled) {
 
 TEST(OpenidProcess, TakesNoMoreThanItsMost) {
   Openid openid(hostile("openid:silent"));
-  for (std::size_t i = 0; i < protocol::most_authorizations; ++i) EXPECT_TRUE(openid.process->begin(60'000, now_ms()));
-  EXPECT_FALSE(openid.process->begin(60'000, now_ms()));
+  for (std::size_t i = 0; i < protocol::most_authorizations; ++i)
+    EXPECT_TRUE(openid.process->begin(60'000, 0, now_ms()));
+  EXPECT_FALSE(openid.process->begin(60'000, 0, now_ms()));
 }
 
 TEST(OpenidProcess, EndsWhatTakesTooLong) {
   Openid openid(hostile("openid:silent"));
-  openid.process->begin(1, now_ms() - 10);
+  openid.process->begin(1, 0, now_ms() - 10);
   EXPECT_THAT(openid.failure(Code::E1435), HasSubstr("in time"));
-  EXPECT_TRUE(openid.process->begin(60'000, now_ms()));
+  EXPECT_TRUE(openid.process->begin(60'000, 0, now_ms()));
 }
 
 TEST(OpenidProcess, ThatBreaksTheProtocolIsEndedAndFailsWhatWaited) {
   for (const char* const mode : {"openid:garbage", "openid:other", "openid:http", "openid:escape", "openid:complete"}) {
     Openid openid(hostile(mode));
-    openid.process->begin(60'000, now_ms());
+    openid.process->begin(60'000, 0, now_ms());
     EXPECT_THAT(openid.failure(Code::E1436), HasSubstr("it sent")) << mode;
   }
   Openid twice(hostile("openid:twice"));
-  twice.process->begin(60'000, now_ms());
+  twice.process->begin(60'000, 0, now_ms());
   EXPECT_TRUE(std::holds_alternative<OpenidCode>(*twice.next()));
   EXPECT_THAT(twice.failure(Code::E1436), HasSubstr("a second code"));
 }
 
 TEST(OpenidProcess, ThatDiesIsStartedAgainAfterAPause) {
   Openid openid(hostile("openid:dies"), {std::chrono::milliseconds(40), std::chrono::milliseconds(40)});
-  openid.process->begin(60'000, now_ms());
+  openid.process->begin(60'000, 0, now_ms());
   EXPECT_THAT(openid.failure(Code::E1436), HasSubstr("exit status 7"));
-  openid.process->begin(60'000, now_ms());
+  openid.process->begin(60'000, 0, now_ms());
   EXPECT_FALSE(openid.process->process());
   EXPECT_THAT(openid.failure(Code::E1436), HasSubstr("exit status 7"));
 }
 
 TEST(OpenidProcess, ShowsWordsOfTheOtherSideEscaped) {
   Openid openid(hostile("openid:words"));
-  openid.process->begin(60'000, now_ms());
+  openid.process->begin(60'000, 0, now_ms());
   EXPECT_EQ(openid.failure(Code::E1435), "\\x1b[2Jno");
 }
 
 TEST(OpenidProcess, OfARealProgramSaysThatTheProviderIsNotThere) {
   Openid openid(real());
-  openid.process->begin(60'000, now_ms());
+  openid.process->begin(60'000, 0, now_ms());
   EXPECT_THAT(openid.failure(Code::E1435), HasSubstr("cannot reach"));
 }
 

@@ -230,13 +230,33 @@ TEST(LoginDecision, OneOfAlwaysTakesNoneThatIsRememberedAndTheOneOfThisConnectio
   world.now = noon;
   world.checks.remember(ann_at_laptop, {noon, "fido2"});
   EXPECT_TRUE(world.ask("root").needs_check);
-  world.checked = {ann_at_laptop, {noon, "fido2"}};
+  world.checked = {ann_at_laptop, {noon, "fido2"}, noon};
   EXPECT_TRUE(world.ask("root").accept);
   world.checked->subject.person = "bob@example.com";
   EXPECT_TRUE(world.ask("root").needs_check) << "somebody else's";
   world.checked.reset();
   ASSERT_TRUE(world.checks.approve(ann_at_laptop, {noon, noon + hour, "root"}));
   EXPECT_TRUE(world.ask("root").accept) << "approved beforehand";
+}
+
+TEST(LoginDecision, OfThisConnectionOneOfAlwaysTakesNoneFromBeforeItWasAskedFor) {
+  World world(release::OnExpiry::keep, always);
+  world.now = noon + 200;
+  world.checked = {ann_at_laptop, {noon - 60, "openid"}, noon};
+  EXPECT_TRUE(world.ask("root").accept) << "the provider's clock may be behind";
+  world.checked->passed.at = noon - 61;
+  EXPECT_TRUE(world.ask("root").needs_check);
+}
+
+TEST(LoginDecision, OfThisConnectionARuleTakesNoneThatIsOlderThanItsPeriod) {
+  World world;
+  world.now = noon;
+  world.checked = {ann_at_laptop, {noon - 12 * hour + 1, "openid"}, noon};
+  EXPECT_TRUE(world.ask("careful").accept);
+  --world.checked->passed.at;
+  EXPECT_TRUE(world.ask("careful").needs_check);
+  world.checks.remember(ann_at_laptop, {noon - 5, "fido2"});
+  EXPECT_TRUE(world.ask("careful").accept) << "by what is remembered";
 }
 
 TEST(LoginDecision, ATaggedSourceIsNobodyWhoCouldBeChecked) {
