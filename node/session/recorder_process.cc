@@ -124,7 +124,7 @@ class RecorderProcess {
     }
   }
 
-  // False: there is no more for now.
+  // False: nothing more has come.
   bool hear() {
     auto received = protocol::receive_with_descriptors(conversation, buffer_);
     if (received.state == Received::State::nothing) return false;
