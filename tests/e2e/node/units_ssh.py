@@ -254,8 +254,8 @@ class UnitsSsh(unittest.TestCase):
         self.takes_logins(lab.publish(policy("root")))
         self.assertTrue(wait_for(lambda: process.poll() is not None), "it goes on although no rule allows it")
         self.assertTrue(wait_for(lambda: self.count_of_sessions() == 0))
+        # That logind has the session, too, then is no matter: by policy all of its scope is killed first, and logind may have seen that it is empty.
         self.assertTrue(wait_for(lambda: left_open() == before), journal())
-        self.assertNotIn("Failed to release session", journal())
 
     def test_host_keys_are_the_same_after_a_restart_and_a_boot_which_tells_people_that_it_ends_their_logins(self):
         keys = lambda: server.ask("host-keys").stdout
