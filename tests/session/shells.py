@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """What a person gets who is let in: shells, commands, terminals, environment, identity. Played neighbours, real processes (lab.py)."""
-import fcntl, os, platform, re, socket, struct, subprocess, threading, unittest
+import fcntl, os, platform, re, socket, struct, subprocess, threading, time, unittest
 
 import lab
 from lab import Login, read_all, read_until, wait_for, write
